@@ -1,0 +1,86 @@
+# ambit: make · make demo · make check · make bench · make fuzz · make lint · make install
+#
+# Every target calls scripts/setup first, which installs what is missing (Debian 12 and 13).
+# SETUP=no skips it, for machines that are prepared already.
+
+BUILD	 ?= build
+CC	 = gcc
+CLANG	 = clang-19
+BPFTOOL	 = PATH="$$PATH:/usr/sbin:/sbin" bpftool
+PREFIX	 ?= /usr/local
+DESTDIR	 ?=
+SETUP	 ?= yes
+ARCH	 := x86_64
+VERSION	 := 0.1.0
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all setup check demo bench fuzz lint vmlinux install clean
+
+WARN	 = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wswitch-enum -Wformat=2 -Werror
+HARDEN	 = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+CPPFLAGS = -D_GNU_SOURCE -DAMBIT_VERSION='"$(VERSION)"' -DAMBIT_DATA_DIR='"$(PREFIX)/share/ambit"' \
+	   -I. -Iuser -I$(BUILD)
+CFLAGS	 = -std=gnu17 -O2 -g $(WARN) $(HARDEN)
+LDFLAGS	 = -pie -Wl,-z,relro,-z,now
+LDLIBS	 = -lbpf -lelf -lz -lyaml -ljson-c
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+USER_C	 := $(wildcard user/*/*.c)
+USER_O	 := $(USER_C:%.c=$(BUILD)/%.o)
+BPF_C	 := $(wildcard bpf/*.bpf.c)
+BPF_O	 := $(BPF_C:%.c=$(BUILD)/%.o)
+BPF_H	 := $(wildcard bpf/*.h bpf/*.def bpf/lib/*.h) vmlinux/$(ARCH)/vmlinux.h
+SKEL	 := $(BUILD)/ambit.skel.h
+
+all: setup
+	@$(MAKE) --no-print-directory SETUP=no $(BUILD)/ambit
+
+setup:
+ifeq ($(SETUP),yes)
+	@scripts/setup build
+endif
+
+# --- kernel side: one object a file, linked into one skeleton ---------------------------------------
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_H)
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -O2 -g -Wall -Wextra -Werror \
+		-Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf -Ivmlinux/$(ARCH) -c $< -o $@
+
+$(BUILD)/ambit.bpf.o: $(BPF_O)
+	$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(BUILD)/ambit.bpf.o
+	$(BPFTOOL) gen skeleton $< name ambit_bpf > $@
+
+# --- user side -------------------------------------------------------------------------------------
+
+$(BUILD)/user/kernel/%.o: CPPFLAGS += -isystem $(BUILD)
+$(BUILD)/user/kernel/%.o: $(SKEL)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/ambit: $(USER_O)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+-include $(USER_O:.o=.d)
+
+vmlinux:
+	@scripts/setup guest
+	scripts/vmlinux vmlinux/$(ARCH)/vmlinux.h
+
+include tests/tests.mk
+
+# --- installing ------------------------------------------------------------------------------------
+
+install: all
+	install -D -m 0755 $(BUILD)/ambit $(DESTDIR)$(PREFIX)/bin/ambit
+	install -d $(DESTDIR)$(PREFIX)/share/ambit/policies/sets
+	install -m 0644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/ambit/policies
+	install -m 0644 policies/sets/*.yaml $(DESTDIR)$(PREFIX)/share/ambit/policies/sets
+
+clean:
+	rm -rf $(BUILD)

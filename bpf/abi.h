@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side and the user side of ambit agree on: operations, verdicts, reasons, events,
+ * map keys and values. Both include this one header; nothing here is repeated elsewhere.
+ *
+ * Rules for a change: widest member first, no implicit padding (the asserts at the end see to it),
+ * and AMBIT_ABI is raised whenever a layout or a meaning changes, because pinned maps outlive the
+ * program that made them.
+ */
+#ifndef AMBIT_ABI_H
+#define AMBIT_ABI_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define AMBIT_ABI 1
+
+/* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
+#define AMBIT_PATH_SIZE 4096
+/* NAME_MAX + 1: the longest name of one component, and the slack behind a path buffer. */
+#define AMBIT_NAME_SIZE 256
+#define AMBIT_COMM_SIZE 16
+
+/*
+ * Operations. The first four are decided by path and index the columns of an `accept`; connect and
+ * listen are decided by peer. The rest have no rules: they are denied by what they are.
+ */
+#define AMBIT_OPS(X)         \
+	X(READ, "read")      \
+	X(WRITE, "write")    \
+	X(EXEC, "exec")      \
+	X(UNIX, "unix")      \
+	X(CONNECT, "connect") \
+	X(LISTEN, "listen")  \
+	X(SOCKET, "socket")  \
+	X(TASK, "task")      \
+	X(SYSTEM, "system")
+
+enum ambit_op {
+#define X(name, text) OP_##name,
+	AMBIT_OPS(X)
+#undef X
+	OP_MAX,
+};
+
+/* Columns of an `accept` in the path half (op itself) and in the peer half (op - OP_CONNECT). */
+#define AMBIT_COLUMNS 4
+
+enum ambit_verdict {
+	VERDICT_ALLOW,
+	VERDICT_ASK, /* reserved: no policy yields it yet */
+	VERDICT_DENY,
+	VERDICT_MAX,
+};
+
+enum ambit_mode {
+	MODE_ENFORCE,
+	MODE_AUDIT, /* decide, count and record as in enforce, but let it pass */
+	MODE_MAX,
+};
+
+/*
+ * Why a verdict is what it is: a stable code, and a sentence with the way out. Every path of a BPF
+ * program that ends in a deny names one of these.
+ */
+#define AMBIT_REASONS(X)                                                                            \
+	X(RULE, "rule", "a rule of the policy says so")                                             \
+	X(NO_RULE, "no-rule", "nothing in the policy allows it")                                    \
+	X(SPECIAL, "special-address",                                                               \
+		"metadata, multicast and broadcast addresses have to be named; a wider range does "  \
+		"not cover them")                                                                   \
+	X(FAMILY, "socket-family", "only TCP, UDP and unix sockets exist in a cell")                \
+	X(ABSTRACT, "abstract-socket", "the peer is an abstract or unnamed socket outside the cell") \
+	X(ADDRESS, "bad-address", "the address is malformed")                                       \
+	X(REFER, "refer",                                                                           \
+		"a link or rename must not give a file more rights than it had where it was")        \
+	X(GUARD, "guard", "a cell must not touch the kernel's configuration or ambit itself")        \
+	X(MOUNT, "mount", "a cell must not change mounts or namespaces")                             \
+	X(OUTSIDE, "outside-task", "the task belongs to another cell or to none")                    \
+	X(DEVICE, "device", "a cell must not make device nodes")                                    \
+	X(UNLINKED, "unlinked", "the file has no name any more")                                    \
+	X(FOREIGN_MOUNT, "foreign-mount", "the file lies outside the cell's mount namespace")        \
+	X(NO_PATH, "no-path", "the object has no path in the file system")                          \
+	X(TOO_LONG, "path-too-long", "the path is longer than 4095 bytes")                          \
+	X(TOO_DEEP, "path-too-deep", "the path has too many components or mounts")                  \
+	X(UNSTABLE, "path-unstable", "renames or mounts kept changing the path while it was read")   \
+	X(UNREADABLE, "unreadable", "kernel memory that describes the object could not be read")     \
+	X(NO_SCRATCH, "no-scratch", "no scratch buffer was free")                                   \
+	X(NO_LABEL, "no-label", "the task's label could not be read or made")                       \
+	X(NO_CELL, "no-cell", "the task's cell is gone")                                            \
+	X(NO_POLICY, "no-policy", "the cell's policy could not be read")
+
+enum ambit_reason {
+#define X(name, code, text) REASON_##name,
+	AMBIT_REASONS(X)
+#undef X
+	REASON_MAX,
+};
+
+/*
+ * The automaton. A policy is compiled into one deterministic automaton over bytes, kept in
+ * segments. A segment is an array of words; a state is (segment << AMBIT_SEGMENT_BITS | base), and
+ * its row is the word at `base` (the default transition and the accept index) followed by one word
+ * a byte value, at base + 1 + byte. Rows overlap like the teeth of combs: a word belongs to the
+ * row whose base + 1 stands in its check field. No row crosses the end of its segment, and state 0
+ * is the dead state (word 0 of segment 0 is the head).
+ *
+ *   bits  0-31  next state (in the word at `base`: the default next state)
+ *   bits 32-47  check: base + 1 of the row that the word belongs to; 0: free
+ *   bits 48-63  accept (in the word at `base` only): index of an `accept`; 0: accepts nothing
+ */
+#define AMBIT_SEGMENT_BITS  13
+#define AMBIT_SEGMENT_WORDS (1 << AMBIT_SEGMENT_BITS)
+#define AMBIT_ROW_WORDS	    257
+#define AMBIT_SEGMENTS_MAX  4096 /* 256 MiB: the compiler refuses more */
+#define AMBIT_ACCEPTS_MAX   65535
+
+struct ambit_segment {
+	__u64 words[AMBIT_SEGMENT_WORDS];
+};
+
+/*
+ * What a state accepts: the smallest id of an allowing and of a denying rule for each column, 0 for
+ * none. Deny beats allow. Accepts are numbered from 1; number i stands in the words
+ * AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the segments.
+ */
+struct ambit_accept {
+	__u32 allow[AMBIT_COLUMNS];
+	__u32 deny[AMBIT_COLUMNS];
+};
+#define AMBIT_ACCEPT_WORDS 4
+/* In `deny`: no rule, but an address that no wider range covers (REASON_SPECIAL). */
+#define AMBIT_RULE_SPECIAL 0xffffffffU
+#define AMBIT_RULES_MAX	   65534
+
+/* The first words of segment 0. */
+struct ambit_head {
+	__u32 abi;
+	__u32 segments;
+	__u32 accepts;
+	__u32 path_start; /* state before the first byte of a path */
+	__u32 peer_start; /* state before the first byte of a peer */
+	__u32 reserved;
+	__u64 reserved_words;
+};
+#define AMBIT_HEAD_WORDS 4
+
+/*
+ * The bytes that the peer half reads, in network order: protocol, family, address, port. Addresses
+ * are normalised before (bpf/lib/address.bpf.h).
+ */
+#define AMBIT_PROTO_TCP 6
+#define AMBIT_PROTO_UDP 17
+#define AMBIT_FAMILY_V4 4
+#define AMBIT_FAMILY_V6 6
+#define AMBIT_PEER_SIZE 20
+
+/* Task storage, and the storage of sockets made in a cell. */
+struct ambit_label {
+	__u32 cell; /* key in `cells`; never 0 */
+	__u32 reserved;
+};
+
+/* Map `cells`: u32 id -> cell. Written by user space alone. */
+struct ambit_cell {
+	__u64 cgroup; /* id of the cell's cgroup */
+	__u64 epoch;  /* version of the policy in force */
+	__u32 policy; /* key in `policies` */
+	__u32 mnt_ns; /* inode number of the mount namespace that paths are taken in */
+	__u32 mode;   /* enum ambit_mode */
+	__u32 flags;  /* AMBIT_CELL_* */
+};
+#define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
+
+/* Map `counters`: u32 cell -> counters; made with the cell, added to by the kernel. */
+struct ambit_counters {
+	__u64 allowed[OP_MAX];
+	__u64 denied[OP_MAX];
+	__u64 lost_full;    /* events that found the ring full */
+	__u64 lost_scratch; /* events without a scratch buffer to build them in */
+	__u64 lost_tally;   /* denials that `tallies` had no room for */
+};
+
+/* Map `tallies`: what was denied how often, exact even when events are lost. */
+struct ambit_tally_key {
+	__u32 cell;
+	__u32 rule; /* 0: no rule */
+	__u16 op;
+	__u16 reason;
+	__u32 reserved;
+};
+
+enum ambit_event_kind {
+	EVENT_DECISION, /* a verdict */
+	EVENT_EXEC,	/* a program was allowed to start; `path` is the program */
+	EVENT_KIND_MAX,
+};
+
+#define AMBIT_EVENT_ENFORCED 1 /* the verdict was carried out; without it the cell is in audit mode */
+
+/* One record of the ring buffer, followed by path_len bytes of path and exe_len bytes of exe. */
+struct ambit_event {
+	__u64 time;	  /* CLOCK_MONOTONIC, ns */
+	__u64 start_time; /* of the process, CLOCK_BOOTTIME, ns: with the pid it names a process */
+	__u64 epoch;
+	__u32 abi; /* AMBIT_ABI */
+	__u32 cell;
+	__u32 rule; /* 0: no rule */
+	__u32 pid;  /* process (tgid) */
+	__u32 tid;
+	__u32 ppid;
+	__u32 uid;
+	__u32 gid;
+	__u16 path_len; /* without a NUL; 0 where there is none */
+	__u16 exe_len;	/* the program that the process runs */
+	__u8 kind;
+	__u8 op;
+	__u8 verdict;
+	__u8 reason;
+	__u8 flags;
+	__u8 proto;  /* AMBIT_PROTO_* or, for OP_SOCKET, the socket's protocol */
+	__u8 family; /* AMBIT_FAMILY_* or, for OP_SOCKET, the socket's address family */
+	__u8 detail; /* OP_SOCKET: the socket's type; OP_TASK: the signal */
+	__u16 port;  /* host order */
+	__u16 hook;  /* index in hooks.def */
+	__u8 addr[16];
+	char comm[AMBIT_COMM_SIZE];
+	char parent_comm[AMBIT_COMM_SIZE];
+};
+
+_Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
+_Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
+_Static_assert(sizeof(struct ambit_cell) == 32, "cell");
+_Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
+_Static_assert(sizeof(struct ambit_event) == 120, "event");
+_Static_assert(AMBIT_SEGMENT_WORDS <= 1 << 15, "base + 1 fits the check field");
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checked policy -> the automaton of bpf/abi.h, and a matcher that reads the same tables with the
+ * same step (bpf/lib/dfa.h) as the kernel side. Knows no kernel.
+ */
+#ifndef AMBIT_TABLES_H
+#define AMBIT_TABLES_H
+
+#include "policy/policy.h"
+
+struct tables {
+	struct ambit_segment *segments; /* owned */
+	uint32_t segment_count;
+	uint32_t accept_count;
+	uint32_t state_count;
+};
+
+struct decision {
+	enum ambit_verdict verdict;
+	enum ambit_reason reason; /* RULE, NO_RULE or SPECIAL */
+	uint32_t rule;		  /* 0 without one */
+};
+
+/* Compiles a resolved policy. -E2BIG with a diag that names the rule that made it too large. */
+int ambit_tables_compile(const struct policy *policy, struct diag *diag, struct tables **ret);
+
+/* The form in which a path enters the automaton: absolute, "/a/b", the root as "". */
+struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,
+	size_t length);
+
+/* `addr` has 4 or 16 bytes, network order, already normalised; `port` in host order. */
+struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,
+	uint8_t family, const uint8_t *addr, uint16_t port);
+
+void ambit_tables_free(struct tables *tables);
+static inline void tables_cleanup(struct tables **tables)
+{
+	ambit_tables_free(*tables);
+}
+
+#endif

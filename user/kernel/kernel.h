@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only room that knows libbpf: what this kernel can do, arming it, binding cells to it.
+ *
+ * Armed means: the programs are attached and pinned under AMBIT_PIN_DIR and do nothing, because no
+ * task has a label. A cell is bound by writing its policy, its counters, its ring and its row in
+ * `cells`; a task enters it by a label in its task storage.
+ */
+#ifndef AMBIT_KERNEL_H
+#define AMBIT_KERNEL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/diag.h"
+#include "compile/tables.h"
+
+#define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
+#define AMBIT_RUN_DIR "/run/ambit"
+
+struct kernel; /* open handles on the pinned maps */
+struct cell;   /* a bound cell: owns its row, ring, counters, policy and cgroup */
+
+/* One row of what `ambit doctor` prints. */
+enum feature_state { FEATURE_OK, FEATURE_MISSING, FEATURE_UNKNOWN };
+struct feature {
+	const char *name;   /* "hook path_rename", "lsm list", "canary read" … */
+	enum feature_state state;
+	bool required;
+	char detail[256];   /* what was seen */
+	char remedy[512];   /* what to do, when it is not OK */
+};
+
+/* Looks at the running kernel without changing it. `*ret` is an array owned by the caller
+ * (free()). */
+int ambit_kernel_features(struct feature **ret, size_t *ret_count);
+
+/* Arms the kernel if it is not armed yet, and opens the pinned maps. All or nothing: a program that
+ * does not attach takes the others with it and is named in `diag`. */
+int ambit_kernel_arm(struct kernel **ret, struct diag *diag);
+/* Opens what is armed already; -ENOENT if nothing is. */
+int ambit_kernel_open(struct kernel **ret, struct diag *diag);
+void ambit_kernel_close(struct kernel *kernel);
+bool ambit_kernel_is_armed(void);
+/* Takes all pins away. -EBUSY, naming the cells, while cells are bound. */
+int ambit_kernel_disarm(struct diag *diag);
+
+/* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
+ * (power of two, multiple of the page size). */
+struct cell_options {
+	const struct tables *tables;
+	enum ambit_mode mode;
+	uint32_t flags; /* AMBIT_CELL_* */
+	uint64_t epoch;
+	size_t ring_size;
+	bool cgroup; /* make a cgroup; without it the cell has labelled tasks only */
+};
+int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
+	struct diag *diag);
+uint32_t ambit_cell_id(const struct cell *cell);
+/* Puts a task (by its pidfd and pid) into the cell's cgroup and labels it; it must not run yet. */
+int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag);
+/* Descriptor of the cell's ring, for poll(). */
+int ambit_cell_ring_fd(const struct cell *cell);
+/* Hands every waiting event to `handle`; returns how many, or a negative errno. */
+int ambit_cell_drain(struct cell *cell,
+	int (*handle)(const struct ambit_event *event, size_t size, void *data), void *data);
+int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret);
+/* What was denied, by rule; calls `each` for each tally of this cell. */
+int ambit_cell_tallies(struct cell *cell,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
+/* Ends every task in the cell (cgroup.kill), waits until it is empty, takes its cgroup and its rows
+ * away and frees it. */
+int ambit_cell_free(struct cell *cell, struct diag *diag);
+
+/* Takes away cells whose ambit is gone (killed). Returns how many. */
+int ambit_cells_reap(struct kernel *kernel);
+
+/* Proves that the armed kernel denies: runs a task in the deny-all cell and outside, one attempt
+ * for each operation in `ops` (a bit set of 1 << enum ambit_op). `results[op]`: 0 not asked,
+ * 1 denied inside and possible outside, negative: not proved; `diag` says what was seen. */
+int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX],
+	struct diag *diag);
+
+#endif
