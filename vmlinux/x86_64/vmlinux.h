@@ -1,3 +1,8 @@
+/*
+ * The kernel's types, made by scripts/vmlinux ("make vmlinux") from the BTF of Debian's package
+ *   linux-image-6.12.117+deb13-cloud-amd64 6.12.117-1
+ * with: bpftool btf dump file vmlinux format c
+ */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
