@@ -2,14 +2,24 @@
 /*
  * Events -> trail: one JSON object a line (docs/trail.md has the schema). Every line is valid JSON
  * whatever bytes a path holds.
+ *
+ *   record.c  bytes of the ring -> record       json.c   record -> line for machines
+ *   parse.c   line for machines -> record       line.c   record -> line for people
+ *   marks.c   start, lost and end of a trail    trail.c  the file
  */
 #ifndef AMBIT_TRAIL_H
 #define AMBIT_TRAIL_H
 
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include "base/diag.h"
 #include "policy/policy.h"
+
+/* Raised when a key changes its meaning or goes; a new key does not raise it. */
+#define AMBIT_TRAIL_SCHEMA 1
+/* No line is longer: two paths of 4095 bytes, each byte escaped and again in hex, and the rest. */
+#define AMBIT_TRAIL_LINE_MAX (128 * 1024)
 
 /* An event with everything that user space adds to it. Strings point into the event. */
 struct record {
@@ -18,27 +28,112 @@ struct record {
 	size_t path_length;
 	const char *exe;
 	size_t exe_length;
-	const char *cell; /* name */
-	const char *policy; /* file */
+	const char *cell;	 /* name */
+	const char *policy;	 /* file */
+	const char *policy_name; /* `name` in that file */
 	const struct rule *rule; /* NULL without one */
+	/* Without a rule: the line of the first rule that allows the operation, which is where one
+	 * that is missing would go; 0 if the policy has none. */
+	unsigned section_line;
+	uint64_t wall; /* CLOCK_REALTIME of the event, ns since 1970 */
 };
 
 /* Checks the raw bytes of a ring record (sizes, ranges, ABI) and fills `ret`; -EBADMSG if they are
- * not an event. Reads nothing outside `size` bytes. */
+ * not an event. Reads nothing outside `size` bytes. `bytes` is aligned to 8, as the ring's records
+ * are. `policy` and `cell` have to outlive `ret`. */
 int ambit_record_decode(const void *bytes, size_t size, const struct policy *policy,
 	const char *cell, struct record *ret);
 
 /* The one line for people: verb, object, program, policy line, remedy. Control characters and
  * invalid UTF-8 are shown as escapes. malloc()ed; NULL without memory. */
 char *ambit_record_line(const struct record *record);
+/* What was asked for, "write /etc/passwd", escaped as above. malloc()ed; NULL without memory. */
+char *ambit_record_object(const struct record *record);
 /* The one line for machines, without a newline. malloc()ed; NULL without memory. */
 char *ambit_record_json(const struct record *record);
 
+/* Where in a policy file the rules of an operation stand, such as "files.allow.write"; NULL for an
+ * operation without rules. */
+const char *ambit_section(enum ambit_op op, enum ambit_verdict verdict);
+const char *ambit_op_text(unsigned op);
+const char *ambit_reason_code(unsigned reason);
+const char *ambit_reason_text(unsigned reason);
+/* Name of a row of bpf/hooks.def, NULL outside of it. */
+const char *ambit_hook_name(unsigned hook);
+
+/* --- records that are not events --- */
+
+struct trail_start {
+	const char *cell;
+	uint32_t cell_id;
+	const struct policy *policy;
+	enum ambit_mode mode;
+	uint64_t epoch;
+	uid_t uid;	   /* the command's */
+	char *const *argv; /* the command, ends with NULL */
+};
+
+/* What was denied how often, by rule and reason. */
+struct trail_tally {
+	struct ambit_tally_key key;
+	uint64_t count;
+};
+
+struct trail_end {
+	const char *cell;
+	uint32_t cell_id;
+	const struct policy *policy;
+	enum ambit_mode mode;
+	uint64_t epoch;
+	int status; /* exit status, 128 + signal as a shell has it */
+	const struct ambit_counters *counters;
+	uint64_t unreadable; /* ring records that were no events */
+	const struct trail_tally *tallies;
+	size_t tally_count;
+};
+
+/* The first line of a run: what runs where under which policy. malloc()ed; NULL without memory. */
+char *ambit_start_json(const struct trail_start *start);
+/* The last line: the kernel's own counts, exact even where events were lost. */
+char *ambit_end_json(const struct trail_end *end);
+/* Between two lines events are missing; the counts are those since the last such line. */
+char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_counters *now,
+	const struct ambit_counters *before);
+/* Events that never came out of the kernel, whatever the reason. */
+uint64_t ambit_events_lost(const struct ambit_counters *counters);
+
+/* --- reading a trail --- */
+
+enum trail_type { TRAIL_DECISION, TRAIL_EXEC, TRAIL_START, TRAIL_LOST, TRAIL_END, TRAIL_TYPE_MAX };
+
+/* One line read back. For what is neither a decision nor an exec, `record` has the cell, the policy
+ * and the time alone. */
+struct entry {
+	enum trail_type type;
+	struct record record;
+	uint64_t allowed, denied; /* TRAIL_END */
+	uint64_t lost;		  /* TRAIL_LOST, TRAIL_END */
+	int status;		  /* TRAIL_END */
+	bool audit;		  /* TRAIL_START, TRAIL_END */
+};
+
+/* Reads one line (no newline) that may be hostile or cut short; -EBADMSG if it is not a line of a
+ * trail. Free with ambit_entry_free(). */
+int ambit_entry_parse(const char *line, size_t size, struct entry **ret);
+void ambit_entry_free(struct entry *entry);
+static inline void entry_cleanup(struct entry **entry)
+{
+	ambit_entry_free(*entry);
+}
+
+/* --- the file --- */
+
 struct trail;
-/* Opens (0600, append, created) a trail. */
+/* Opens (0600, append, created) a trail. Refuses what is not a regular file, and symbolic links. */
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag);
 /* Appends one line and the newline in one write; a short or failed write is a negative errno. */
 int ambit_trail_write(struct trail *trail, const char *json);
+/* Writes what the kernel still holds back to the disk and frees `trail`. NULL is fine. */
 int ambit_trail_close(struct trail *trail);
 
 #endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start, gaps and end of a trail; the file itself; lines that are none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "event.h"
+#include "base/util.h"
+
+static void start(void **state)
+{
+	char *argv[] = { (char *)"sh", (char *)"", (char *)"a\nb\"\xff", NULL };
+	struct trail_start about = { .cell = "coding-agent-7", .cell_id = 7, .policy = &test_policy,
+		.mode = MODE_AUDIT, .epoch = 1, .uid = 1000, .argv = argv };
+	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_free_ char *line = ambit_start_json(&about);
+	struct json_object *root = json_tokener_parse(line), *args;
+
+	(void)state;
+	assert_non_null(root);
+	args = json_object_object_get(root, "argv");
+	assert_int_equal(json_object_array_length(args), 3);
+	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 1)), "");
+	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 2)),
+		"a\nb\"\xef\xbf\xbd");
+	json_object_put(root);
+	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
+	assert_int_equal(entry->type, TRAIL_START);
+	assert_true(entry->audit);
+	assert_string_equal(entry->record.policy_name, "coding-agent");
+}
+
+static void end(void **state)
+{
+	static const struct ambit_counters counters = { .allowed = { [OP_READ] = 40, [OP_EXEC] = 2 },
+		.denied = { [OP_READ] = 3 }, .lost_full = 5, .lost_scratch = 1, .lost_tally = 2 };
+	static const struct trail_tally tallies[] = {
+		{ { .cell = 7, .rule = 3, .op = OP_READ, .reason = REASON_RULE }, 2 },
+		{ { .cell = 7, .op = OP_READ, .reason = REASON_NO_RULE }, 1 },
+	};
+	struct trail_end about = { .cell = "c", .cell_id = 7, .policy = &test_policy, .epoch = 1,
+		.status = 143, .counters = &counters, .tallies = tallies, .tally_count = 2 };
+	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_free_ char *line = ambit_end_json(&about);
+
+	(void)state;
+	assert_non_null(strstr(line, "\"denied_by_rule\":[{\"count\":2,\"op\":\"read\",\"reason\":"
+				     "\"rule\",\"rule\":3,\"line\":17,\"pattern\":\"**/.env*\"},"
+				     "{\"count\":1,\"op\":\"read\",\"reason\":\"no-rule\"}]"));
+	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
+	assert_int_equal(entry->type, TRAIL_END);
+	assert_int_equal(entry->allowed, 42);
+	assert_int_equal(entry->denied, 3);
+	assert_int_equal(entry->lost, 6);
+	assert_int_equal(entry->status, 143);
+}
+
+static void lost(void **state)
+{
+	static const struct ambit_counters before = { .lost_full = 5, .lost_scratch = 1 };
+	static const struct ambit_counters now = { .lost_full = 9, .lost_scratch = 1 };
+	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_free_ char *line = ambit_lost_json("c", 7, &now, &before);
+
+	(void)state;
+	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
+	assert_int_equal(entry->type, TRAIL_LOST);
+	assert_int_equal(entry->lost, 4);
+}
+
+static void lines_that_are_none(void **state)
+{
+	static const char *const lines[] = { "", "{", "{}", "[]", "null", "7", "\"x\"", "{\"v\":1}",
+		"{\"v\":1,\"type\":\"decision\"}", "{\"v\":2,\"type\":\"end\"}",
+		"{\"v\":1,\"type\":\"nonsense\"}", "{\"v\":1,\"type\":7}", "{\"v\":1,\"type\":\"end\"}x",
+		"{\"v\":1,\"type\":\"end\",\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}",
+		"{\"v\":1,\"type\":\"decision\",\"op\":\"read\",\"verdict\":\"deny\",\"reason\":"
+		"\"rule\",\"path_hex\":\"zz\"}",
+		"{\"v\":1,\"type\":\"end\",\"cell\":\"\xff\"}" };
+	struct entry *entry = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(ambit_entry_parse(lines[i], strlen(lines[i]), &entry), -EBADMSG);
+	assert_null(entry);
+}
+
+/* A line cut anywhere is refused; a line with any byte changed is refused or read, never more. */
+static void mutated_lines(void **state)
+{
+	_cleanup_free_ char *line = NULL;
+	union test_ring ring;
+	struct record record;
+	size_t size;
+
+	(void)state;
+	test_event(&ring, "/a\xff", 3);
+	record = test_decode(&ring);
+	line = ambit_record_json(&record);
+	size = strlen(line);
+	srand(2);
+	for (size_t cut = 0; cut < size; cut++) {
+		_cleanup_free_ char *part = malloc(size);
+		_cleanup_(entry_cleanup) struct entry *entry = NULL, *changed = NULL;
+
+		memcpy(part, line, size);
+		assert_int_equal(ambit_entry_parse(part, cut, &entry), -EBADMSG);
+		part[cut] = (char)rand();
+		if (!ambit_entry_parse(part, size, &changed) && changed->record.event)
+			free(ambit_record_line(&changed->record));
+	}
+}
+
+static void file(void **state)
+{
+	char dir[] = "/tmp/ambit-test.XXXXXX";
+	_cleanup_free_ char *path = NULL, *link = NULL;
+	struct trail *trail = NULL;
+	struct diag diag = { 0 };
+	char text[32] = "";
+	struct stat st;
+	FILE *in;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_true(asprintf(&path, "%s/trail", dir) > 0 && asprintf(&link, "%s/link", dir) > 0);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(ambit_trail_open(link, &trail, &diag), -ELOOP);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(ambit_trail_open(path, &trail, &diag), 0);
+		assert_int_equal(ambit_trail_write(trail, "{}"), 0);
+		assert_int_equal(ambit_trail_close(trail), 0);
+	}
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	in = fopen(path, "r");
+	assert_int_equal(fread(text, 1, sizeof(text) - 1, in), 6);
+	fclose(in);
+	assert_string_equal(text, "{}\n{}\n");
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(ambit_trail_open(path, &trail, &diag), -EPERM);
+	assert_int_equal(ambit_trail_open(dir, &trail, &diag), -EISDIR);
+	assert_int_equal(unlink(path) | unlink(link), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(ambit_trail_open(path, &trail, &diag), -ENXIO);
+	assert_int_equal(unlink(path) | rmdir(dir), 0);
+	assert_int_equal(ambit_trail_open("/dev/full", &trail, &diag), -EINVAL);
+	ambit_diag_clear(&diag);
+	assert_int_equal(ambit_trail_close(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(start),
+		cmocka_unit_test(end),
+		cmocka_unit_test(lost),
+		cmocka_unit_test(lines_that_are_none),
+		cmocka_unit_test(mutated_lines),
+		cmocka_unit_test(file),
+	};
+
+	return cmocka_run_group_tests_name("trail/marks", tests, NULL, NULL);
+}

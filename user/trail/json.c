@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Record -> one line for machines; docs/trail.md has the schema. */
+#include <arpa/inet.h>
+#include <string.h>
+#include "trail/trail.h"
+#include "trail/writer.h"
+
+static const char *const verdicts[] = { [VERDICT_ALLOW] = "allow", [VERDICT_ASK] = "ask",
+	[VERDICT_DENY] = "deny" };
+
+static void put_decision(struct writer *writer, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	ambit_writer_string(writer, "op", ambit_op_text(event->op));
+	ambit_writer_string(writer, "verdict", verdicts[event->verdict]);
+	ambit_writer_bool(writer, "enforced", event->flags & AMBIT_EVENT_ENFORCED);
+	ambit_writer_string(writer, "reason", ambit_reason_code(event->reason));
+	ambit_writer_string(writer, "why", ambit_reason_text(event->reason));
+	ambit_writer_string(writer, "hook", ambit_hook_name(event->hook));
+}
+
+static void put_policy(struct writer *writer, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	ambit_writer_string(writer, "policy", record->policy_name);
+	ambit_writer_string(writer, "file", record->policy);
+	if (record->rule) {
+		ambit_writer_number(writer, "rule", record->rule->id);
+		ambit_writer_number(writer, "line", record->rule->line);
+		ambit_writer_string(writer, "section",
+			ambit_section(record->rule->op, record->rule->verdict));
+		ambit_writer_string(writer, "pattern", record->rule->text);
+	} else if (event->reason == REASON_NO_RULE) {
+		if (record->section_line)
+			ambit_writer_number(writer, "line", record->section_line);
+		ambit_writer_string(writer, "section", ambit_section(event->op, VERDICT_ALLOW));
+	}
+}
+
+static void put_peer(struct writer *writer, const struct ambit_event *event)
+{
+	bool v6 = event->family == AMBIT_FAMILY_V6;
+	char text[INET6_ADDRSTRLEN];
+
+	if (!v6 && event->family != AMBIT_FAMILY_V4)
+		return;
+	if (!inet_ntop(v6 ? AF_INET6 : AF_INET, event->addr, text, sizeof(text)))
+		return;
+	ambit_writer_string(writer, "addr", text);
+	ambit_writer_number(writer, "port", event->port);
+	ambit_writer_string(writer, "proto", event->proto == AMBIT_PROTO_UDP ? "udp" : "tcp");
+}
+
+static void put_object(struct writer *writer, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	ambit_writer_bytes(writer, "path", "path_hex", record->path, record->path_length);
+	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
+		put_peer(writer, event);
+	if (event->op == OP_SOCKET) {
+		ambit_writer_number(writer, "socket_family", event->family);
+		ambit_writer_number(writer, "socket_type", event->detail);
+		ambit_writer_number(writer, "socket_protocol", event->proto);
+	}
+	if (event->op == OP_TASK && event->detail)
+		ambit_writer_number(writer, "signal", event->detail);
+}
+
+static void put_process(struct writer *writer, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	ambit_writer_number(writer, "pid", event->pid);
+	ambit_writer_number(writer, "tid", event->tid);
+	ambit_writer_number(writer, "ppid", event->ppid);
+	ambit_writer_number(writer, "uid", event->uid);
+	ambit_writer_number(writer, "gid", event->gid);
+	ambit_writer_number(writer, "start_ns", event->start_time);
+	ambit_writer_bytes(writer, "comm", "comm_hex", event->comm,
+		strnlen(event->comm, sizeof(event->comm)));
+	ambit_writer_bytes(writer, "parent_comm", "parent_comm_hex", event->parent_comm,
+		strnlen(event->parent_comm, sizeof(event->parent_comm)));
+	ambit_writer_bytes(writer, "exe", "exe_hex", record->exe, record->exe_length);
+}
+
+char *ambit_record_json(const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+	struct writer writer;
+
+	ambit_writer_begin(&writer, event->kind == EVENT_EXEC ? "exec" : "decision");
+	ambit_writer_time(&writer, "time", record->wall);
+	ambit_writer_number(&writer, "mono_ns", event->time);
+	ambit_writer_string(&writer, "cell", record->cell);
+	ambit_writer_number(&writer, "cell_id", event->cell);
+	ambit_writer_number(&writer, "epoch", event->epoch);
+	put_decision(&writer, record);
+	put_object(&writer, record);
+	put_policy(&writer, record);
+	put_process(&writer, record);
+	return ambit_writer_end(&writer);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Record -> one line for people. Fields are set apart by two spaces; a word that holds a space is
+ * quoted (text.h), so that no name can forge a field.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/util.h"
+#include "trail/text.h"
+#include "trail/trail.h"
+
+static const char *verb(const struct ambit_event *event)
+{
+	bool enforced = event->flags & AMBIT_EVENT_ENFORCED;
+
+	if (event->kind == EVENT_EXEC)
+		return "started";
+	if (event->verdict == VERDICT_ALLOW)
+		return "allowed";
+	if (event->verdict == VERDICT_ASK)
+		return enforced ? "held" : "would hold";
+	return enforced ? "denied" : "would deny";
+}
+
+static void put_peer(FILE *out, const struct ambit_event *event)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+	bool v6 = event->family == AMBIT_FAMILY_V6;
+
+	if (v6 || event->family == AMBIT_FAMILY_V4)
+		inet_ntop(v6 ? AF_INET6 : AF_INET, event->addr, text, sizeof(text));
+	fprintf(out, v6 ? "[%s]:%u" : "%s:%u", text, event->port);
+	if (event->proto == AMBIT_PROTO_UDP)
+		fputs("/udp", out);
+}
+
+static const char *family_name(unsigned family)
+{
+	static const struct {
+		unsigned family;
+		const char *name;
+	} names[] = { { AF_UNIX, "unix" }, { AF_INET, "inet" }, { AF_INET6, "inet6" },
+		{ AF_NETLINK, "netlink" }, { AF_PACKET, "packet" }, { AF_VSOCK, "vsock" },
+		{ AF_ALG, "alg" }, { AF_XDP, "xdp" }, { AF_TIPC, "tipc" }, { AF_CAN, "can" },
+		{ AF_BLUETOOTH, "bluetooth" }, { AF_KEY, "key" }, { AF_RDS, "rds" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].family == family)
+			return names[i].name;
+	return "other";
+}
+
+/* A signal's name without "SIG", for those that have one. */
+static void put_signal(FILE *out, unsigned number)
+{
+	const char *name = number ? sigabbrev_np((int)number) : NULL;
+
+	if (name)
+		fputs(name, out);
+	else
+		fprintf(out, "signal-%u", number);
+}
+
+static void put_object(FILE *out, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	if (record->path_length)
+		ambit_text_word(out, record->path, record->path_length);
+	else if (event->op == OP_CONNECT || event->op == OP_LISTEN)
+		put_peer(out, event);
+	else if (event->op == OP_SOCKET)
+		fprintf(out, "%s(%u) type %u protocol %u", family_name(event->family), event->family,
+			event->detail, event->proto);
+	else if (event->op == OP_TASK && event->detail)
+		put_signal(out, event->detail);
+	else
+		fprintf(out, "(%s)", ambit_hook_name(event->hook) ?: "no name");
+}
+
+static void put_policy(FILE *out, const struct record *record)
+{
+	unsigned line = record->rule ? record->rule->line : record->section_line;
+
+	fputs("  policy ", out);
+	ambit_text_word(out, record->policy_name ?: "-", strlen(record->policy_name ?: "-"));
+	if (line)
+		fprintf(out, ":%u", line);
+}
+
+/* What the reader can do about it. */
+static void put_remedy(FILE *out, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+	const char *allow = ambit_section(event->op, VERDICT_ALLOW);
+	const char *section = ambit_section(event->op, event->verdict);
+
+	fputs("  ", out);
+	if (record->rule && event->reason == REASON_RULE) {
+		fprintf(out, "%s ", section ?: "rule");
+		ambit_text_word(out, record->rule->text, strlen(record->rule->text));
+	} else if (event->reason == REASON_NO_RULE && allow) {
+		fprintf(out, "not in %s", allow);
+	} else {
+		fputs(ambit_reason_text(event->reason), out);
+	}
+}
+
+char *ambit_record_object(const struct record *record)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fprintf(out, "%s ", ambit_op_text(record->event->op));
+	put_object(out, record);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+char *ambit_record_line(const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fprintf(out, "%s  %s ", verb(event), ambit_op_text(event->op));
+	put_object(out, record);
+	fputs("  by ", out);
+	ambit_text_word(out, event->comm, strnlen(event->comm, sizeof(event->comm)));
+	fprintf(out, "(%u)", event->pid);
+	put_policy(out, record);
+	if (event->kind != EVENT_EXEC)
+		put_remedy(out, record);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

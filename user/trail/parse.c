@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line of a trail -> record. The file may have been cut short, mixed up or written by somebody
+ * who means harm: what is not understood is -EBADMSG, and nothing is taken on trust.
+ */
+#include <arpa/inet.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <time.h>
+#include "base/util.h"
+#include "trail/trail.h"
+
+#define DEPTH_MAX 8
+
+struct stored {
+	struct entry entry;
+	struct ambit_event event;
+	struct rule rule;
+	struct json_object *root;
+	char *path, *exe; /* owned where they come from hex */
+};
+
+static const char *const types[] = { [TRAIL_DECISION] = "decision", [TRAIL_EXEC] = "exec",
+	[TRAIL_START] = "start", [TRAIL_LOST] = "lost", [TRAIL_END] = "end" };
+_Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
+
+static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(stored->root, key, &value) ||
+		!json_object_is_type(value, json_type_string))
+		return NULL;
+	if (ret_size)
+		*ret_size = (size_t)json_object_get_string_len(value);
+	return json_object_get_string(value);
+}
+
+static uint64_t number_at(const struct stored *stored, const char *key, uint64_t max)
+{
+	struct json_object *value;
+	uint64_t number;
+
+	if (!json_object_object_get_ex(stored->root, key, &value) ||
+		!json_object_is_type(value, json_type_int))
+		return 0;
+	number = json_object_get_uint64(value);
+	return number <= max ? number : 0;
+}
+
+static bool flag_at(const struct stored *stored, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(stored->root, key, &value) &&
+	       json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+/* Index of the text at `key` among `count` texts; -EBADMSG if it is none of them. */
+static int choice_at(const struct stored *stored, const char *key, unsigned count,
+	const char *(*text)(unsigned index))
+{
+	const char *value = string_at(stored, key, NULL);
+
+	for (unsigned i = 0; value && i < count; i++)
+		if (!strcmp(value, text(i)))
+			return (int)i;
+	return -EBADMSG;
+}
+
+static const char *type_text(unsigned type)
+{
+	return types[type];
+}
+
+static const char *verdict_text(unsigned verdict)
+{
+	static const char *const texts[] = { "allow", "ask", "deny" };
+
+	return texts[verdict];
+}
+
+static int nibble(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Bytes that are either at `key` or, where they are not UTF-8, at `hex_key`. `*owned` is what has
+ * to be freed. */
+static int bytes_at(const struct stored *stored, const char *key, const char *hex_key, char **owned,
+	const char **ret, size_t *ret_size)
+{
+	size_t size = 0;
+	const char *hex = string_at(stored, hex_key, &size);
+	_cleanup_free_ char *bytes = NULL;
+
+	if (!hex) {
+		*ret = string_at(stored, key, &size) ?: "";
+		*ret_size = size;
+		return 0;
+	}
+	bytes = malloc(size / 2 + 1);
+	if (!bytes)
+		return -ENOMEM;
+	for (size_t i = 0; i < size / 2; i++) {
+		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return -EBADMSG;
+		bytes[i] = (char)(high << 4 | low);
+	}
+	*ret_size = size / 2;
+	*ret = *owned = TAKE_PTR(bytes);
+	return 0;
+}
+
+static int comm_at(const struct stored *stored, char comm[AMBIT_COMM_SIZE])
+{
+	_cleanup_free_ char *owned = NULL;
+	const char *bytes;
+	size_t size;
+	int error = bytes_at(stored, "comm", "comm_hex", &owned, &bytes, &size);
+
+	if (error)
+		return error;
+	memcpy(comm, bytes, size < AMBIT_COMM_SIZE ? size : AMBIT_COMM_SIZE);
+	return 0;
+}
+
+static uint64_t time_at(const struct stored *stored, const char *key)
+{
+	const char *text = string_at(stored, key, NULL);
+	struct tm tm = { 0 };
+	unsigned ns = 0;
+	const char *rest;
+
+	rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (!rest)
+		return 0;
+	if (sscanf(rest, ".%9u", &ns) != 1)
+		ns = 0;
+	return (uint64_t)timegm(&tm) * 1000000000U + ns;
+}
+
+static void peer_at(const struct stored *stored, struct ambit_event *event)
+{
+	const char *text = string_at(stored, "addr", NULL) ?: "";
+	const char *proto = string_at(stored, "proto", NULL) ?: "";
+
+	if (inet_pton(AF_INET6, text, event->addr) == 1)
+		event->family = AMBIT_FAMILY_V6;
+	else if (inet_pton(AF_INET, text, event->addr) == 1)
+		event->family = AMBIT_FAMILY_V4;
+	event->port = (uint16_t)number_at(stored, "port", UINT16_MAX);
+	event->proto = strcmp(proto, "udp") ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
+}
+
+static void object_at(const struct stored *stored, struct ambit_event *event)
+{
+	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
+		peer_at(stored, event);
+	if (event->op == OP_SOCKET) {
+		event->family = (uint8_t)number_at(stored, "socket_family", UINT8_MAX);
+		event->detail = (uint8_t)number_at(stored, "socket_type", UINT8_MAX);
+		event->proto = (uint8_t)number_at(stored, "socket_protocol", UINT8_MAX);
+	}
+	if (event->op == OP_TASK)
+		event->detail = (uint8_t)number_at(stored, "signal", UINT8_MAX);
+}
+
+/* By name, not by number: hooks.def grows. */
+static uint16_t hook_at(const struct stored *stored)
+{
+	const char *name = string_at(stored, "hook", NULL), *known;
+
+	for (uint16_t i = 0; name && (known = ambit_hook_name(i)); i++)
+		if (!strcmp(known, name))
+			return i;
+	return UINT16_MAX;
+}
+
+static int event_at(const struct stored *stored, struct ambit_event *event)
+{
+	int op = choice_at(stored, "op", OP_MAX, ambit_op_text);
+	int verdict = choice_at(stored, "verdict", VERDICT_MAX, verdict_text);
+	int reason = choice_at(stored, "reason", REASON_MAX, ambit_reason_code);
+
+	if (op < 0 || verdict < 0 || reason < 0)
+		return -EBADMSG;
+	*event = (struct ambit_event){
+		.abi = AMBIT_ABI,
+		.kind = stored->entry.type == TRAIL_EXEC ? EVENT_EXEC : EVENT_DECISION,
+		.op = (uint8_t)op,
+		.verdict = (uint8_t)verdict,
+		.reason = (uint8_t)reason,
+		.flags = flag_at(stored, "enforced") ? AMBIT_EVENT_ENFORCED : 0,
+		.time = number_at(stored, "mono_ns", UINT64_MAX),
+		.epoch = number_at(stored, "epoch", UINT64_MAX),
+		.cell = (uint32_t)number_at(stored, "cell_id", UINT32_MAX),
+		.rule = (uint32_t)number_at(stored, "rule", UINT32_MAX),
+		.pid = (uint32_t)number_at(stored, "pid", UINT32_MAX),
+		.tid = (uint32_t)number_at(stored, "tid", UINT32_MAX),
+		.ppid = (uint32_t)number_at(stored, "ppid", UINT32_MAX),
+		.uid = (uint32_t)number_at(stored, "uid", UINT32_MAX),
+		.gid = (uint32_t)number_at(stored, "gid", UINT32_MAX),
+		.hook = hook_at(stored),
+	};
+	object_at(stored, event);
+	return comm_at(stored, event->comm);
+}
+
+static int record_at(struct stored *stored)
+{
+	struct record *record = &stored->entry.record;
+	const char *pattern = string_at(stored, "pattern", NULL);
+	unsigned line = (unsigned)number_at(stored, "line", UINT32_MAX);
+	int error = event_at(stored, &stored->event);
+
+	if (!error)
+		error = bytes_at(stored, "path", "path_hex", &stored->path, &record->path,
+			&record->path_length);
+	if (!error)
+		error = bytes_at(stored, "exe", "exe_hex", &stored->exe, &record->exe,
+			&record->exe_length);
+	if (error)
+		return error;
+	record->event = &stored->event;
+	record->cell = string_at(stored, "cell", NULL);
+	record->policy = string_at(stored, "file", NULL);
+	record->policy_name = string_at(stored, "policy", NULL);
+	record->wall = time_at(stored, "time");
+	if (stored->event.rule && pattern) {
+		stored->rule = (struct rule){ .id = stored->event.rule, .op = stored->event.op,
+			.verdict = stored->event.verdict, .text = (char *)pattern, .line = line };
+		record->rule = &stored->rule;
+	} else {
+		record->section_line = line;
+	}
+	return 0;
+}
+
+static int parse_root(const char *line, size_t size, struct json_object **ret)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_object *root;
+	bool whole;
+
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	root = json_tokener_parse_ex(tokener, line, (int)size);
+	whole = root && json_tokener_get_parse_end(tokener) == size &&
+		json_object_is_type(root, json_type_object);
+	json_tokener_free(tokener);
+	if (!whole) {
+		json_object_put(root);
+		return -EBADMSG;
+	}
+	*ret = root;
+	return 0;
+}
+
+static int entry_fill(struct stored *stored)
+{
+	struct entry *entry = &stored->entry;
+	const char *mode = string_at(stored, "mode", NULL);
+	int type = choice_at(stored, "type", TRAIL_TYPE_MAX, type_text);
+
+	if (type < 0 || number_at(stored, "v", UINT64_MAX) != AMBIT_TRAIL_SCHEMA)
+		return -EBADMSG;
+	entry->type = (enum trail_type)type;
+	entry->denied = number_at(stored, "denied", UINT64_MAX);
+	entry->allowed = number_at(stored, "allowed", UINT64_MAX);
+	entry->lost = number_at(stored, "lost", UINT64_MAX);
+	entry->status = (int)number_at(stored, "status", 255);
+	entry->audit = mode && !strcmp(mode, "audit");
+	if (type == TRAIL_DECISION || type == TRAIL_EXEC)
+		return record_at(stored);
+	entry->record.cell = string_at(stored, "cell", NULL);
+	entry->record.policy = string_at(stored, "file", NULL);
+	entry->record.policy_name = string_at(stored, "policy", NULL);
+	entry->record.wall = time_at(stored, "time");
+	return 0;
+}
+
+int ambit_entry_parse(const char *line, size_t size, struct entry **ret)
+{
+	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	struct stored *stored;
+	int error;
+
+	if (size > AMBIT_TRAIL_LINE_MAX)
+		return -EBADMSG;
+	stored = calloc(1, sizeof(*stored));
+	if (!stored)
+		return -ENOMEM;
+	entry = &stored->entry;
+	error = parse_root(line, size, &stored->root);
+	if (!error)
+		error = entry_fill(stored);
+	if (error)
+		return error;
+	*ret = TAKE_PTR(entry);
+	return 0;
+}
+
+void ambit_entry_free(struct entry *entry)
+{
+	struct stored *stored = (struct stored *)entry; /* its first member */
+
+	if (!stored)
+		return;
+	json_object_put(stored->root);
+	free(stored->path);
+	free(stored->exe);
+	free(stored);
+}
