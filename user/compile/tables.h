@@ -23,6 +23,9 @@ struct decision {
 
 /* Compiles a resolved policy. -E2BIG with a diag that names the rule that made it too large. */
 int ambit_tables_compile(const struct policy *policy, struct diag *diag, struct tables **ret);
+/* The same with another limit for the number of states. */
+int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limit,
+	struct diag *diag, struct tables **ret);
 
 /* The form in which a path enters the automaton: absolute, "/a/b", the root as "". */
 struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The matcher of user space: the same tables and the same step as the kernel side. */
+#include <string.h>
+#include "bpf/lib/dfa.h"
+#include "compile/tables.h"
+
+static struct ambit_head tables_head(const struct tables *tables)
+{
+	struct ambit_head head;
+
+	memcpy(&head, tables->segments[0].words, sizeof(head));
+	return head;
+}
+
+static uint32_t tables_walk(const struct tables *tables, uint32_t state, const void *bytes,
+	size_t length)
+{
+	const uint8_t *input = bytes;
+
+	for (size_t i = 0; state && i < length; i++)
+		state = dfa_next(&tables->segments[dfa_segment(state)], state, input[i]);
+	return state;
+}
+
+static struct decision tables_decide(const struct tables *tables, uint32_t state, unsigned column)
+{
+	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
+	uint32_t number = state ? dfa_accept(&tables->segments[dfa_segment(state)], state) : 0;
+	uint32_t at = AMBIT_HEAD_WORDS + (number - 1) * AMBIT_ACCEPT_WORDS;
+	struct ambit_accept accept;
+
+	if (!number)
+		return decision;
+	memcpy(&accept,
+		&tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS],
+		sizeof(accept));
+	if (accept.deny[column] == AMBIT_RULE_SPECIAL)
+		return (struct decision){VERDICT_DENY, REASON_SPECIAL, 0};
+	if (accept.deny[column])
+		return (struct decision){VERDICT_DENY, REASON_RULE, accept.deny[column]};
+	if (accept.allow[column])
+		return (struct decision){VERDICT_ALLOW, REASON_RULE, accept.allow[column]};
+	return decision;
+}
+
+struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,
+	size_t length)
+{
+	uint32_t state = tables_walk(tables, tables_head(tables).path_start, path, length);
+
+	return tables_decide(tables, state, (unsigned)op);
+}
+
+struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,
+	uint8_t family, const uint8_t *addr, uint16_t port)
+{
+	uint8_t bytes[AMBIT_PEER_SIZE] = {proto, family};
+	size_t length = family == AMBIT_FAMILY_V4 ? 4 : 16;
+	uint32_t state;
+
+	memcpy(bytes + 2, addr, length);
+	bytes[2 + length] = (uint8_t)(port >> 8);
+	bytes[3 + length] = (uint8_t)port;
+	state = tables_walk(tables, tables_head(tables).peer_start, bytes, length + 4);
+	return tables_decide(tables, state, (unsigned)op - OP_CONNECT);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/util.h"
+#include "compile/patterns.h"
+
+/*
+ * Columns of the peer tree. Whether an allowing rule covers a special address depends on the rule
+ * (does it name the range?), so those that do have a column of their own, and so has the fact that
+ * an address is special.
+ */
+enum peer_column {
+	PEER_CONNECT,
+	PEER_LISTEN,
+	PEER_NAMED,
+	PEER_SPECIAL,
+};
+
+static struct ambit_accept rule_accept(const struct rule *rule, unsigned column)
+{
+	struct ambit_accept accept = {};
+
+	if (rule->verdict == VERDICT_ALLOW)
+		accept.allow[column] = rule->id;
+	else
+		accept.deny[column] = rule->id;
+	return accept;
+}
+
+/*
+ * A pattern covers all beneath what it matches, so "**" at its end says nothing: what stands before
+ * it matches already. Elsewhere the '/' before "**" is part of it: "a", zero or more times
+ * "/name", "/b".
+ */
+static int add_path(struct nfa *nfa, const char *path, const struct ambit_accept *accept)
+{
+	struct glob glob = {path, path};
+	struct glob_token token;
+	const char *problem;
+	uint32_t node = NFA_ROOT, covered = NFA_ROOT;
+	bool slash = false;
+	int r;
+
+	for (;;) {
+		r = glob_next(&glob, &token, &problem);
+		if (r < 0)
+			return r;
+		if (token.kind == GLOB_BYTE && token.byte == '/') {
+			slash = true;
+			continue;
+		}
+		if (token.kind == GLOB_END)
+			return nfa_accept(nfa, covered, accept);
+		if (token.kind == GLOB_DEPTH) {
+			/* "**" twice is "**" once. */
+			if (node == covered)
+				r = nfa_depth(nfa, node, &node);
+			slash = false;
+		} else {
+			if (slash)
+				r = nfa_byte(nfa, node, '/', &node);
+			slash = false;
+			if (r >= 0 && token.kind == GLOB_BYTE)
+				r = nfa_byte(nfa, node, token.byte, &node);
+			if (r >= 0 && token.kind == GLOB_SET)
+				r = nfa_set(nfa, node, &token.set, &node);
+			if (r >= 0 && token.kind == GLOB_NAME)
+				r = nfa_star(nfa, node, &node);
+			covered = node;
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+int patterns_add_paths(struct nfa *nfa, const struct policy *policy)
+{
+	int r;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		struct ambit_accept accept = rule_accept(rule, (unsigned)rule->op & 3);
+
+		for (size_t p = 0; p < rule->path_count; p++) {
+			r = add_path(nfa, rule->paths[p], &accept);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* The node after one byte between `low` and `high`. */
+static int add_range(struct nfa *nfa, uint32_t from, unsigned low, unsigned high, uint32_t *ret)
+{
+	struct byte_set set = {};
+
+	if (low == high)
+		return nfa_byte(nfa, from, (uint8_t)low, ret);
+	for (unsigned byte = low; byte <= high; byte++)
+		byte_set_add(&set, (uint8_t)byte);
+	return nfa_set(nfa, from, &set, ret);
+}
+
+/* Two bytes: the high one between `first` and `last`, then the low one between `low` and `high`. */
+static int add_port_part(struct nfa *nfa, uint32_t node, const unsigned bounds[4],
+	const struct ambit_accept *accept)
+{
+	int r;
+
+	r = add_range(nfa, node, bounds[0], bounds[1], &node);
+	if (r < 0)
+		return r;
+	/* What matches whatever follows needs no node for it. */
+	if (bounds[2] > 0 || bounds[3] < 255) {
+		r = add_range(nfa, node, bounds[2], bounds[3], &node);
+		if (r < 0)
+			return r;
+	}
+	return nfa_accept(nfa, node, accept);
+}
+
+static int add_ports(struct nfa *nfa, uint32_t node, const struct peer *peer,
+	const struct ambit_accept *accept)
+{
+	unsigned first = peer->port_low >> 8, last = peer->port_high >> 8;
+	unsigned low = peer->port_low & 255, high = peer->port_high & 255;
+	int r;
+
+	if (first == last)
+		return add_port_part(nfa, node, (unsigned[]){first, last, low, high}, accept);
+	if (low > 0) {
+		r = add_port_part(nfa, node, (unsigned[]){first, first, low, 255}, accept);
+		if (r < 0)
+			return r;
+		first++;
+	}
+	if (high < 255) {
+		r = add_port_part(nfa, node, (unsigned[]){last, last, 0, high}, accept);
+		if (r < 0)
+			return r;
+		last--;
+	}
+	if (first > last)
+		return 0;
+	return add_port_part(nfa, node, (unsigned[]){first, last, 0, 255}, accept);
+}
+
+static bool any_port(const struct peer *peer)
+{
+	return peer->port_low == 0 && peer->port_high == UINT16_MAX;
+}
+
+static int add_address(struct nfa *nfa, uint32_t node, const struct peer *peer,
+	const struct ambit_accept *accept)
+{
+	unsigned size = peer->family == AMBIT_FAMILY_V4 ? 4 : 16, at;
+	int r = 0;
+
+	for (at = 0; r >= 0 && (at + 1) * 8 <= peer->bits; at++)
+		r = nfa_byte(nfa, node, peer->addr[at], &node);
+	if (r >= 0 && peer->bits % 8) {
+		unsigned rest = 0xffU >> peer->bits % 8;
+
+		r = add_range(nfa, node, peer->addr[at], peer->addr[at] | rest, &node);
+		at++;
+	}
+	if (r >= 0 && any_port(peer))
+		return nfa_accept(nfa, node, accept);
+	for (; r >= 0 && at < size; at++)
+		r = add_range(nfa, node, 0, 255, &node);
+	return r < 0 ? r : add_ports(nfa, node, peer, accept);
+}
+
+static int add_peer(struct nfa *nfa, const struct peer *peer, const struct ambit_accept *accept)
+{
+	const struct {
+		uint8_t number;
+		bool used;
+	} protocols[] = {{AMBIT_PROTO_TCP, peer->tcp}, {AMBIT_PROTO_UDP, peer->udp}};
+	uint32_t node;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (!protocols[i].used)
+			continue;
+		r = nfa_byte(nfa, NFA_ROOT, protocols[i].number, &node);
+		if (r < 0)
+			return r;
+		r = nfa_byte(nfa, node, peer->family, &node);
+		if (r < 0)
+			return r;
+		r = add_address(nfa, node, peer, accept);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool peer_within(const struct peer *peer, const struct peer *range)
+{
+	unsigned whole = range->bits / 8, rest = range->bits % 8;
+
+	if (peer->family != range->family || peer->bits < range->bits ||
+		memcmp(peer->addr, range->addr, whole))
+		return false;
+	return !rest || !((peer->addr[whole] ^ range->addr[whole]) >> (8 - rest));
+}
+
+/* A rule names a special range if it lies inside it. */
+static bool peer_names_special(const struct policy *policy, const struct peer *peer)
+{
+	for (size_t i = 0; i < policy->special_count; i++)
+		if (peer_within(peer, &policy->specials[i]))
+			return true;
+	return false;
+}
+
+int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
+{
+	const struct ambit_accept special = {.deny[PEER_SPECIAL] = 1};
+	int r;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		for (size_t p = 0; p < rule->peer_count; p++) {
+			const struct peer *peer = &rule->peers[p];
+			enum peer_column column = rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
+			struct ambit_accept accept;
+
+			if (column == PEER_CONNECT && rule->verdict == VERDICT_ALLOW &&
+				peer_names_special(policy, peer))
+				column = PEER_NAMED;
+			accept = rule_accept(rule, column);
+			r = add_peer(nfa, peer, &accept);
+			if (r < 0)
+				return r;
+		}
+	}
+	for (size_t i = 0; i < policy->special_count; i++) {
+		r = add_peer(nfa, &policy->specials[i], &special);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int patterns_convert_peers(struct dfa *dfa, struct ids *ids, uint32_t first)
+{
+	int r;
+
+	for (uint32_t i = first; i < dfa->state_count; i++) {
+		const struct ambit_accept from = ids->items[dfa->states[i].accept];
+		struct ambit_accept to = {
+			.allow = {from.allow[PEER_CONNECT], from.allow[PEER_LISTEN]},
+			.deny = {from.deny[PEER_CONNECT], from.deny[PEER_LISTEN]},
+		};
+
+		if (from.deny[PEER_SPECIAL]) {
+			to.allow[0] = from.allow[PEER_NAMED];
+			if (!to.deny[0] && !to.allow[0])
+				to.deny[0] = AMBIT_RULE_SPECIAL;
+		}
+		r = ids_intern(ids, &to, &dfa->states[i].accept);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy says, put into trees of tokens. */
+#ifndef AMBIT_PATTERNS_H
+#define AMBIT_PATTERNS_H
+
+#include "compile/dfa.h"
+#include "policy/policy.h"
+
+/* Adds the paths of all rules. -EINVAL if one of them is not a pattern. */
+int patterns_add_paths(struct nfa *nfa, const struct policy *policy);
+
+/* Adds the peers of all rules and the special ranges. */
+int patterns_add_peers(struct nfa *nfa, const struct policy *policy);
+
+/* The columns of the peer tree are not those of abi.h: turns what state `first` and those after it
+ * accept into that. */
+int patterns_convert_peers(struct dfa *dfa, struct ids *ids, uint32_t first);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include "base/util.h"
+#include "compile/pack.h"
+#include "compile/patterns.h"
+
+/* Room for 10,000 rules beside a dozen suffixes at any depth; a state takes about 100 bytes
+ * while it is built, and an explosion is noticed within a few seconds. */
+#define STATES_MAX (1U << 21)
+
+/* Everything that building needs, freed together. */
+struct build {
+	struct ids ids;
+	struct nfa paths, peers;
+	struct dfa dfa;
+	uint32_t culprit;
+};
+
+static void build_cleanup(struct build *build)
+{
+	dfa_free(&build->dfa);
+	nfa_free(&build->paths);
+	nfa_free(&build->peers);
+	ids_free(&build->ids);
+}
+
+static int build_init(struct build *build, uint32_t state_limit)
+{
+	int r;
+
+	r = ids_init(&build->ids);
+	if (r < 0)
+		return r;
+	r = nfa_init(&build->paths, &build->ids, false);
+	if (r < 0)
+		return r;
+	r = nfa_init(&build->peers, &build->ids, true);
+	if (r < 0)
+		return r;
+	return dfa_init(&build->dfa, state_limit);
+}
+
+static int build_automaton(struct build *build, const struct policy *policy)
+{
+	struct dfa *dfa = &build->dfa;
+	uint32_t first;
+	int r;
+
+	r = patterns_add_paths(&build->paths, policy);
+	if (r < 0)
+		return r;
+	r = nfa_finish(&build->paths);
+	if (r < 0)
+		return r;
+	r = dfa_build(dfa, &build->paths, &dfa->path_start, &build->culprit);
+	if (r < 0)
+		return r;
+	r = patterns_add_peers(&build->peers, policy);
+	if (r < 0)
+		return r;
+	r = nfa_finish(&build->peers);
+	if (r < 0)
+		return r;
+	first = dfa->state_count;
+	r = dfa_build(dfa, &build->peers, &dfa->peer_start, &build->culprit);
+	if (r < 0)
+		return r;
+	return patterns_convert_peers(dfa, &build->ids, first);
+}
+
+static int build_tables(const struct policy *policy, uint32_t state_limit, uint32_t *ret_culprit,
+	struct tables **ret)
+{
+	_cleanup_(build_cleanup) struct build build = {};
+	_cleanup_(tables_cleanup) struct tables *tables = calloc(1, sizeof(*tables));
+	int r;
+
+	if (!tables)
+		return -ENOMEM;
+	r = build_init(&build, state_limit);
+	if (r < 0)
+		return r;
+	r = build_automaton(&build, policy);
+	*ret_culprit = build.culprit;
+	if (r < 0)
+		return r;
+	r = tables_pack(tables, &build.dfa, &build.ids);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(tables);
+	return 0;
+}
+
+int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limit,
+	struct diag *diag, struct tables **ret)
+{
+	uint32_t culprit = 0;
+	const struct rule *rule;
+	int r;
+
+	r = build_tables(policy, state_limit, &culprit, ret);
+	if (r >= 0)
+		return 0;
+	rule = ambit_policy_rule(policy, culprit);
+	if (r != -E2BIG)
+		ambit_diag_set(diag, policy->file, 0, 0, "cannot compile the policy: %s",
+			r == -ENOMEM ? "out of memory" : "a pattern is malformed");
+	else if (rule)
+		ambit_diag_set(diag, policy->file, rule->line, rule->column,
+			"the policy is too large to compile (more than %" PRIu32
+			" states): most of them exist for the pattern \"%s\"; name the places one by "
+			"one, or use fewer \"*\" and \"?\" in it",
+			state_limit, rule->text);
+	else
+		ambit_diag_set(diag, policy->file, 0, 0,
+			"the policy is too large to compile: use fewer rules");
+	return r;
+}
+
+int ambit_tables_compile(const struct policy *policy, struct diag *diag, struct tables **ret)
+{
+	return ambit_tables_compile_within(policy, STATES_MAX, diag, ret);
+}
+
+void ambit_tables_free(struct tables *tables)
+{
+	if (!tables)
+		return;
+	free(tables->segments);
+	free(tables);
+}
