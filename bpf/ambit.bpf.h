@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every BPF file of ambit starts with. */
+#ifndef AMBIT_BPF_H
+#define AMBIT_BPF_H
+
+/* The kernel has enumerators of the same name (nfs4, ima); they are of no use here. */
+#define OP_READ	 kernel_OP_READ
+#define OP_WRITE kernel_OP_WRITE
+#define OP_MAX	 kernel_OP_MAX
+#include "vmlinux.h"
+#undef OP_READ
+#undef OP_WRITE
+#undef OP_MAX
+#include <asm-generic/errno-base.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "abi.h"
+
+/* Numbers of the rows of hooks.def, as events carry them. */
+enum ambit_hook {
+#define HOOK(area, hook, op, need) HOOK_##hook,
+#include "hooks.def"
+#undef HOOK
+	HOOK_MAX,
+};
+
+/*
+ * A function that the verifier checks once for each program that calls it, whatever the caller
+ * knows: arguments are scalars or pointers to sized memory. Weak, because several objects define
+ * it and one skeleton holds them all.
+ */
+#define GLOBAL __weak __attribute__((noinline))
+
+#endif

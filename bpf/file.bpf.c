@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Files: opening them, and every change of a directory entry.
+ *
+ *   file_open                              read, write (and exec, for what execve opens)
+ *   path_truncate, path_chmod, path_chown  write on the object
+ *   path_mknod … path_unlink               write on the name
+ *   path_link, path_rename                 write on the names, and no more rights than before
+ */
+#include "lib/decide.bpf.h"
+#include "lib/refer.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* include/linux/fs.h; stable since they are what open(2) flags turn into. */
+#define FMODE_READ  1
+#define FMODE_WRITE 2
+#define OPEN_EXEC   0x20 /* __FMODE_EXEC in f_flags: opened by execve */
+/* include/uapi/asm-generic/fcntl.h */
+#define OPEN_TRUNC   01000
+#define OPEN_TMPFILE 020000000
+/* include/uapi/linux/stat.h */
+#define MODE_TYPE  0170000
+#define MODE_FIFO  0010000
+#define MODE_CHAR  0020000
+#define MODE_BLOCK 0060000
+/* include/uapi/linux/magic.h */
+#define PIPEFS_MAGIC 0x50495045
+
+/* A pipe is reopened through /proc/self/fd (/dev/stdout in a shell): the task has it already. Only
+ * pipefs has such inodes without a name; a FIFO in a directory has a path. */
+static __always_inline bool is_pipe(struct file *file)
+{
+	return (file->f_inode->i_mode & MODE_TYPE) == MODE_FIFO &&
+	       file->f_inode->i_sb->s_magic == PIPEFS_MAGIC;
+}
+
+static __always_inline __u32 open_ops(struct file *file)
+{
+	__u32 mode = file->f_mode & (FMODE_READ | FMODE_WRITE), ops = 0;
+
+	if (file->f_flags & OPEN_EXEC)
+		return BIT(OP_EXEC);
+	if (mode & FMODE_READ)
+		ops |= BIT(OP_READ);
+	if (mode & FMODE_WRITE || file->f_flags & OPEN_TRUNC)
+		ops |= BIT(OP_WRITE);
+	/* Access mode 3 has neither bit: open(2) asks for both permissions. */
+	return ops ?: BIT(OP_READ) | BIT(OP_WRITE);
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(file_file_open, struct file *file)
+{
+	struct path_request request = {};
+	__u32 cell = cell_current();
+
+	if (!cell || is_pipe(file))
+		return 0;
+	request.cell = cell;
+	request.dentry = (__u64)file->f_path.dentry;
+	request.mnt = (__u64)file->f_path.mnt;
+	request.ops = open_ops(file);
+	request.hook = HOOK_file_open;
+	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
+	request.flags = (file->f_flags & OPEN_TMPFILE) ? REQUEST_UNHASHED : 0;
+	request.denial = -EACCES;
+	return decide_path(&request);
+}
+
+/* A change of the object itself. */
+static __always_inline int object_write(const struct path *path, enum ambit_hook hook)
+{
+	struct path_request request = {};
+	__u32 cell = cell_current();
+
+	if (!cell)
+		return 0;
+	request.cell = cell;
+	request.dentry = (__u64)path->dentry;
+	request.mnt = (__u64)path->mnt;
+	request.ops = BIT(OP_WRITE);
+	request.hook = hook;
+	request.denial = -EACCES;
+	return decide_path(&request);
+}
+
+/* A change of the entry `dentry` in directory `dir`; a dentry that is being made is not hashed. */
+static __always_inline int entry_write(
+	const struct path *dir, struct dentry *dentry, enum ambit_hook hook)
+{
+	struct path_request request = {};
+	__u32 cell = cell_current();
+
+	if (!cell)
+		return 0;
+	request.cell = cell;
+	request.dentry = (__u64)dentry;
+	request.mnt = (__u64)dir->mnt;
+	request.ops = BIT(OP_WRITE);
+	request.hook = hook;
+	request.flags = REQUEST_UNHASHED;
+	request.denial = -EACCES;
+	return decide_path(&request);
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(file_path_truncate, const struct path *path)
+{
+	return object_write(path, HOOK_path_truncate);
+}
+
+SEC("lsm/path_chmod")
+int BPF_PROG(file_path_chmod, const struct path *path, umode_t mode)
+{
+	return object_write(path, HOOK_path_chmod);
+}
+
+SEC("lsm/path_chown")
+int BPF_PROG(file_path_chown, const struct path *path)
+{
+	return object_write(path, HOOK_path_chown);
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(file_path_mknod, const struct path *dir, struct dentry *dentry, umode_t mode)
+{
+	__u32 type = mode & MODE_TYPE, cell;
+
+	if (type == MODE_CHAR || type == MODE_BLOCK) {
+		cell = cell_current();
+		return cell ? deny(cell, HOOK_path_mknod, OP_WRITE, REASON_DEVICE, -EACCES) : 0;
+	}
+	return entry_write(dir, dentry, HOOK_path_mknod);
+}
+
+SEC("lsm/path_mkdir")
+int BPF_PROG(file_path_mkdir, const struct path *dir, struct dentry *dentry)
+{
+	return entry_write(dir, dentry, HOOK_path_mkdir);
+}
+
+SEC("lsm/path_rmdir")
+int BPF_PROG(file_path_rmdir, const struct path *dir, struct dentry *dentry)
+{
+	return entry_write(dir, dentry, HOOK_path_rmdir);
+}
+
+SEC("lsm/path_symlink")
+int BPF_PROG(file_path_symlink, const struct path *dir, struct dentry *dentry)
+{
+	return entry_write(dir, dentry, HOOK_path_symlink);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(file_path_unlink, const struct path *dir, struct dentry *dentry)
+{
+	return entry_write(dir, dentry, HOOK_path_unlink);
+}
+
+/* A hard link is within one mount (fs/namei.c: do_linkat), so the new directory's mount serves for
+ * both names. The old name need not be writable; the new one must not give more. */
+SEC("lsm/path_link")
+int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_dir,
+	struct dentry *new_dentry)
+{
+	struct refer_request request = {};
+	__u32 cell = cell_current();
+
+	if (!cell)
+		return 0;
+	request.path.cell = cell;
+	request.path.mnt = (__u64)new_dir->mnt;
+	request.path.dentry = (__u64)old_dentry;
+	request.path.hook = HOOK_path_link;
+	request.path.flags = REQUEST_UNHASHED;
+	request.path.denial = -EACCES;
+	request.target = (__u64)new_dentry;
+	return decide_refer(&request);
+}
+
+/* Both directories are on one mount (fs/namei.c: do_renameat2). */
+SEC("lsm/path_rename")
+int BPF_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_dentry,
+	const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
+{
+	struct refer_request request = {};
+	__u32 cell = cell_current();
+
+	if (!cell)
+		return 0;
+	request.path.cell = cell;
+	request.path.mnt = (__u64)old_dir->mnt;
+	request.path.dentry = (__u64)old_dentry;
+	request.path.ops = BIT(OP_WRITE);
+	request.path.hook = HOOK_path_rename;
+	request.path.flags = REQUEST_UNHASHED;
+	request.path.denial = -EACCES;
+	request.target = (__u64)new_dentry;
+	request.exchange = !!(flags & REFER_EXCHANGE);
+	request.directory = (old_dentry->d_inode->i_mode & MODE_TYPE) == 0040000 ||
+			    (request.exchange &&
+				    (BPF_CORE_READ(new_dentry, d_inode, i_mode) & MODE_TYPE) == 0040000);
+	return decide_refer(&request);
+}

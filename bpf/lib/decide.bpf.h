@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The decision on a path: walk, match, deny beats allow, what nothing names is denied. Every hook
+ * on files, programs and unix sockets ends here.
+ */
+#ifndef AMBIT_DECIDE_H
+#define AMBIT_DECIDE_H
+
+#include "emit.bpf.h"
+#include "match.bpf.h"
+
+#define BIT(op) (1U << (op))
+
+/* What is asked. */
+struct path_request {
+	__u64 dentry;
+	__u64 mnt; /* struct vfsmount */
+	__u32 cell;
+	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
+	__u16 hook;
+	__u16 flags; /* REQUEST_* */
+	__s32 denial; /* errno of a deny, negative */
+};
+#define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
+
+/* What came out for one path. */
+struct path_rights {
+	struct ambit_accept accept;
+	__u32 beneath; /* state after a further '/': what holds for everything beneath */
+	__u32 policy;
+};
+
+static __always_inline bool allows(const struct ambit_accept *accept, __u32 column)
+{
+	return accept->allow[column & (AMBIT_COLUMNS - 1)] &&
+	       !accept->deny[column & (AMBIT_COLUMNS - 1)];
+}
+
+/* A name that was unlinked, by the state of its dentry and not by its text (d_unlinked()). */
+static __always_inline bool is_unlinked(__u64 dentry)
+{
+	__u64 parent = 0, pprev = 0;
+
+	return READ_FIELD(pprev, dentry, dentry, d_hash.pprev) ||
+	       READ_FIELD(parent, dentry, dentry, d_parent) || (!pprev && parent != dentry);
+}
+
+/* Finds the rights on a path; PATH_DONE, or the reason of a deny. The path is left in `scratch`. */
+static __always_inline int path_rights(struct scratch *scratch, const struct path_request *request,
+	__u64 dentry, struct path_rights *ret)
+{
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &request->cell);
+	struct match match;
+	int reason;
+
+	scratch->path.start = PATH_END;
+	if (!cell)
+		return REASON_NO_CELL;
+	reason = path_build(&scratch->path, dentry, request->mnt, cell->mnt_ns);
+	if (reason != PATH_DONE)
+		return reason;
+	if (!(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
+		return REASON_UNLINKED;
+	ret->policy = cell->policy;
+	if (!match_path(&match, cell->policy, &scratch->path) ||
+		!match_accept(&match, &ret->accept))
+		return REASON_NO_POLICY;
+	ret->beneath = 0;
+	if (match.state) {
+		match_byte(&match, '/');
+		if (match.error)
+			return REASON_NO_POLICY;
+		ret->beneath = match.state;
+	}
+	return PATH_DONE;
+}
+
+/* The first of the asked operations that is not allowed, in `v`; true if there is one. */
+static __always_inline bool first_denied(
+	const struct ambit_accept *accept, __u32 ops, struct verdict *v)
+{
+	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
+		if (!(ops & BIT(op)) || allows(accept, op))
+			continue;
+		v->op = op;
+		v->rule = accept->deny[op];
+		v->reason = v->rule ? REASON_RULE : REASON_NO_RULE;
+		return true;
+	}
+	return false;
+}
+
+static __always_inline __u8 first_op(__u32 ops)
+{
+	return ops & BIT(OP_READ)    ? OP_READ
+	       : ops & BIT(OP_WRITE) ? OP_WRITE
+	       : ops & BIT(OP_EXEC)  ? OP_EXEC
+				     : OP_UNIX;
+}
+
+/* Reports a denial and returns what the hook returns. */
+static __always_inline int path_deny(const struct path_request *request, struct verdict *v)
+{
+	v->verdict = VERDICT_DENY;
+	v->cell = request->cell;
+	v->hook = request->hook;
+	report(v);
+	return enforce(request->cell, request->denial);
+}
+
+/* The verdict on one path: 0 or request->denial. */
+GLOBAL int decide_path(const struct path_request *request)
+{
+	struct path_rights rights = {};
+	struct verdict v = {.slot = -1};
+	struct scratch *scratch;
+	int reason, result = 0;
+	__u32 slot;
+
+	if (!request)
+		return -EACCES;
+	v.op = first_op(request->ops);
+	v.slot = scratch_claim();
+	slot = v.slot;
+	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	if (!scratch) {
+		v.slot = -1;
+		v.reason = REASON_NO_SCRATCH;
+		return path_deny(request, &v);
+	}
+	reason = path_rights(scratch, request, request->dentry, &rights);
+	if (reason != PATH_DONE) {
+		v.reason = reason;
+		result = path_deny(request, &v);
+	} else if (first_denied(&rights.accept, request->ops, &v)) {
+		result = path_deny(request, &v);
+	} else {
+		count_allowed(request->cell, v.op);
+	}
+	scratch_release(scratch);
+	return result;
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a verdict to counters and an event. Nothing here can change the verdict. */
+#ifndef AMBIT_EMIT_H
+#define AMBIT_EMIT_H
+
+#include "label.bpf.h"
+#include "path.bpf.h"
+
+/* What a decision says about itself; the room for an event is found elsewhere. */
+struct verdict {
+	__u32 cell;
+	__u32 rule;
+	__u8 kind; /* enum ambit_event_kind */
+	__u8 op;
+	__u8 reason;
+	__u8 verdict;
+	__u8 proto;
+	__u8 family;
+	__u8 detail;
+	__u8 silent; /* count, but no event */
+	__u16 port;
+	__u16 hook;
+	__s32 slot; /* scratch slot that holds the path; -1: none */
+	__u8 addr[16];
+};
+
+static __always_inline void tally(const struct verdict *v, struct ambit_counters *counts)
+{
+	struct ambit_tally_key key = {
+		.cell = v->cell,
+		.rule = v->rule,
+		.op = v->op,
+		.reason = v->reason,
+	};
+	__u64 one = 1, *count = bpf_map_lookup_elem(&tallies, &key);
+
+	if (!count) {
+		/* Another task may be first: then the look-up finds its entry. */
+		if (!bpf_map_update_elem(&tallies, &key, &one, BPF_NOEXIST))
+			return;
+		count = bpf_map_lookup_elem(&tallies, &key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else if (counts)
+		__sync_fetch_and_add(&counts->lost_tally, 1);
+}
+
+/* Who does it: the current task. */
+static __always_inline void event_task(struct ambit_event *event)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 ids = bpf_get_current_pid_tgid(), user = bpf_get_current_uid_gid();
+
+	event->pid = ids >> 32;
+	event->tid = ids;
+	event->uid = user;
+	event->gid = user >> 32;
+	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	event->start_time = BPF_CORE_READ(task, group_leader, start_boottime);
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	BPF_CORE_READ_STR_INTO(&event->parent_comm, task, real_parent, comm);
+}
+
+/* The program that the current process runs, or nothing where it has none. Programs are files of
+ * any namespace, so a walk that fails leaves the name out. */
+static __always_inline void exe_build(struct path_buffer *buffer, __u32 mnt_ns)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file = BPF_CORE_READ(task, mm, exe_file);
+
+	if (!file || path_build(buffer, (__u64)BPF_CORE_READ(file, f_path.dentry),
+			     (__u64)BPF_CORE_READ(file, f_path.mnt), mnt_ns) != PATH_DONE)
+		buffer->start = PATH_END;
+}
+
+/* Copies both strings behind the event and returns the size of all. */
+static __always_inline __u32 event_strings(struct scratch *scratch)
+{
+	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK;
+	__u32 exe = (PATH_END - scratch->exe.start) & PATH_MASK;
+
+	bpf_probe_read_kernel(
+		scratch->strings, path, &scratch->path.bytes[scratch->path.start & PATH_MASK]);
+	bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
+		&scratch->exe.bytes[scratch->exe.start & PATH_MASK]);
+	scratch->event.path_len = path;
+	scratch->event.exe_len = exe;
+	return sizeof(scratch->event) + path + exe;
+}
+
+/* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
+static __always_inline void event_send(
+	const struct verdict *v, struct scratch *scratch, struct ambit_counters *counts)
+{
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &v->cell);
+	void *ring = bpf_map_lookup_elem(&rings, &v->cell);
+	struct ambit_event *event = &scratch->event;
+	__u32 size;
+
+	if (!cell || !ring)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event_task(event);
+	event->time = bpf_ktime_get_ns();
+	event->epoch = cell->epoch;
+	event->abi = AMBIT_ABI;
+	event->cell = v->cell;
+	event->rule = v->rule;
+	event->kind = v->kind;
+	event->op = v->op;
+	event->verdict = v->verdict;
+	event->reason = v->reason;
+	event->flags = cell->mode == MODE_AUDIT ? 0 : AMBIT_EVENT_ENFORCED;
+	event->proto = v->proto;
+	event->family = v->family;
+	event->detail = v->detail;
+	event->port = v->port;
+	event->hook = v->hook;
+	__builtin_memcpy(event->addr, v->addr, sizeof(event->addr));
+	exe_build(&scratch->exe, cell->mnt_ns);
+	size = event_strings(scratch);
+	if (size > sizeof(*event) + 2 * AMBIT_PATH_SIZE)
+		return; /* cannot be: for the verifier */
+	if (bpf_ringbuf_output(ring, event, size, 0) && counts)
+		__sync_fetch_and_add(&counts->lost_full, 1);
+}
+
+/* Counts a verdict and reports it, with the path in slot `v->slot` if there is one. The slot stays
+ * the caller's. */
+GLOBAL int report(const struct verdict *v)
+{
+	struct ambit_counters *counts;
+	struct scratch *scratch;
+	__u32 slot, cell;
+	bool own = false;
+	int claimed;
+
+	if (!v)
+		return 0;
+	cell = v->cell;
+	counts = bpf_map_lookup_elem(&counters, &cell);
+	if (v->kind == EVENT_DECISION && v->verdict == VERDICT_DENY) {
+		if (counts && v->op < OP_MAX)
+			__sync_fetch_and_add(&counts->denied[v->op], 1);
+		tally(v, counts);
+	}
+	if (v->silent)
+		return 0;
+	claimed = v->slot;
+	if (claimed < 0) {
+		claimed = scratch_claim();
+		own = true;
+	}
+	slot = claimed;
+	scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	if (!scratch) {
+		if (counts)
+			__sync_fetch_and_add(&counts->lost_scratch, 1);
+		return 0;
+	}
+	if (own)
+		scratch->path.start = PATH_END;
+	event_send(v, scratch, counts);
+	if (own)
+		scratch_release(scratch);
+	return 0;
+}
+
+/* What the caller of a hook gets: `denial` (a negative errno), or 0 when the cell only records. A
+ * cell that cannot be read enforces. */
+static __always_inline int enforce(__u32 cell_id, int denial)
+{
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &cell_id);
+
+	return cell && cell->mode == MODE_AUDIT ? 0 : denial;
+}
+
+/* A denial that no rule decides: by what the act is. */
+static __always_inline int deny(
+	__u32 cell, enum ambit_hook hook, enum ambit_op op, enum ambit_reason reason, int denial)
+{
+	struct verdict v = {
+		.cell = cell,
+		.op = op,
+		.reason = reason,
+		.verdict = VERDICT_DENY,
+		.hook = hook,
+		.slot = -1,
+	};
+
+	report(&v);
+	return enforce(cell, denial);
+}
+
+static __always_inline void count_allowed(__u32 cell, enum ambit_op op)
+{
+	struct ambit_counters *counts = bpf_map_lookup_elem(&counters, &cell);
+
+	if (counts)
+		__sync_fetch_and_add(&counts->allowed[op], 1);
+}
+
+#endif

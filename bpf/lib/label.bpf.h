@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which cell a task belongs to. */
+#ifndef AMBIT_LABEL_H
+#define AMBIT_LABEL_H
+
+#include "maps.bpf.h"
+
+/* In place of a cell id: the label could not be read; decide as "no cell", that is deny. */
+#define CELL_UNKNOWN 0xffffffffU
+
+/* Set when the kernel is armed: the cgroup under which cells are made, and its depth. */
+const volatile __u64 cells_cgroup __weak = 0;
+const volatile __u32 cells_cgroup_level __weak = 0;
+
+/*
+ * The cell of the current task; 0: none, it is not ours to decide.
+ *
+ * A task without any BPF storage has no label: two loads, no helper call, and nothing else for
+ * everybody outside. Before 6.2 a look-up also fails when another one is in progress on this CPU
+ * (bpf_task_storage_busy in kernel/bpf/bpf_task_storage.c; LSM programs do without it since); a task
+ * that sits under the cells' cgroup then counts as labelled and is denied.
+ */
+static __always_inline __u32 cell_current(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ambit_label *label;
+
+	if (!task->bpf_storage)
+		return 0;
+	label = bpf_task_storage_get(&labels, task, NULL, 0);
+	if (label)
+		return label->cell;
+	if (cells_cgroup && bpf_get_current_ancestor_cgroup_id(cells_cgroup_level) == cells_cgroup)
+		return CELL_UNKNOWN;
+	return 0;
+}
+
+/* The cell of another task, 0 for none. A look-up that fails is taken for "another cell" by all
+ * callers, which compare it with the current one. */
+static __always_inline __u32 cell_of(struct task_struct *task)
+{
+	struct ambit_label *label = bpf_task_storage_get(&labels, task, NULL, 0);
+
+	return label ? label->cell : 0;
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Runs bytes through the automaton of a policy. */
+#ifndef AMBIT_MATCH_H
+#define AMBIT_MATCH_H
+
+#include "dfa.h"
+#include "maps.bpf.h"
+#include "path.bpf.h"
+
+struct match {
+	__u32 policy;
+	__u32 state;
+	struct ambit_segment *segment; /* the one that `state` lies in; NULL: not looked up yet */
+	__u32 index;		       /* its number */
+	__u32 error;
+};
+
+static __always_inline struct ambit_segment *segment_get(__u32 policy, __u32 index)
+{
+	void *table = bpf_map_lookup_elem(&policies, &policy);
+
+	return table ? bpf_map_lookup_elem(table, &index) : NULL;
+}
+
+/* The state after `byte`. A segment is looked up only when the path crosses into another one. */
+static __always_inline void match_byte(struct match *match, __u8 byte)
+{
+	struct ambit_segment *segment = match->segment;
+	__u32 index = dfa_segment(match->state);
+
+	if (!segment || index != match->index) {
+		segment = segment_get(match->policy, index);
+		if (!segment) {
+			match->error = 1;
+			return;
+		}
+		match->segment = segment;
+		match->index = index;
+	}
+	match->state = dfa_next(segment, match->state, byte);
+}
+
+/* Reads what the state of `match` accepts into `ret`; false if a table is missing. */
+static __always_inline bool match_accept(struct match *match, struct ambit_accept *ret)
+{
+	struct ambit_segment *segment = segment_get(match->policy, dfa_segment(match->state));
+	__u32 accept, word;
+
+	__builtin_memset(ret, 0, sizeof(*ret));
+	if (match->error)
+		return false;
+	if (match->state == 0)
+		return true;
+	if (!segment)
+		return false;
+	accept = dfa_accept(segment, match->state);
+	if (accept == 0)
+		return true;
+	word = AMBIT_HEAD_WORDS + (accept - 1) * AMBIT_ACCEPT_WORDS;
+	/* An entry does not cross a segment: 8192 words, entries of 4, a head of 4. */
+	segment = segment_get(match->policy, word >> AMBIT_SEGMENT_BITS);
+	if (!segment)
+		return false;
+	word &= AMBIT_BASE_MASK & ~(AMBIT_ACCEPT_WORDS - 1);
+	__builtin_memcpy(ret, &segment->words[word], sizeof(*ret));
+	return true;
+}
+
+static __always_inline bool match_start(struct match *match, __u32 policy, bool peer)
+{
+	struct ambit_segment *segment = segment_get(policy, 0);
+	struct ambit_head *head = (struct ambit_head *)segment;
+
+	if (!head || head->abi != AMBIT_ABI)
+		return false;
+	match->policy = policy;
+	match->state = peer ? head->peer_start : head->path_start;
+	match->segment = NULL;
+	match->index = 0;
+	match->error = 0;
+	return true;
+}
+
+struct match_path {
+	struct match match;
+	const struct path_buffer *buffer;
+	__u32 position;
+};
+
+#define MATCH_CHUNK 16
+
+static long match_chunk(__u32 index, struct match_path *walk)
+{
+	for (int i = 0; i < MATCH_CHUNK; i++) {
+		if (walk->position >= PATH_END || walk->match.state == 0 || walk->match.error)
+			return 1;
+		match_byte(&walk->match, walk->buffer->bytes[walk->position & PATH_MASK]);
+		walk->position++;
+	}
+	return 0;
+}
+
+/* Runs the path in `buffer`; false if a table is missing. Every byte of the longest path is read:
+ * PATH_SIZE / MATCH_CHUNK chunks. */
+static __always_inline bool match_path(
+	struct match *ret, __u32 policy, const struct path_buffer *buffer)
+{
+	struct match_path walk = {.buffer = buffer, .position = buffer->start};
+
+	if (!match_start(&walk.match, policy, false))
+		return false;
+	bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0);
+	*ret = walk.match;
+	return !walk.match.error;
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A dentry without a mount: finds the mounts that show it, and decides on each. */
+#ifndef AMBIT_MOUNTS_H
+#define AMBIT_MOUNTS_H
+
+#include "decide.bpf.h"
+
+/* Mounts of one file system that are looked at; one with more is a deny (REASON_TOO_DEEP). Each
+ * bind mount and each mount namespace has one. */
+#define MOUNTS_MAX 512
+
+/* super_block.s_mounts is a list_head of mount.mnt_instance; since 6.18 a mount pointer, linked by
+ * mnt_next_for_sb (kernel commit "fs: switch super_block.s_mounts to a plain list"). */
+struct super_block___plain {
+	struct mount *s_mounts;
+} __attribute__((preserve_access_index));
+struct mount___plain {
+	struct mount *mnt_next_for_sb;
+} __attribute__((preserve_access_index));
+struct super_block___list {
+	struct list_head s_mounts;
+} __attribute__((preserve_access_index));
+struct mount___list {
+	struct list_head mnt_instance;
+} __attribute__((preserve_access_index));
+
+struct mounts_walk {
+	struct path_request request;
+	__u64 super;
+	__u64 next; /* struct mount, or a list_head of one */
+	__u64 dentry;
+	__u32 mnt_ns;
+	__s32 result;
+	__u32 found; /* mounts of the cell's namespace that show the object */
+	__u32 done;
+};
+
+static __always_inline bool plain_mounts(void)
+{
+	return bpf_core_field_exists(struct mount___plain, mnt_next_for_sb);
+}
+
+/* Steps to the next mount of the super block; 0 at the end. */
+static __always_inline __u64 mounts_next(struct mounts_walk *walk)
+{
+	__u64 mount, next = 0;
+
+	if (plain_mounts()) {
+		mount = walk->next;
+		if (mount)
+			READ_FIELD(next, mount___plain, mount, mnt_next_for_sb);
+		walk->next = next;
+		return mount;
+	}
+	if (walk->next == walk->super + bpf_core_field_offset(struct super_block___list, s_mounts))
+		return 0;
+	mount = walk->next - bpf_core_field_offset(struct mount___list, mnt_instance);
+	READ_FIELD(next, mount___list, mount, mnt_instance);
+	walk->next = next;
+	return mount;
+}
+
+/* True if `dentry` is `root` or lies beneath it, within DEPTH steps. */
+struct below {
+	__u64 dentry, root;
+	__u64 hit;
+};
+
+static long below_step(__u32 index, struct below *below)
+{
+	__u64 parent = 0;
+
+	if (below->dentry == below->root) {
+		below->hit = 1;
+		return 1;
+	}
+	if (READ_FIELD(parent, dentry, below->dentry, d_parent) || parent == below->dentry)
+		return 1;
+	below->dentry = parent;
+	return 0;
+}
+
+static long mounts_step(__u32 index, struct mounts_walk *walk)
+{
+	__u64 mount = mounts_next(walk), ns = 0;
+	struct below below = {.dentry = walk->dentry};
+	struct path_request request;
+	__u32 inum = 0;
+
+	if (!mount) {
+		walk->done = 1;
+		return 1;
+	}
+	if (READ_FIELD(ns, mount, mount, mnt_ns) ||
+		bpf_probe_read_kernel(&inum, sizeof(inum),
+			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
+		inum != walk->mnt_ns)
+		return 0;
+	request = walk->request;
+	request.mnt = mount + bpf_core_field_offset(struct mount, mnt);
+	if (READ_FIELD(below.root, vfsmount, request.mnt, mnt_root))
+		return 0;
+	bpf_loop(WALK_STEPS, below_step, &below, 0);
+	if (!below.hit)
+		return 0;
+	walk->found++;
+	walk->result = decide_path(&request);
+	return walk->result != 0;
+}
+
+/* The verdict on a dentry: 0 or request->denial. */
+GLOBAL int decide_mounts(const struct path_request *request)
+{
+	struct mounts_walk walk = {};
+	struct ambit_cell *cell;
+	__u32 id;
+
+	if (!request)
+		return -EACCES;
+	id = request->cell;
+	cell = bpf_map_lookup_elem(&cells, &id);
+	if (!cell)
+		return deny(id, request->hook, OP_WRITE, REASON_NO_CELL, request->denial);
+	walk.request = *request;
+	walk.dentry = request->dentry;
+	walk.mnt_ns = cell->mnt_ns;
+	if (READ_FIELD(walk.super, dentry, request->dentry, d_sb) ||
+		bpf_probe_read_kernel(&walk.next, sizeof(walk.next),
+			(const void *)(walk.super +
+				bpf_core_field_offset(struct super_block___list, s_mounts))))
+		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE, request->denial);
+	bpf_loop(MOUNTS_MAX, mounts_step, &walk, 0);
+	if (walk.result)
+		return walk.result;
+	if (!walk.done)
+		return deny(id, request->hook, OP_WRITE, REASON_TOO_DEEP, request->denial);
+	if (!walk.found)
+		return deny(id, request->hook, OP_WRITE, REASON_FOREIGN_MOUNT, request->denial);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * dentry + mount -> absolute path, as seen from the root of the mount namespace.
+ *
+ * bpf_d_path() is not allowed in half of the hooks and starts at the task's root, which chroot
+ * changes; so this is an own walk up the dentries and mounts. Objects that it meets stay in memory
+ * because programs run in an RCU section; that the names belong together is proved by the kernel's
+ * own sequence counters: `rename_lock` changes with every rename and `mount_lock` with every mount,
+ * so a walk during which both stood still saw one consistent path. Otherwise it is tried again.
+ */
+#ifndef AMBIT_PATH_H
+#define AMBIT_PATH_H
+
+#include "scratch.bpf.h"
+
+/* Addresses of seqlock_t rename_lock (fs/dcache.c) and mount_lock (fs/namespace.c), set when the
+ * kernel is armed; the counter is their first word (include/linux/seqlock_types.h). */
+const volatile __u64 rename_lock_address __weak = 0;
+const volatile __u64 mount_lock_address __weak = 0;
+
+/* Components and mounts of one walk. A path of 4095 bytes has at most 2047 components; the rest is
+ * room for mounts, which the kernel limits to 100,000 a namespace but not in depth. */
+#define WALK_STEPS 2304
+/* A walk takes about two microseconds and a rename at least as long, so even with every other CPU
+ * renaming without a pause 128 attempts in a row are not all hit. */
+#define WALK_ATTEMPTS 128
+
+/* Where a walk is. Objects are kept as addresses and read with probe reads: a mount is found from
+ * its vfsmount by a negative offset, which the verifier does not let typed pointers do. */
+struct walk {
+	__u64 from_dentry;
+	__u64 from_mnt; /* struct vfsmount */
+	__u64 dentry;
+	__u64 mount; /* struct mount */
+	__u64 root;  /* mnt_root of `mount` */
+	struct path_buffer *buffer;
+	__u32 mnt_ns;
+	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
+};
+enum { PATH_DONE = -1, PATH_MORE = -2 };
+
+static __always_inline __u64 mount_of(__u64 vfsmount)
+{
+	return vfsmount - bpf_core_field_offset(struct mount, mnt);
+}
+
+#define READ_FIELD(target, type, base, field)                                   \
+	bpf_probe_read_kernel(&(target), sizeof(target),                        \
+		(const void *)((base) + bpf_core_field_offset(struct type, field)))
+
+static __always_inline __u32 sequence(__u64 lock)
+{
+	__u32 value = 1; /* odd, "being changed", if it cannot be read */
+
+	bpf_probe_read_kernel(&value, sizeof(value), (const void *)lock);
+	return value;
+}
+
+/* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
+static __always_inline void walk_mount(struct walk *walk)
+{
+	__u64 parent = 0, mountpoint = 0, root = 0, ns = 0;
+	__u32 inum = 0;
+
+	if (READ_FIELD(parent, mount, walk->mount, mnt_parent) ||
+		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint)) {
+		walk->result = REASON_UNREADABLE;
+		return;
+	}
+	if (parent != walk->mount) {
+		if (READ_FIELD(root, vfsmount, parent + bpf_core_field_offset(struct mount, mnt),
+			    mnt_root)) {
+			walk->result = REASON_UNREADABLE;
+			return;
+		}
+		walk->mount = parent;
+		walk->root = root;
+		walk->dentry = mountpoint;
+		return;
+	}
+	/* Internal mounts have an error pointer for a namespace, detached ones none: both fail here. */
+	if (READ_FIELD(ns, mount, walk->mount, mnt_ns) ||
+		bpf_probe_read_kernel(&inum, sizeof(inum),
+			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
+		inum != walk->mnt_ns)
+		walk->result = REASON_FOREIGN_MOUNT;
+	else
+		walk->result = PATH_DONE;
+}
+
+/* Puts "/name" before what the buffer holds. */
+static __always_inline void walk_name(struct walk *walk, const struct qstr *name)
+{
+	struct path_buffer *buffer = walk->buffer;
+	__u32 length = name->len, start = buffer->start;
+
+	if (length >= AMBIT_NAME_SIZE || length + 1 > start) {
+		walk->result = REASON_TOO_LONG;
+		return;
+	}
+	start -= length;
+	if (bpf_probe_read_kernel(&buffer->bytes[start & PATH_MASK], length & 0xff, name->name)) {
+		walk->result = REASON_UNREADABLE;
+		return;
+	}
+	start--;
+	buffer->bytes[start & PATH_MASK] = '/';
+	buffer->start = start;
+}
+
+/* One component or one mount. */
+static long walk_step(__u32 index, struct walk *walk)
+{
+	struct qstr name = {};
+	__u64 parent = 0;
+
+	if (walk->dentry == walk->root) {
+		walk_mount(walk);
+		return walk->result != PATH_MORE;
+	}
+	if (READ_FIELD(parent, dentry, walk->dentry, d_parent) ||
+		READ_FIELD(name, dentry, walk->dentry, d_name)) {
+		walk->result = REASON_UNREADABLE;
+		return 1;
+	}
+	if (parent == walk->dentry) {
+		/* The top of a file system without having met the root of the mount: opened by a
+		 * handle, or moved out of a bind mount. */
+		walk->result = REASON_NO_PATH;
+		return 1;
+	}
+	walk_name(walk, &name);
+	walk->dentry = parent;
+	return walk->result != PATH_MORE;
+}
+
+/* One walk from the leaf; true (stop) unless a rename or mount went on meanwhile. */
+static long walk_attempt(__u32 index, struct walk *walk)
+{
+	__u32 renames = sequence(rename_lock_address), mounts = sequence(mount_lock_address);
+
+	walk->buffer->start = PATH_END;
+	walk->dentry = walk->from_dentry;
+	walk->mount = mount_of(walk->from_mnt);
+	walk->result = PATH_MORE;
+	if (READ_FIELD(walk->root, vfsmount, walk->from_mnt, mnt_root)) {
+		walk->result = REASON_UNREADABLE;
+		return 1;
+	}
+	bpf_loop(WALK_STEPS, walk_step, walk, 0);
+	if (walk->result == PATH_MORE)
+		walk->result = REASON_TOO_DEEP;
+	if (((renames | mounts) & 1) || renames != sequence(rename_lock_address) ||
+		mounts != sequence(mount_lock_address)) {
+		walk->result = REASON_UNSTABLE;
+		return 0;
+	}
+	return 1;
+}
+
+/*
+ * Builds the path of (dentry, vfsmount) at the end of `buffer`: "/a/b", the root as "". Returns
+ * PATH_DONE or the reason why there is none.
+ */
+static __always_inline int path_build(
+	struct path_buffer *buffer, __u64 dentry, __u64 mnt, __u32 mnt_ns)
+{
+	struct walk walk = {
+		.from_dentry = dentry,
+		.from_mnt = mnt,
+		.buffer = buffer,
+		.mnt_ns = mnt_ns,
+		.result = REASON_UNSTABLE,
+	};
+
+	bpf_loop(WALK_ATTEMPTS, walk_attempt, &walk, 0);
+	return walk.result;
+}
+
+#endif

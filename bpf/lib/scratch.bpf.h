@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Scratch memory for one decision: a path and an event do not fit on the stack.
+ *
+ * LSM programs can be preempted, so per-CPU memory would be shared by two decisions. A slot is
+ * claimed by an atomic exchange and released at the end of the same program, which always comes;
+ * without a free slot the verdict is a deny (REASON_NO_SCRATCH).
+ */
+#ifndef AMBIT_SCRATCH_H
+#define AMBIT_SCRATCH_H
+
+#include "ambit.bpf.h"
+
+#define SCRATCH_SLOTS 256
+/* Where a path ends in its buffer; it is built from there towards the front. */
+#define PATH_END (AMBIT_PATH_SIZE - 1)
+#define PATH_MASK (AMBIT_PATH_SIZE - 1)
+
+/* A path: bytes [start, PATH_END). The slack is for the verifier: a masked offset plus a whole name
+ * stays inside. */
+struct path_buffer {
+	__u32 start;
+	__u32 reserved;
+	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
+};
+
+struct scratch {
+	__u64 busy;
+	struct path_buffer path;
+	struct path_buffer exe;
+	struct ambit_event event;
+	char strings[2 * AMBIT_PATH_SIZE]; /* directly behind the event: they leave together */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SCRATCH_SLOTS);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps") __weak;
+
+/* How many slots a task looks at: with 256 slots and a start that differs by CPU, 16 are all busy
+ * only when that many decisions were preempted in the middle. */
+#define SCRATCH_TRIES 16
+
+/* The number of a slot that is ours until scratch_release(), or -1. */
+static __always_inline int scratch_claim(void)
+{
+	__u32 first = bpf_get_smp_processor_id() * 8;
+
+	for (int i = 0; i < SCRATCH_TRIES; i++) {
+		__u32 slot = (first + i) % SCRATCH_SLOTS;
+		struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+
+		if (scratch && !__sync_lock_test_and_set(&scratch->busy, 1))
+			return slot;
+	}
+	return -1;
+}
+
+static __always_inline void scratch_release(struct scratch *scratch)
+{
+	__sync_lock_test_and_set(&scratch->busy, 0);
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every map. All are pinned when the kernel is armed and outlive the program that armed it. Weak,
+ * because several objects define them and the linker keeps one.
+ */
+#ifndef AMBIT_MAPS_H
+#define AMBIT_MAPS_H
+
+#include "ambit.bpf.h"
+
+#define AMBIT_CELLS_MAX	 4096
+#define AMBIT_TALLIES_MAX 65536
+
+/*
+ * Task -> its cell. Written by user space for the first task of a cell and by task_alloc for all
+ * that descend from it; never taken away.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ambit_label);
+} labels SEC(".maps") __weak;
+
+/* Socket -> the cell whose task made it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ambit_label);
+} socket_labels SEC(".maps") __weak;
+
+/* Cell id -> cell. Written by user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__type(value, struct ambit_cell);
+} cells SEC(".maps") __weak;
+
+/* Cell id -> counters. Made by user space, added to here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__type(value, struct ambit_counters);
+} counters SEC(".maps") __weak;
+
+/* (cell, rule, op, reason) -> how often it was denied. Made and added to here, taken away by user
+ * space with the cell. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AMBIT_TALLIES_MAX);
+	__type(key, struct ambit_tally_key);
+	__type(value, __u64);
+} tallies SEC(".maps") __weak;
+
+/* The automaton of one policy, a segment an element. Sizes instead of types: clang leaves types that
+ * only an inner map names as forward declarations, which cannot be linked. */
+struct table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct ambit_segment));
+};
+
+/* Policy id -> its automaton. Written by user space alone; never changed, only replaced. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__array(values, struct table);
+} policies SEC(".maps") __weak;
+
+/* The events of one cell: a cell that floods its ring loses its own events and nobody else's. */
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/* Cell id -> its ring. Written by user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps") __weak;
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sockets.
+ *
+ *   socket_create                      which sockets exist at all: an allow-list
+ *   socket_post_create                 labels the socket with its cell
+ *   socket_connect, socket_sendmsg     connect, by the address that is named
+ *   socket_bind, socket_listen         listen, by the local address
+ *   unix_stream_connect, unix_may_send unix sockets, by the path of the peer or its cell
+ */
+#include "lib/decide.bpf.h"
+#include "lib/peer.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define TYPE_STREAM 1
+#define TYPE_DGRAM  2
+
+static __always_inline bool socket_known(int family, int type, int protocol)
+{
+	if (family == FAMILY_UNIX)
+		return true;
+	if (family != FAMILY_INET && family != FAMILY_INET6)
+		return false;
+	if (type == TYPE_STREAM)
+		return protocol == 0 || protocol == AMBIT_PROTO_TCP;
+	return type == TYPE_DGRAM && (protocol == 0 || protocol == AMBIT_PROTO_UDP);
+}
+
+SEC("lsm/socket_create")
+int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
+{
+	struct verdict v = {
+		.op = OP_SOCKET,
+		.reason = REASON_FAMILY,
+		.verdict = VERDICT_DENY,
+		.hook = HOOK_socket_create,
+		.slot = -1,
+	};
+
+	/* A socket of the kernel's own is not in the hands of the task. */
+	if (kern)
+		return 0;
+	v.cell = cell_current();
+	if (!v.cell || socket_known(family, type, protocol))
+		return 0;
+	v.family = family;
+	v.proto = protocol;
+	v.detail = type;
+	report(&v);
+	return enforce(v.cell, -EPERM);
+}
+
+SEC("lsm/socket_post_create")
+int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
+	int kern)
+{
+	struct ambit_label *label = NULL;
+	struct sock *sk = socket->sk;
+	__u32 cell;
+
+	if (kern)
+		return 0;
+	cell = cell_current();
+	if (!cell)
+		return 0;
+	if (sk)
+		label = bpf_sk_storage_get(&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!label)
+		return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL, -EPERM);
+	label->cell = cell;
+	return 0;
+}
+
+/* Fills cell, hook, op and protocol; false: not for us to decide here (outside, or unix, which has
+ * hooks of its own). */
+static __always_inline bool request_start(struct peer_request *request, struct socket *socket,
+	enum ambit_op op, enum ambit_hook hook, __u16 *ret_family)
+{
+	*ret_family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+	request->cell = cell_current();
+	request->op = op;
+	request->hook = hook;
+	request->proto = BPF_CORE_READ(socket, sk, sk_protocol);
+	return request->cell && *ret_family != FAMILY_UNIX;
+}
+
+/* A socket of another kind can have been passed in. */
+static __always_inline bool request_known(const struct peer_request *request, __u16 family)
+{
+	return (family == FAMILY_INET || family == FAMILY_INET6) &&
+	       (request->proto == AMBIT_PROTO_TCP || request->proto == AMBIT_PROTO_UDP);
+}
+
+static __always_inline int deny_address(const struct peer_request *request, int why)
+{
+	return deny(request->cell, request->hook, request->op,
+		why == ADDRESS_BAD ? REASON_ADDRESS : REASON_FAMILY, -EPERM);
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
+{
+	struct peer_request request = {};
+	__u16 family;
+	int result;
+
+	if (!request_start(&request, socket, OP_CONNECT, HOOK_socket_connect, &family))
+		return 0;
+	if (!request_known(&request, family))
+		return deny_address(&request, ADDRESS_FAMILY);
+	result = address_read(&request.address, address, length, family, false);
+	if (result == ADDRESS_NONE)
+		return 0; /* AF_UNSPEC dissolves an association */
+	if (result != ADDRESS_OK)
+		return deny_address(&request, result);
+	address_as_peer(&request.address);
+	return decide_peer(&request);
+}
+
+/* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. Without one it goes to the
+ * peer that connect decided. */
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
+{
+	struct peer_request request = {};
+	void *name = message->msg_name;
+	__u16 family;
+	int result;
+
+	if (!name || !request_start(&request, socket, OP_CONNECT, HOOK_socket_sendmsg, &family))
+		return 0;
+	if (!request_known(&request, family))
+		return deny_address(&request, ADDRESS_FAMILY);
+	result = address_read(&request.address, name, message->msg_namelen, family, true);
+	if (result == ADDRESS_NONE)
+		return 0; /* on an IPv6 socket: the connected peer (udpv6_sendmsg) */
+	if (result != ADDRESS_OK)
+		return deny_address(&request, result);
+	address_as_peer(&request.address);
+	return decide_peer(&request);
+}
+
+/* Port 0 is what a client gets without asking (autobind); to serve TCP on it takes listen(). */
+SEC("lsm/socket_bind")
+int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, int length)
+{
+	struct peer_request request = {};
+	__u16 family;
+	int result;
+
+	if (!request_start(&request, socket, OP_LISTEN, HOOK_socket_bind, &family))
+		return 0;
+	if (!request_known(&request, family))
+		return deny_address(&request, ADDRESS_FAMILY);
+	result = address_read(&request.address, address, length, family, true);
+	if (result == ADDRESS_NONE)
+		result = ADDRESS_BAD;
+	if (result != ADDRESS_OK)
+		return deny_address(&request, result);
+	if (request.address.port == 0)
+		return 0;
+	return decide_peer(&request);
+}
+
+SEC("lsm/socket_listen")
+int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
+{
+	struct peer_request request = {};
+	struct in6_addr v6 = {};
+	__u16 family;
+
+	if (!request_start(&request, socket, OP_LISTEN, HOOK_socket_listen, &family))
+		return 0;
+	if (!request_known(&request, family))
+		return deny_address(&request, ADDRESS_FAMILY);
+	if (family == FAMILY_INET) {
+		address_v4(&request.address,
+			BPF_CORE_READ(socket, sk, __sk_common.skc_rcv_saddr));
+	} else {
+		BPF_CORE_READ_INTO(&v6, socket, sk, __sk_common.skc_v6_rcv_saddr);
+		address_v6(&request.address, v6.in6_u.u6_addr32);
+	}
+	request.address.port = BPF_CORE_READ(socket, sk, __sk_common.skc_num);
+	return decide_peer(&request);
+}
+
+/* By the peer's cell, or else by the path that it is bound to; an abstract or unnamed peer outside
+ * the cell has nothing that a policy could name. */
+static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
+{
+	struct path_request request = {};
+	struct ambit_label *label;
+	struct unix_sock *socket;
+
+	request.cell = cell_current();
+	if (!request.cell)
+		return 0;
+	label = bpf_sk_storage_get(&socket_labels, peer, NULL, 0);
+	if (label && label->cell == request.cell)
+		return 0;
+	socket = bpf_skc_to_unix_sock(peer);
+	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
+	if (!request.dentry)
+		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT, -EPERM);
+	request.mnt = (__u64)BPF_CORE_READ(socket, path.mnt);
+	request.ops = BIT(OP_UNIX);
+	request.hook = hook;
+	request.denial = -EPERM;
+	return decide_path(&request);
+}
+
+SEC("lsm/unix_stream_connect")
+int BPF_PROG(net_unix_stream_connect, struct sock *sock, struct sock *other)
+{
+	return unix_decide(other, HOOK_unix_stream_connect);
+}
+
+SEC("lsm/unix_may_send")
+int BPF_PROG(net_unix_may_send, struct socket *sock, struct socket *other)
+{
+	struct sock *peer = other->sk;
+
+	return peer ? unix_decide(peer, HOOK_unix_may_send) : 0;
+}

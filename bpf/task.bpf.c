@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The label: a task is in the cell of the task that made it, whatever cgroup or namespace it moves
+ * to. io_uring workers and threads are tasks like any other here.
+ */
+#include "lib/emit.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("lsm/task_alloc")
+int BPF_PROG(task_task_alloc, struct task_struct *task)
+{
+	__u32 cell = cell_current();
+	struct ambit_label *label;
+
+	if (!cell)
+		return 0;
+	if (cell == CELL_UNKNOWN)
+		return -EPERM;
+	label = bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!label) {
+		/* No memory: a child without a label would be free, so there is no child. Also in
+		 * audit mode, where it would leave the record. */
+		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL, -EPERM);
+		return -EPERM;
+	}
+	label->cell = cell;
+	return 0;
+}

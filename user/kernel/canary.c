@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The canary: proves that the armed kernel denies. Programs that attach without an error enforce
+ * nothing when `bpf` is missing from the active LSM list, so only a denial that was seen counts.
+ *
+ * The same child makes the same attempts twice: outside every cell, where each has to be possible,
+ * and in a throw-away cell whose policy allows nothing, where each has to fail with the errno of a
+ * denial.
+ */
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+#define SCRATCH_FILE AMBIT_RUN_DIR "/canary"
+
+/* What the attempts share; made by the parent, outside. */
+struct stage {
+	struct sockaddr_un unix_peer;
+	socklen_t unix_length;
+};
+
+static int attempt_open(int flags)
+{
+	_cleanup_close_ int fd = open(
+		flags == O_RDONLY ? "/proc/self/exe" : SCRATCH_FILE, flags | O_CLOEXEC, 0600);
+
+	return fd < 0 ? errno : 0;
+}
+
+static int attempt_read(const struct stage *stage)
+{
+	(void)stage;
+	return attempt_open(O_RDONLY);
+}
+
+static int attempt_write(const struct stage *stage)
+{
+	(void)stage;
+	return attempt_open(O_WRONLY | O_CREAT);
+}
+
+/* In a child of its own, because it does not come back where it works. */
+static int attempt_exec(const struct stage *stage)
+{
+	char *const arguments[] = {"ambit", "--version", NULL}, *const environment[] = {NULL};
+	int status = 0;
+	pid_t child = fork();
+
+	(void)stage;
+	if (child < 0)
+		return errno;
+	if (child == 0) {
+		close_range(0, ~0U, 0);
+		execve("/proc/self/exe", arguments, environment);
+		_exit(errno == EACCES ? 100 : 101);
+	}
+	if (waitpid(child, &status, 0) < 0)
+		return errno;
+	if (!WIFEXITED(status))
+		return EIO;
+	return WEXITSTATUS(status) == 100 ? EACCES : WEXITSTATUS(status) == 101 ? EIO : 0;
+}
+
+static int attempt_unix(const struct stage *stage)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return errno;
+	return connect(fd, (const struct sockaddr *)&stage->unix_peer, stage->unix_length) < 0
+		       ? errno
+		       : 0;
+}
+
+/* UDP, so that no packet leaves and nobody has to listen; sendto() without connect goes through
+ * the other hook. */
+static int attempt_connect(const struct stage *stage)
+{
+	struct sockaddr_in peer = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	_cleanup_close_ int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int first, second, third;
+
+	(void)stage;
+	if (udp < 0 || tcp < 0 || other < 0)
+		return errno;
+	first = connect(udp, (struct sockaddr *)&peer, sizeof(peer)) < 0 ? errno : 0;
+	second = connect(tcp, (struct sockaddr *)&peer, sizeof(peer)) < 0 ? errno : 0;
+	third = sendto(other, "", 0, 0, (struct sockaddr *)&peer, sizeof(peer)) < 0 ? errno : 0;
+	/* Denied means all three; outside nothing but "nobody listens" may come. */
+	if (first == EPERM && second == EPERM && third == EPERM)
+		return EPERM;
+	if (first == EPERM || second == EPERM || third == EPERM)
+		return EIO;
+	return first && first != ECONNREFUSED ? first : 0;
+}
+
+static int attempt_listen(const struct stage *stage)
+{
+	struct sockaddr_in any = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)stage;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
+		return errno == EPERM ? EIO : errno;
+	return listen(fd, 1) < 0 ? errno : 0;
+}
+
+static int attempt_socket(const struct stage *stage)
+{
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	(void)stage;
+	return fd < 0 ? errno : 0;
+}
+
+static int attempt_task(const struct stage *stage)
+{
+	(void)stage;
+	/* SIGWINCH: ignored unless somebody asked for it, and then harmless. */
+	return kill(getppid(), SIGWINCH) < 0 ? errno : 0;
+}
+
+static int attempt_system(const struct stage *stage)
+{
+	union bpf_attr attributes = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = 4,
+		.max_entries = 1,
+	};
+	_cleanup_close_ int fd = syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof(attributes));
+
+	(void)stage;
+	return fd < 0 ? errno : 0;
+}
+
+static const struct {
+	int (*attempt)(const struct stage *stage); /* 0 or an errno */
+	int denied;				   /* the errno of a denial */
+} attempts[] = {
+	[OP_READ] = {attempt_read, EACCES},
+	[OP_WRITE] = {attempt_write, EACCES},
+	[OP_EXEC] = {attempt_exec, EACCES},
+	[OP_UNIX] = {attempt_unix, EPERM},
+	[OP_CONNECT] = {attempt_connect, EPERM},
+	[OP_LISTEN] = {attempt_listen, EPERM},
+	[OP_SOCKET] = {attempt_socket, EPERM},
+	[OP_TASK] = {attempt_task, EPERM},
+	[OP_SYSTEM] = {attempt_system, EPERM},
+};
+_Static_assert(ARRAY_SIZE(attempts) == OP_MAX, "one attempt for each operation");
+
+/* The child: waits until it may start, tries, and writes what it saw. */
+__attribute__((noreturn)) static void child_run(
+	const struct stage *stage, unsigned ops, int start, int report)
+{
+	int seen[OP_MAX] = {};
+	char go;
+
+	if (read(start, &go, 1) != 1)
+		_exit(1);
+	for (int op = 0; op < OP_MAX; op++) {
+		if (ops & (1U << op))
+			seen[op] = attempts[op].attempt(stage);
+	}
+	_exit(write(report, seen, sizeof(seen)) == sizeof(seen) ? 0 : 1);
+}
+
+static void close_pair(int (*pair)[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if ((*pair)[i] >= 0)
+			close((*pair)[i]);
+	}
+}
+
+/* Runs the attempts in a child, in `cell` or, where it is NULL, outside. */
+static int attempts_run(struct cell *cell, const struct stage *stage, unsigned ops,
+	int seen[OP_MAX], struct diag *diag)
+{
+	_cleanup_(close_pair) int start[2] = {-1, -1};
+	_cleanup_(close_pair) int report[2] = {-1, -1};
+	_cleanup_close_ int pidfd = -1;
+	int status, result = 0;
+	pid_t child;
+
+	if (pipe2(start, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		child_run(stage, ops, start[0], report[1]);
+	close(TAKE_FD(report[1]));
+	pidfd = pidfd_open(child, 0);
+	if (pidfd < 0)
+		result = -errno;
+	else if (cell)
+		result = ambit_cell_enter(cell, child, pidfd, diag);
+	if (result == 0 && write(start[1], "", 1) != 1)
+		result = -EIO;
+	close(TAKE_FD(start[1])); /* a child that was not told to go ends */
+	if (result == 0 && read(report[0], seen, sizeof(int[OP_MAX])) != sizeof(int[OP_MAX]))
+		result = -EIO;
+	if (waitpid(child, &status, 0) < 0 && result == 0)
+		result = -errno;
+	return result;
+}
+
+/* A unix socket outside, abstract, named by the kernel. */
+static int stage_set(struct stage *stage, int *ret_fd)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	stage->unix_peer.sun_family = AF_UNIX;
+	stage->unix_length = sizeof(stage->unix_peer);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&stage->unix_peer, sizeof(sa_family_t)) < 0 ||
+		listen(fd, 8) < 0 ||
+		getsockname(fd, (struct sockaddr *)&stage->unix_peer, &stage->unix_length) < 0)
+		return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* Compares what was seen inside and outside; the first that does not prove a denial is named. */
+static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int inside[OP_MAX],
+	int results[OP_MAX], struct diag *diag)
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+		AMBIT_OPS(X)
+#undef X
+	};
+	int result = 0;
+
+	for (int op = 0; op < OP_MAX; op++) {
+		results[op] = 0;
+		if (!(ops & (1U << op)))
+			continue;
+		if (outside[op] == 0 && inside[op] == attempts[op].denied) {
+			results[op] = 1;
+			continue;
+		}
+		results[op] = -EPROTO;
+		if (result == 0)
+			ambit_diag_set(diag, NULL, 0, 0,
+				"the canary for \"%s\" was not denied: outside a cell \"%s\", inside "
+				"\"%s\" (expected \"%s\"); this kernel does not enforce, see "
+				"`ambit doctor`",
+				names[op], strerror(outside[op]), strerror(inside[op]),
+				strerror(attempts[op].denied));
+		result = -EPROTO;
+	}
+	return result;
+}
+
+/* The cell that allows nothing. Without a ring there are no events of it. */
+static int canary_cell(struct kernel *kernel, struct cell **ret, struct diag *diag)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	struct cell_options options = {.mode = MODE_ENFORCE, .flags = AMBIT_CELL_CANARY};
+	int result = ambit_policy_empty("canary", MODE_ENFORCE, &policy);
+
+	if (result == 0)
+		result = ambit_tables_compile(policy, diag, &tables);
+	if (result < 0)
+		return result;
+	options.tables = tables;
+	return ambit_cell_new(kernel, &options, ret, diag);
+}
+
+int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX],
+	struct diag *diag)
+{
+	_cleanup_close_ int peer = -1;
+	int outside[OP_MAX] = {}, inside[OP_MAX] = {}, result;
+	struct stage stage = {};
+	struct diag ignored = {};
+	struct cell *cell = NULL;
+
+	result = stage_set(&stage, &peer);
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0, "cannot set up the canary: %s", strerror(-result));
+		return result;
+	}
+	result = canary_cell(kernel, &cell, diag);
+	if (result < 0)
+		return result;
+	ambit_diag_set(diag, NULL, 0, 0, "the canary's child could not be run");
+	result = attempts_run(NULL, &stage, ops, outside, diag);
+	if (result == 0)
+		result = attempts_run(cell, &stage, ops, inside, diag);
+	if (result == 0) {
+		ambit_diag_clear(diag);
+		result = attempts_judge(ops, outside, inside, results, diag);
+	}
+	ambit_cell_free(cell, &ignored);
+	ambit_diag_clear(&ignored);
+	unlink(SCRATCH_FILE);
+	return result;
+}

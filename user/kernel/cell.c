@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cells: binding one to the armed kernel, entering it, reading it, taking it away. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+struct cell {
+	struct kernel *kernel;
+	struct ring_buffer *reader;
+	uint32_t id;
+	int ring;
+	int lock; /* exclusive while we live: how others see that the cell is not stale */
+	bool has_cgroup;
+	char cgroup[1024];
+	int (*handle)(const struct ambit_event *event, size_t size, void *data);
+	void *data;
+};
+
+void cell_name(uint32_t id, char *ret, size_t size)
+{
+	snprintf(ret, size, "%08x", id);
+}
+
+uint32_t ambit_cell_id(const struct cell *cell)
+{
+	return cell->id;
+}
+
+int ambit_cell_ring_fd(const struct cell *cell)
+{
+	return cell->reader ? ring_buffer__epoll_fd(cell->reader) : -1;
+}
+
+static int event_handle(void *data, void *event, size_t size)
+{
+	struct cell *cell = data;
+
+	return cell->handle ? cell->handle(event, size, cell->data) : 0;
+}
+
+int ambit_cell_drain(struct cell *cell,
+	int (*handle)(const struct ambit_event *event, size_t size, void *data), void *data)
+{
+	cell->handle = handle;
+	cell->data = data;
+	return cell->reader ? ring_buffer__consume(cell->reader) : 0;
+}
+
+static int fail(struct diag *diag, const char *what, int result)
+{
+	ambit_diag_set(diag, NULL, 0, 0, "cannot make a cell: %s: %s", what, strerror(-result));
+	return result;
+}
+
+/* The lock file of a cell, locked; or a negative errno (-EWOULDBLOCK: its ambit lives). */
+static int cell_lock(uint32_t id)
+{
+	_cleanup_close_ int fd = -1;
+	char path[256], name[16];
+
+	cell_name(id, name, sizeof(name));
+	snprintf(path, sizeof(path), CELL_LOCKS "/%s", name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static void cell_unlock(uint32_t id)
+{
+	char path[256], name[16];
+
+	cell_name(id, name, sizeof(name));
+	snprintf(path, sizeof(path), CELL_LOCKS "/%s", name);
+	unlink(path);
+}
+
+static int cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
+{
+	char base[512], name[16];
+	uint64_t base_id;
+	uint32_t level;
+	int result = cgroup_base(base, sizeof(base), &base_id, &level, diag);
+
+	cell_name(id, name, sizeof(name));
+	if (result == 0)
+		snprintf(ret, size, "%s/%s", base, name);
+	return result;
+}
+
+/* A random number: an id is never used twice, so a task that outlived its cell cannot find itself
+ * in another. */
+static int id_new(struct cell *cell)
+{
+	for (int i = 0; i < 100; i++) {
+		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
+			return -errno;
+		cell->id &= 0x7fffffff;
+		cell->lock = cell->id ? cell_lock(cell->id) : -EEXIST;
+		if (cell->lock >= 0)
+			return 0;
+	}
+	return cell->lock;
+}
+
+static int put(int map, const struct cell *cell, const void *value, const char *what,
+	struct diag *diag)
+{
+	if (bpf_map_update_elem(map, &cell->id, value, BPF_NOEXIST) < 0)
+		return fail(diag, what, -errno);
+	return 0;
+}
+
+static int ring_new(struct cell *cell, size_t size, struct diag *diag)
+{
+	cell->ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ambit_ring", 0, 0, size, NULL);
+	if (cell->ring < 0)
+		return fail(diag, "its ring", -errno);
+	cell->reader = ring_buffer__new(cell->ring, event_handle, cell, NULL);
+	if (!cell->reader)
+		return fail(diag, "the reader of its ring", -errno);
+	return put(cell->kernel->rings, cell, &cell->ring, "a row in \"rings\"", diag);
+}
+
+static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
+{
+	int result = cgroup_path(cell->id, cell->cgroup, sizeof(cell->cgroup), diag);
+
+	if (result < 0)
+		return result;
+	if (mkdir(cell->cgroup, 0755) < 0)
+		return fail(diag, cell->cgroup, -errno);
+	cell->has_cgroup = true;
+	result = cgroup_id(cell->cgroup, ret_id);
+	return result < 0 ? fail(diag, cell->cgroup, result) : 0;
+}
+
+/* Everything a decision needs first, the row in `cells` last: with it the cell begins to exist. */
+static int cell_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
+{
+	struct ambit_counters counters = {};
+	struct ambit_cell row = {
+		.epoch = options->epoch,
+		.policy = cell->id,
+		.mode = options->mode,
+		.flags = options->flags,
+	};
+	_cleanup_close_ int table = -1;
+	struct stat namespace;
+	uint64_t cgroup = 0;
+	int result;
+
+	if (stat("/proc/self/ns/mnt", &namespace) < 0)
+		return fail(diag, "/proc/self/ns/mnt", -errno);
+	row.mnt_ns = namespace.st_ino;
+	if (options->cgroup) {
+		result = cgroup_new(cell, &cgroup, diag);
+		if (result < 0)
+			return result;
+		row.cgroup = cgroup;
+	}
+	table = table_load(options->tables, diag);
+	if (table < 0)
+		return table;
+	result = put(cell->kernel->policies, cell, &table, "a row in \"policies\"", diag);
+	if (result == 0)
+		result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
+	if (result == 0 && options->ring_size)
+		result = ring_new(cell, options->ring_size, diag);
+	if (result == 0)
+		result = put(cell->kernel->cells, cell, &row, "a row in \"cells\"", diag);
+	return result;
+}
+
+int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
+	struct diag *diag)
+{
+	struct cell *cell = calloc(1, sizeof(*cell));
+	struct diag ignored = {};
+	int result;
+
+	if (!cell)
+		return -ENOMEM;
+	cell->kernel = kernel;
+	cell->ring = cell->lock = -1;
+	result = id_new(cell);
+	if (result < 0)
+		fail(diag, "a free id", result);
+	else
+		result = cell_bind(cell, options, diag);
+	if (result < 0) {
+		ambit_cell_free(cell, &ignored);
+		ambit_diag_clear(&ignored);
+		return result;
+	}
+	*ret = cell;
+	return 0;
+}
+
+int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
+{
+	struct ambit_label label = {.cell = cell->id};
+	char text[32];
+	int result;
+
+	if (cell->has_cgroup) {
+		snprintf(text, sizeof(text), "%d", pid);
+		result = cgroup_write(cell->cgroup, "cgroup.procs", text);
+		if (result < 0)
+			return fail(diag, cell->cgroup, result);
+	}
+	if (bpf_map_update_elem(cell->kernel->labels, &pidfd, &label, BPF_ANY) < 0)
+		return fail(diag, "a label for its first task", -errno);
+	return 0;
+}
+
+int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
+{
+	return bpf_map_lookup_elem(cell->kernel->counters, &cell->id, ret) < 0 ? -errno : 0;
+}
+
+/* Calls `each` for the tallies of a cell, or takes them away where `each` is NULL. */
+static int tallies_walk(struct kernel *kernel, uint32_t id,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
+{
+	struct ambit_tally_key key, next;
+	bool more = bpf_map_get_next_key(kernel->tallies, NULL, &next) == 0;
+	uint64_t count;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(kernel->tallies, &key, &next) == 0;
+		if (key.cell != id)
+			continue;
+		if (!each)
+			bpf_map_delete_elem(kernel->tallies, &key);
+		else if (bpf_map_lookup_elem(kernel->tallies, &key, &count) == 0)
+			each(&key, count, data);
+	}
+	return 0;
+}
+
+int ambit_cell_tallies(struct cell *cell,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
+{
+	return tallies_walk(cell->kernel, cell->id, each, data);
+}
+
+int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
+{
+	char path[1024];
+	int result = cgroup_path(id, path, sizeof(path), diag);
+
+	/* The tasks first: without its row a task that is left would be denied everything. */
+	if (result == 0)
+		result = cgroup_destroy(path, diag);
+	bpf_map_delete_elem(kernel->cells, &id);
+	bpf_map_delete_elem(kernel->rings, &id);
+	bpf_map_delete_elem(kernel->policies, &id);
+	bpf_map_delete_elem(kernel->counters, &id);
+	tallies_walk(kernel, id, NULL, NULL);
+	cell_unlock(id);
+	return result;
+}
+
+int ambit_cell_free(struct cell *cell, struct diag *diag)
+{
+	int result;
+
+	if (!cell)
+		return 0;
+	result = cell_remove(cell->kernel, cell->id, diag);
+	ring_buffer__free(cell->reader);
+	if (cell->ring >= 0)
+		close(cell->ring);
+	if (cell->lock >= 0)
+		close(cell->lock);
+	free(cell);
+	return result;
+}
+
+int ambit_cells_reap(struct kernel *kernel)
+{
+	uint32_t id, next;
+	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
+	struct diag ignored = {};
+	int reaped = 0;
+
+	while (more) {
+		_cleanup_close_ int lock = -1;
+
+		id = next;
+		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
+		lock = cell_lock(id);
+		if (lock < 0)
+			continue;
+		cell_remove(kernel, id, &ignored);
+		reaped++;
+	}
+	ambit_diag_clear(&ignored);
+	return reaped;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cgroup v2 hierarchy: where cells live. */
+#include <fcntl.h>
+#include <mntent.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+#define BASE_NAME "ambit"
+/* PROC_CGROUP_INIT_INO of include/linux/proc_ns.h: the cgroup namespace of the machine itself. */
+#define CGROUP_INIT_INODE 0xEFFFFFFBU
+
+/* Where cgroup v2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on hybrid hosts. */
+static int cgroup_mount(char *ret, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	int found = -ENOENT;
+
+	if (!mounts)
+		return -errno;
+	while (found && (entry = getmntent(mounts))) {
+		if (strcmp(entry->mnt_type, "cgroup2") == 0 &&
+			(size_t)snprintf(ret, size, "%s", entry->mnt_dir) < size)
+			found = 0;
+	}
+	endmntent(mounts);
+	return found;
+}
+
+int cgroup_id(const char *path, uint64_t *ret)
+{
+	union {
+		struct file_handle handle;
+		char bytes[sizeof(struct file_handle) + sizeof(uint64_t)];
+	} buffer = {.handle.handle_bytes = sizeof(uint64_t)};
+	int mount;
+
+	/* The file handle of a cgroup is its id (kernfs_encode_fh). */
+	if (name_to_handle_at(AT_FDCWD, path, &buffer.handle, &mount, 0) < 0)
+		return -errno;
+	memcpy(ret, buffer.handle.f_handle, sizeof(*ret));
+	return 0;
+}
+
+int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
+	struct diag *diag)
+{
+	char mount[512];
+	struct stat namespace;
+	int result = cgroup_mount(mount, sizeof(mount));
+
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"no cgroup v2 hierarchy is mounted; mount one: "
+			"mount -t cgroup2 none /sys/fs/cgroup");
+		return result;
+	}
+	if ((size_t)snprintf(ret_path, size, "%s/%s", mount, BASE_NAME) >= size)
+		return -ENAMETOOLONG;
+	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST) {
+		result = -errno;
+		ambit_diag_set(diag, NULL, 0, 0, "cannot make the cgroup \"%s\": %s", ret_path,
+			strerror(-result));
+		return result;
+	}
+	result = cgroup_id(ret_path, ret_id);
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0, "cannot read the id of the cgroup \"%s\": %s",
+			ret_path, strerror(-result));
+		return result;
+	}
+	/* In a cgroup namespace the depth is not known: 0 says so. */
+	*ret_level = stat("/proc/self/ns/cgroup", &namespace) == 0 &&
+				     namespace.st_ino == CGROUP_INIT_INODE
+			     ? 1
+			     : 0;
+	return 0;
+}
+
+int cgroup_write(const char *path, const char *file, const char *text)
+{
+	_cleanup_close_ int fd = -1;
+	char name[1024];
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/%s", path, file) >= sizeof(name))
+		return -ENAMETOOLONG;
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Waits until cgroup.events says that nothing lives there any more; the kernel wakes us. */
+static int wait_empty(const char *path)
+{
+	_cleanup_close_ int fd = -1;
+	char name[1024], text[256];
+	struct pollfd pollfd;
+	ssize_t length;
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/cgroup.events", path) >= sizeof(name))
+		return -ENAMETOOLONG;
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (int rounds = 0; rounds < 100; rounds++) {
+		length = pread(fd, text, sizeof(text) - 1, 0);
+		if (length < 0)
+			return -errno;
+		text[length] = '\0';
+		if (strstr(text, "populated 0"))
+			return 0;
+		pollfd = (struct pollfd){.fd = fd, .events = POLLPRI};
+		if (poll(&pollfd, 1, 1000) < 0 && errno != EINTR)
+			return -errno;
+	}
+	return -ETIMEDOUT;
+}
+
+int cgroup_destroy(const char *path, struct diag *diag)
+{
+	int result;
+
+	if (access(path, F_OK) < 0)
+		return 0;
+	result = cgroup_write(path, "cgroup.kill", "1");
+	if (result == 0)
+		result = wait_empty(path);
+	if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
+		result = -errno;
+	if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0,
+			"cannot take away the cgroup \"%s\": %s; see which processes hold it: "
+			"cat %s/cgroup.procs",
+			path, strerror(-result), path);
+	return result;
+}

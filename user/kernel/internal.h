@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the kernel room share. */
+#ifndef AMBIT_KERNEL_INTERNAL_H
+#define AMBIT_KERNEL_INTERNAL_H
+
+#include "kernel/kernel.h"
+
+/* The maps that user space needs; pinned under their names. */
+#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings)
+
+struct kernel {
+#define X(name) int name;
+	KERNEL_MAPS(X)
+#undef X
+	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
+};
+
+/* Where the pins of this ABI are; a different ABI has a different directory. */
+#define STRING_(x)  #x
+#define STRING(x)   STRING_(x)
+#define PIN_ABI_DIR AMBIT_PIN_DIR "/abi-" STRING(AMBIT_ABI)
+#define PIN_NEW_DIR AMBIT_PIN_DIR "/new"
+#define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
+
+/* Adresses of kernel symbols from /proc/kallsyms: fills values[i] for names[i]. -ENOENT names the
+ * first that is missing, also when kptr_restrict hides them. */
+int symbols_find(const char *const *names, uint64_t *values, size_t count, struct diag *diag);
+
+/* The hook's function in the kernel's BTF: the number of its arguments, or -ENOENT. */
+struct btf;
+int btf_hook_arguments(const struct btf *btf, const char *hook);
+
+/* Name of hooks.def row `hook`; NULL past the end. */
+const char *hook_name(unsigned hook);
+
+/* The directory under which cells are made, in the cgroup v2 hierarchy (also where it is mounted
+ * hybrid); makes it. `ret_level` is its depth below the root. */
+int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
+	struct diag *diag);
+int cgroup_id(const char *path, uint64_t *ret);
+/* Ends all tasks in the cgroup, waits until it is empty and removes it. */
+int cgroup_destroy(const char *path, struct diag *diag);
+/* Writes a short text to a file below a cgroup. */
+int cgroup_write(const char *path, const char *file, const char *text);
+
+/* Loads tables into a new map; returns its descriptor. */
+int table_load(const struct tables *tables, struct diag *diag);
+
+/* The name of a cell's cgroup and lock file. */
+void cell_name(uint32_t id, char *ret, size_t size);
+/* Takes away the rows and the cgroup of a cell, whoever made it. */
+int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag);
+
+#endif
