@@ -16,13 +16,16 @@ static inline __u32 dfa_segment(__u32 state)
 	return state >> AMBIT_SEGMENT_BITS;
 }
 
-/* The state after `byte`; `segment` is the one that `state` lies in. The masks change nothing in a
- * table that the compiler made: they are what the verifier (6.1 loses bounds over an OR) wants. */
+/* The state after `byte`; `segment` is the one that `state` lies in. State 0 stays dead: it has no
+ * row, its word is the head. The masks change nothing in a table that the compiler made: they are
+ * what the verifier (6.1 loses bounds over an OR) wants. */
 static inline __u32 dfa_next(const struct ambit_segment *segment, __u32 state, __u8 byte)
 {
 	__u32 base = state & AMBIT_BASE_MASK;
 	__u64 word = segment->words[(base + 1 + byte) & AMBIT_BASE_MASK];
 
+	if (!state)
+		return 0;
 	if ((__u16)(word >> 32) == base + 1)
 		return (__u32)word;
 	return (__u32)segment->words[base];
