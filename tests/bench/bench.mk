@@ -1,0 +1,21 @@
+# Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --kernel newest"
+# for other kernels than 6.12.
+
+BENCH = $(BUILD)/bench/bench $(BUILD)/bench/exit
+
+$(BUILD)/bench/bench: $(wildcard tests/bench/*.c) tests/bench/bench.h
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g $(WARN) -static \
+		$(filter-out tests/bench/exit.c,$(filter %.c,$^)) -o $@
+
+$(BUILD)/bench/exit: tests/bench/exit.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARN) -ffreestanding -fno-stack-protector -fcf-protection=none \
+		-static -no-pie -nostdlib -s $< -o $@
+
+bench:
+ifeq ($(SETUP),yes)
+	@scripts/setup bench
+endif
+	@$(MAKE) --no-print-directory SETUP=no $(BUILD)/ambit $(BENCH)
+	@BUILD=$(BUILD) tests/bench/run $(BENCH_OPTIONS)
