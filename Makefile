@@ -73,6 +73,8 @@ vmlinux:
 	scripts/vmlinux vmlinux/$(ARCH)/vmlinux.h
 
 include tests/tests.mk
+include demo/demo.mk
+include tests/bench/bench.mk
 
 # --- installing ------------------------------------------------------------------------------------
 
