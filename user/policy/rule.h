@@ -4,8 +4,46 @@
 #define AMBIT_RULE_H
 
 #include "policy/policy.h"
+#include "policy/yaml.h"
+
+#define AMBIT_API_VERSION "ambit/v1"
 
 /* Frees what a rule owns. */
 void policy_rule_clear(struct rule *rule);
+
+/* True for operations that are decided by peer, not by path. */
+static inline bool op_has_peers(enum ambit_op op)
+{
+	return op == OP_CONNECT || op == OP_LISTEN;
+}
+
+/* A name of a set, or NULL with an owned problem that goes on after `pattern "..."`. `text` begins
+ * with '@'. */
+const char *set_name(const char *text, char **ret_problem);
+
+/* Reads the value of `apiVersion`; an error if it is another one. */
+int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *data);
+
+/* Adds `pattern "TEXT" PROBLEM` and frees the problem; NULL means out of memory. */
+void policy_add_problem(struct diags *diags, const char *file, struct mark mark, const char *text,
+	char *problem);
+
+/* A set: policies/sets/NAME.yaml. */
+struct set_item {
+	char *text; /* owned */
+	struct mark mark;
+};
+struct set {
+	char *name, *file; /* owned */
+	bool has_peers;	   /* else paths */
+	struct set_item *items;
+	size_t items_room, item_count;
+};
+
+/* Reads a set out of `dir`. `from` and `mark` are where it is named, for the error that there is no
+ * such set (`from` NULL: nowhere). Errors inside it are added with its own file. */
+int set_read(const char *dir, const char *name, const char *from, struct mark mark,
+	struct diags *diags, struct set **ret);
+void set_free(struct set *set);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/util.h"
@@ -35,17 +36,18 @@ static size_t utf8_length(const unsigned char *text, size_t length)
 	return 0;
 }
 
-char *text_show(const char *text, size_t length)
+/* The first `max` bytes of `length`. */
+static char *show(const char *text, size_t length, size_t max)
 {
-	char *shown = malloc(4 * SHOW_MAX + sizeof("..."));
-	size_t at = 0, end = 0;
+	size_t size = length < max ? length : max, at = 0, end = 0;
+	char *shown = malloc(4 * size + sizeof("..."));
 
 	if (!shown)
 		return NULL;
-	while (at < length && at < SHOW_MAX) {
+	while (at < size) {
 		size_t bytes = utf8_length((const unsigned char *)text + at, length - at);
 
-		if (bytes && at + bytes <= SHOW_MAX) {
+		if (bytes && at + bytes <= size) {
 			memcpy(shown + end, text + at, bytes);
 			end += bytes;
 			at += bytes;
@@ -55,6 +57,16 @@ char *text_show(const char *text, size_t length)
 	}
 	strcpy(shown + end, at < length ? "..." : "");
 	return shown;
+}
+
+char *text_show(const char *text, size_t length)
+{
+	return show(text, length, SHOW_MAX);
+}
+
+char *text_clean(const char *text)
+{
+	return show(text, strlen(text), SIZE_MAX);
 }
 
 static size_t smaller(size_t a, size_t b)

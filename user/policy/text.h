@@ -8,6 +8,8 @@
 /* `length` bytes as they may stand in a message: control characters and bytes that are no UTF-8 as
  * \xNN, cut after 100 bytes. malloc()ed or NULL. */
 char *text_show(const char *text, size_t length);
+/* The same for all of a text. */
+char *text_clean(const char *text);
 
 /* The word of `words` (`count` of them, `stride` bytes apart, each a const char *) that `word` is
  * most likely a misspelling of; NULL if none is near. */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/util.h"
+#include "policy/glob.h"
+#include "policy/pattern.h"
+#include "policy/text.h"
+
+#define VARIABLE_MAX 64 /* bytes of a variable's name */
+
+/* What stands in for names while a pattern is only checked. */
+static const char *dummy_lookup(const char *name, void *data)
+{
+	(void)name;
+	(void)data;
+	return "x";
+}
+
+static const struct policy_env dummy_env = {"/x", "/x", NULL, dummy_lookup, NULL};
+
+static int problem(char **ret, char *text)
+{
+	*ret = text;
+	return text ? -EINVAL : -ENOMEM;
+}
+
+/* `path` escaped, without the slashes at its end: the root is "". */
+static int escape_base(const char *path, char **ret)
+{
+	char *escaped = glob_escape(path);
+	size_t length;
+
+	if (!escaped)
+		return -ENOMEM;
+	length = strlen(escaped);
+	while (length && escaped[length - 1] == '/')
+		escaped[--length] = '\0';
+	*ret = escaped;
+	return 0;
+}
+
+/* ~ . or ** at the begin of a pattern: what it stands for, and the rest. */
+static int lead_resolve(const char *text, const struct policy_env *env, char **ret,
+	const char **ret_rest, char **ret_problem)
+{
+	size_t length = strcspn(text, "/");
+	const char *base = NULL;
+
+	*ret_rest = text + length;
+	if (length == 1 && *text == '~') {
+		base = env->home;
+		if (!base || *base != '/')
+			return problem(ret_problem, strdup("needs a home directory, and none is "
+				"known; set HOME or write the path out"));
+	} else if (length == 1 && *text == '.') {
+		base = env->cwd;
+		if (!base || *base != '/')
+			return problem(ret_problem, strdup("needs a working directory, and none "
+				"is known; write the path out"));
+	} else if (!strncmp(text, "**", 2) && length == 2) {
+		*ret_rest = text;
+		*ret = strdup("/");
+		return *ret ? 0 : -ENOMEM;
+	} else if (*text == '/' || !strncmp(text, "${", 2)) {
+		*ret_rest = text;
+		*ret = strdup(*text == '$' && env == &dummy_env ? "/" : "");
+		return *ret ? 0 : -ENOMEM;
+	} else if (*text == '~') {
+		return problem(ret_problem, strdup("names another user's home; write the path "
+			"out, only \"~\" and \"~/...\" are known"));
+	} else if (!strncmp(text, "..", 2) && length == 2) {
+		return problem(ret_problem, strdup("leads out of the working directory; write an "
+			"absolute path"));
+	} else {
+		return problem(ret_problem,
+			text_format("is relative; write \"./%s\" for the one in the working "
+				    "directory, or \"**/%s\" for any depth", text, text));
+	}
+	return escape_base(base, ret);
+}
+
+/* "${name}" at `text`: the value, escaped, and what follows it. */
+static int variable_resolve(const char *text, const struct policy_env *env, char **ret,
+	const char **ret_rest, char **ret_problem)
+{
+	const char *name = text + 2, *end = name + strspn(name,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	char copy[VARIABLE_MAX + 1];
+	const char *value;
+
+	if (*end != '}' || end == name || end - name > VARIABLE_MAX)
+		return problem(ret_problem, strdup("has a malformed variable; write \"${name}\" "
+			"with letters, digits and \"_\""));
+	memcpy(copy, name, (size_t)(end - name));
+	copy[end - name] = '\0';
+	value = env->lookup ? env->lookup(copy, env->data) : NULL;
+	if (!value)
+		return problem(ret_problem, text_format("uses the variable \"%s\", which is not "
+			"set; set it, or write the path out", copy));
+	if (!*value)
+		return problem(ret_problem, text_format("uses the variable \"%s\", which is "
+			"empty; set it, or write the path out", copy));
+	*ret_rest = end + 1;
+	return escape_base(value, ret);
+}
+
+/* Puts the values of variables into `rest`, and all of it behind `lead`. */
+static int variables_resolve(const char *lead, const char *rest, const struct policy_env *env,
+	char **ret, char **ret_problem)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = 0;
+
+	if (!out)
+		return -ENOMEM;
+	fputs(lead, out);
+	while (*rest && r >= 0) {
+		if (!strncmp(rest, "${", 2)) {
+			_cleanup_free_ char *value = NULL;
+
+			r = variable_resolve(rest, env, &value, &rest, ret_problem);
+			if (r >= 0)
+				fputs(value, out);
+			continue;
+		}
+		if (*rest == '\\' && rest[1])
+			fputc(*rest++, out);
+		fputc(*rest++, out);
+	}
+	if (fclose(out) && r >= 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+/* One component of a pattern while it is checked. */
+struct component {
+	size_t tokens, bytes; /* `bytes`: the fewest that it matches */
+	size_t dots;	      /* tokens that are the byte '.' */
+};
+
+static int component_check(const struct component *component, bool last, char **ret_problem)
+{
+	if (!component->tokens && !last)
+		return problem(ret_problem, strdup("has an empty component; write one \"/\" where "
+			"two are"));
+	if (component->tokens == component->dots && component->tokens == 1)
+		return problem(ret_problem, strdup("has a \".\" in the middle; remove \"./\""));
+	if (component->tokens == component->dots && component->tokens == 2)
+		return problem(ret_problem, strdup("has a \"..\", which no path in the kernel has; "
+			"write the directory that is meant"));
+	if (component->bytes > NAME_MAX)
+		return problem(ret_problem, strdup("can never match: one of its names is longer "
+			"than 255 bytes; shorten or remove it"));
+	return 0;
+}
+
+/* Checks an absolute glob, which begins with '/'. */
+static int glob_check(const char *text, char **ret_problem)
+{
+	struct glob glob = {text, text + 1};
+	struct component component = {};
+	struct glob_token token;
+	const char *wrong;
+	int r;
+
+	if (strlen(text) >= AMBIT_PATH_SIZE)
+		return problem(ret_problem, strdup("can never match: it is longer than 4095 bytes, "
+			"the longest path of the kernel; shorten or remove it"));
+	for (;;) {
+		r = glob_next(&glob, &token, &wrong);
+		if (r < 0)
+			return problem(ret_problem, strdup(wrong));
+		if (token.kind == GLOB_END)
+			return component_check(&component, true, ret_problem);
+		if (token.kind == GLOB_BYTE && token.byte == '/') {
+			r = component_check(&component, false, ret_problem);
+			if (r < 0)
+				return r;
+			component = (struct component){};
+			continue;
+		}
+		component.tokens++;
+		component.bytes += token.kind == GLOB_BYTE || token.kind == GLOB_SET;
+		component.dots += token.kind == GLOB_BYTE && token.byte == '.';
+	}
+}
+
+int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
+	char **ret_problem)
+{
+	_cleanup_free_ char *lead = NULL, *path = NULL;
+	const char *rest;
+	size_t length;
+	int r;
+
+	if (!*text)
+		return problem(ret_problem, strdup("is empty; remove it"));
+	env = env ? env : &dummy_env;
+	r = lead_resolve(text, env, &lead, &rest, ret_problem);
+	if (r < 0)
+		return r;
+	r = variables_resolve(lead, rest, env, &path, ret_problem);
+	if (r < 0)
+		return r;
+	if (*path && *path != '/')
+		return problem(ret_problem, text_format("begins with a variable whose value is no "
+			"absolute path (\"%s\"); set it to one", path));
+	r = *path ? glob_check(path, ret_problem) : 0;
+	if (r < 0)
+		return r;
+	/* "/a/" is "/a": a pattern covers all beneath anyway. The root is "/". */
+	length = strlen(path);
+	if (length > 1 && path[length - 1] == '/')
+		path[length - 1] = '\0';
+	*ret = *path ? TAKE_PTR(path) : strdup("/");
+	return *ret ? 0 : -ENOMEM;
+}

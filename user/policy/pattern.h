@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path pattern as it stands in a policy -> an absolute glob in normal form. Problems are owned
+ * sentences that go on after `pattern "..."`.
+ */
+#ifndef AMBIT_PATTERN_H
+#define AMBIT_PATTERN_H
+
+#include "policy/policy.h"
+
+/* Puts in what ~ . and ${name} stand for and checks the result. `env` NULL only checks: every name
+ * stands for something then. -EINVAL with a problem, or -ENOMEM without. */
+int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
+	char **ret_problem);
+
+/* Follows the symbolic links in the part before the first component with a glob character, as far
+ * as that exists. `*ret` is NULL where that changes nothing. Nothing below /proc is followed: the
+ * links there mean another thing to each process. */
+int pattern_follow(const char *pattern, char **ret);
+
+/* A peer as it stands in a policy; "localhost" is two. `op` is OP_CONNECT or OP_LISTEN. */
+#define PEERS_MAX 2
+int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], size_t *ret_count,
+	char **ret_problem);
+
+#endif

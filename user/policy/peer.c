@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Peers: "ADDRESS[/BITS]:PORTS[/PROTOCOL]", an IPv6 address in brackets. The kernel side gives
+ * every address one form (bpf/lib/address.bpf.h), so a range that it turns into another one is
+ * turned here too, or refused where that is not the same.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/util.h"
+#include "policy/pattern.h"
+#include "policy/text.h"
+
+#define HOST_MAX 64 /* bytes of an address with its prefix length */
+
+static int problem(char **ret, char *text)
+{
+	*ret = text;
+	return text ? -EINVAL : -ENOMEM;
+}
+
+/* A number without sign, spaces or leading zeros; -EINVAL also when it is larger than `max`. */
+static int number_parse(const char *text, size_t length, unsigned max, unsigned *ret)
+{
+	unsigned value = 0;
+
+	if (!length || length > 5 || (length > 1 && *text == '0'))
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		value = value * 10 + (unsigned)(text[i] - '0');
+	}
+	if (value > max)
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
+static int ports_parse(const char *text, size_t length, struct peer *peer, char **ret_problem)
+{
+	const char *dash = memchr(text, '-', length);
+	size_t first = dash ? (size_t)(dash - text) : length;
+	unsigned low = 0, high = UINT16_MAX;
+	int r = 0;
+
+	if (length != 1 || *text != '*') {
+		r = number_parse(text, first, UINT16_MAX, &low);
+		high = low;
+		if (r >= 0 && dash)
+			r = number_parse(dash + 1, length - first - 1, UINT16_MAX, &high);
+	}
+	if (r < 0)
+		return problem(ret_problem, text_format("has no valid port in \"%.*s\"; write a "
+			"port (443), a range (3000-3999) or \"*\"", (int)length, text));
+	if (high < low)
+		return problem(ret_problem, text_format("has a port range that runs backwards; "
+			"write %u-%u", high, low));
+	peer->port_low = (uint16_t)low;
+	peer->port_high = (uint16_t)high;
+	return 0;
+}
+
+/* ":PORTS[/PROTOCOL]" */
+static int tail_parse(const char *text, struct peer *peer, char **ret_problem)
+{
+	size_t length = strcspn(text + 1, "/");
+	const char *protocol = text + 1 + length;
+
+	peer->tcp = !*protocol || !strcmp(protocol, "/tcp");
+	peer->udp = !*protocol || !strcmp(protocol, "/udp");
+	if (!peer->tcp && !peer->udp)
+		return problem(ret_problem, text_format("has the unknown protocol \"%s\"; write "
+			"\"/tcp\" or \"/udp\", or nothing for both", protocol + 1));
+	return ports_parse(text + 1, length, peer, ret_problem);
+}
+
+static unsigned address_bits(const struct peer *peer)
+{
+	return peer->family == AMBIT_FAMILY_V4 ? 32 : 128;
+}
+
+/* Clears what lies past the prefix; true if something did. */
+static bool host_clear(struct peer *peer)
+{
+	bool cleared = false;
+
+	for (unsigned bit = peer->bits; bit < address_bits(peer); bit++) {
+		uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+
+		cleared |= peer->addr[bit / 8] & mask;
+		peer->addr[bit / 8] &= (uint8_t)~mask;
+	}
+	return cleared;
+}
+
+static int prefix_parse(const char *host, const char *slash, struct peer *peer,
+	char **ret_problem)
+{
+	unsigned bits = address_bits(peer);
+	char text[INET6_ADDRSTRLEN] = "";
+	int family = peer->family == AMBIT_FAMILY_V4 ? AF_INET : AF_INET6;
+
+	if (slash && number_parse(slash + 1, strlen(slash + 1), bits, &bits) < 0)
+		return problem(ret_problem, text_format("has the prefix length \"%s\"; it must be "
+			"a number from 0 to %u", slash + 1, address_bits(peer)));
+	peer->bits = (uint8_t)bits;
+	if (!host_clear(peer))
+		return 0;
+	inet_ntop(family, peer->addr, text, sizeof(text));
+	return problem(ret_problem, text_format("has bits set past the prefix; write \"%s/%u\" for "
+		"the range, or \"%.*s\" for the one address", text, bits, (int)(slash - host),
+		host));
+}
+
+/* IPv6 ranges that stand for IPv4 ones, and where the IPv4 address begins in them. */
+static const struct {
+	uint8_t prefix[16];
+	unsigned bits;
+	const char *name;
+} v4_ranges[] = {
+	{{[10] = 0xff, [11] = 0xff}, 96, "v4-mapped"},
+	{{0x00, 0x64, 0xff, 0x9b}, 96, "NAT64"},
+	{{0x20, 0x02}, 16, "6to4"},
+};
+
+/* A range inside one of those becomes the IPv4 range, since that is what addresses in it become. */
+static int v4_convert(struct peer *peer, char **ret_problem)
+{
+	for (size_t i = 0; peer->family == AMBIT_FAMILY_V6 && i < ARRAY_SIZE(v4_ranges); i++) {
+		unsigned at = v4_ranges[i].bits / 8;
+
+		if (peer->bits < v4_ranges[i].bits || memcmp(peer->addr, v4_ranges[i].prefix, at))
+			continue;
+		if (peer->bits > v4_ranges[i].bits + 32)
+			return problem(ret_problem, text_format("is part of one %s address, which "
+				"stands for an IPv4 address; write that", v4_ranges[i].name));
+		memmove(peer->addr, peer->addr + at, 4);
+		memset(peer->addr + 4, 0, sizeof(peer->addr) - 4);
+		peer->bits = (uint8_t)(peer->bits - v4_ranges[i].bits);
+		peer->family = AMBIT_FAMILY_V4;
+	}
+	return 0;
+}
+
+/* As a peer "any" is loopback. */
+static bool is_unspecified(const struct peer *peer)
+{
+	static const uint8_t zero[16];
+
+	return peer->bits == address_bits(peer) && !memcmp(peer->addr, zero, sizeof(zero));
+}
+
+static bool looks_like_name(const char *host)
+{
+	return host[strspn(host, "0123456789./")] &&
+	       !host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*")];
+}
+
+/* `host` is no IPv4 address: why not. */
+static int host_refuse(const char *host, const char *tail, char **ret_problem)
+{
+	if (!strcmp(host, "*"))
+		return problem(ret_problem, text_format("has \"*\" for an address; write "
+			"\"0.0.0.0/0%s\" for all of IPv4 and \"[::/0]%s\" for all of IPv6", tail,
+			tail));
+	if (looks_like_name(host))
+		return problem(ret_problem, strdup("is a domain, which is not supported yet; write "
+			"its addresses"));
+	return problem(ret_problem, text_format("has no valid IPv4 address in \"%s\"; write four "
+		"numbers from 0 to 255, such as 10.1.2.3 or 10.0.0.0/8", host));
+}
+
+static int host_parse(const char *host, const char *tail, bool brackets, struct peer *peer,
+	char **ret_problem)
+{
+	const char *slash = strchr(host, '/');
+	size_t length = slash ? (size_t)(slash - host) : strlen(host);
+	char address[HOST_MAX];
+	int r;
+
+	memcpy(address, host, length);
+	address[length] = '\0';
+	peer->family = brackets ? AMBIT_FAMILY_V6 : AMBIT_FAMILY_V4;
+	if (inet_pton(brackets ? AF_INET6 : AF_INET, address, peer->addr) != 1) {
+		if (!brackets)
+			return host_refuse(host, tail, ret_problem);
+		return problem(ret_problem, text_format("has no valid IPv6 address in \"%s\"; "
+			"write one such as 2001:db8::1 or 2001:db8::/32", host));
+	}
+	r = prefix_parse(host, slash, peer, ret_problem);
+	if (r < 0)
+		return r;
+	return v4_convert(peer, ret_problem);
+}
+
+/* Splits "HOST:..." or "[HOST]:..." into `host` and the tail, which begins with ':'. */
+static int split(const char *text, char host[HOST_MAX], const char **ret_tail, bool *ret_brackets,
+	char **ret_problem)
+{
+	bool brackets = *text == '[';
+	const char *begin = text + brackets, *end = begin + strcspn(begin, brackets ? "]" : ":");
+	const char *tail = end + (brackets && *end);
+	size_t length = (size_t)(end - begin);
+
+	if (brackets && !*end)
+		return problem(ret_problem, strdup("has a \"[\" without a \"]\"; write "
+			"\"[ADDRESS]:PORT\""));
+	if (!brackets && strchr(end + (*end == ':'), ':'))
+		return problem(ret_problem, strdup("looks like an IPv6 address; write it in "
+			"brackets, \"[ADDRESS]:PORT\""));
+	if (brackets && !*tail && strchr(text, '/') && !strchr(begin, ':'))
+		return problem(ret_problem, strdup("has no IPv6 address in the brackets"));
+	if (*tail != ':')
+		return problem(ret_problem, text_format("has no port; write \"%s:443\", or \"%s:*\" "
+			"for all ports", text, text));
+	if (length >= HOST_MAX)
+		return problem(ret_problem, strchr(begin, '.') && !brackets ?
+			strdup("is a domain, which is not supported yet; write its addresses") :
+			strdup("is longer than any address; write ADDRESS:PORT"));
+	memcpy(host, begin, length);
+	host[length] = '\0';
+	*ret_tail = tail;
+	*ret_brackets = brackets;
+	return 0;
+}
+
+int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], size_t *ret_count,
+	char **ret_problem)
+{
+	struct peer peer = {};
+	char host[HOST_MAX];
+	const char *tail;
+	bool brackets;
+	int r;
+
+	r = split(text, host, &tail, &brackets, ret_problem);
+	if (r < 0)
+		return r;
+	r = tail_parse(tail, &peer, ret_problem);
+	if (r < 0)
+		return r;
+	if (!brackets && !strcmp(host, "localhost")) {
+		ret[0] = ret[1] = peer;
+		ret[0].family = AMBIT_FAMILY_V4;
+		ret[0].addr[0] = 127;
+		ret[0].bits = 8;
+		ret[1].family = AMBIT_FAMILY_V6;
+		ret[1].addr[15] = 1;
+		ret[1].bits = 128;
+		*ret_count = 2;
+		return 0;
+	}
+	r = host_parse(host, tail, brackets, &peer, ret_problem);
+	if (r < 0)
+		return r;
+	if (op == OP_CONNECT && is_unspecified(&peer))
+		return problem(ret_problem, text_format("can never match: connecting to the "
+			"unspecified address reaches this machine; write \"%s%s\"",
+			peer.family == AMBIT_FAMILY_V4 ? "127.0.0.1" : "[::1]", tail));
+	ret[0] = peer;
+	*ret_count = 1;
+	return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules as they stand in the file -> rules with absolute patterns: sets become one rule a line. */
+#include <string.h>
+#include "base/array.h"
+#include "base/util.h"
+#include "policy/pattern.h"
+#include "policy/rule.h"
+#include "policy/text.h"
+
+#define SPECIAL_SET "special" /* ranges that have to be named */
+
+struct resolver {
+	const struct policy *policy;
+	const struct policy_env *env;
+	struct diags *diags;
+	bool failed;
+	struct set **sets; /* read so far; owned */
+	size_t sets_room, set_count;
+	struct rule *rules; /* resolved so far; owned */
+	size_t rules_room, rule_count;
+};
+
+static void resolver_clear(struct resolver *resolver)
+{
+	for (size_t i = 0; i < resolver->set_count; i++)
+		set_free(resolver->sets[i]);
+	for (size_t i = 0; i < resolver->rule_count; i++)
+		policy_rule_clear(&resolver->rules[i]);
+	free(resolver->sets);
+	free(resolver->rules);
+}
+
+static void resolver_problem(struct resolver *resolver, const char *file, struct mark mark,
+	const char *text, char *problem)
+{
+	policy_add_problem(resolver->diags, file, mark, text, problem);
+	resolver->failed = true;
+}
+
+/* The path of a pattern, and where it leads by symbolic links, if elsewhere. */
+static int rule_fill_paths(struct rule *rule, const char *text, const struct policy_env *env,
+	char **ret_problem)
+{
+	_cleanup_free_ char *path = NULL, *followed = NULL;
+	int r;
+
+	r = pattern_resolve(text, env, &path, ret_problem);
+	if (r < 0)
+		return r;
+	r = pattern_follow(path, &followed);
+	if (r < 0)
+		return r;
+	rule->paths = calloc(2, sizeof(*rule->paths));
+	if (!rule->paths)
+		return -ENOMEM;
+	rule->paths[rule->path_count++] = TAKE_PTR(path);
+	if (followed)
+		rule->paths[rule->path_count++] = TAKE_PTR(followed);
+	return 0;
+}
+
+static int rule_fill_peers(struct rule *rule, const char *text, char **ret_problem)
+{
+	rule->peers = calloc(PEERS_MAX, sizeof(*rule->peers));
+	if (!rule->peers)
+		return -ENOMEM;
+	return peer_parse(text, rule->op, rule->peers, &rule->peer_count, ret_problem);
+}
+
+/* Appends the rule that `text` makes of `from`; `set` is the one that `text` came out of. */
+static int resolve_text(struct resolver *resolver, const struct rule *from, const struct set *set,
+	const char *text, struct mark mark)
+{
+	struct rule rule = {
+		.id = (uint32_t)resolver->rule_count + 1,
+		.op = from->op,
+		.verdict = from->verdict,
+		.line = from->line,
+		.column = from->column,
+	};
+	char *problem = NULL;
+	int r;
+
+	r = op_has_peers(rule.op) ? rule_fill_peers(&rule, text, &problem) :
+		rule_fill_paths(&rule, text, resolver->env, &problem);
+	if (r == -EINVAL) {
+		resolver_problem(resolver, set ? set->file : resolver->policy->file, mark, text,
+			problem);
+		policy_rule_clear(&rule);
+		return 0;
+	}
+	if (r >= 0) {
+		rule.text = set ? text_format("%s: %s", from->text, text) : strdup(text);
+		r = rule.text ? ARRAY_GROW(resolver, rules, resolver->rule_count + 1) : -ENOMEM;
+	}
+	if (r < 0) {
+		policy_rule_clear(&rule);
+		return r;
+	}
+	resolver->rules[resolver->rule_count++] = rule;
+	return 0;
+}
+
+/* The set of that name, read once. NULL in `*ret` after an error that was added already. */
+static int set_get(struct resolver *resolver, const char *name, const char *file,
+	struct mark mark, struct set **ret)
+{
+	const char *dir = resolver->env->sets_dir;
+	int r;
+
+	for (size_t i = 0; i < resolver->set_count; i++) {
+		if (!strcmp(resolver->sets[i]->name, name)) {
+			*ret = resolver->sets[i];
+			return 0;
+		}
+	}
+	r = ARRAY_GROW(resolver, sets, resolver->set_count + 1);
+	if (r < 0)
+		return r;
+	r = set_read(dir ? dir : "", name, file, mark, resolver->diags,
+		&resolver->sets[resolver->set_count]);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		resolver->failed = true;
+	*ret = r < 0 ? NULL : resolver->sets[resolver->set_count++];
+	return 0;
+}
+
+static int resolve_set(struct resolver *resolver, const struct rule *rule)
+{
+	struct mark mark = {rule->line, rule->column};
+	struct set *set;
+	int r;
+
+	r = set_get(resolver, rule->text + 1, resolver->policy->file, mark, &set);
+	if (r < 0 || !set)
+		return r;
+	if (set->has_peers != op_has_peers(rule->op)) {
+		resolver_problem(resolver, resolver->policy->file, mark, rule->text,
+			text_format("is a set of %s, and %s are wanted here; name another set",
+				set->has_peers ? "peers" : "paths",
+				set->has_peers ? "paths" : "peers"));
+		return 0;
+	}
+	for (size_t i = 0; i < set->item_count; i++) {
+		r = resolve_text(resolver, rule, set, set->items[i].text, set->items[i].mark);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int resolve_rules(struct resolver *resolver)
+{
+	const struct policy *policy = resolver->policy;
+	int r;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		struct mark mark = {rule->line, rule->column};
+
+		if (*rule->text == '@')
+			r = resolve_set(resolver, rule);
+		else
+			r = resolve_text(resolver, rule, NULL, rule->text, mark);
+		if (r < 0)
+			return r;
+		if (resolver->rule_count > AMBIT_RULES_MAX) {
+			resolver_problem(resolver, policy->file, mark, rule->text,
+				text_format("makes more than %d rules, the most that a policy can "
+					"have; use patterns that cover several places",
+					AMBIT_RULES_MAX));
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int resolve_specials(struct resolver *resolver, struct peer **ret, size_t *ret_count)
+{
+	_cleanup_free_ struct peer *peers = NULL;
+	size_t count = 0, found;
+	char *problem = NULL;
+	struct set *set;
+	int r;
+
+	r = set_get(resolver, SPECIAL_SET, NULL, (struct mark){}, &set);
+	if (r < 0 || !set)
+		return r;
+	if (!set->has_peers) {
+		ambit_diags_add(resolver->diags, set->file, 0, 0, "must list peers");
+		resolver->failed = true;
+		return 0;
+	}
+	peers = calloc(set->item_count, PEERS_MAX * sizeof(*peers));
+	if (!peers)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->item_count; i++) {
+		r = peer_parse(set->items[i].text, OP_CONNECT, peers + count, &found, &problem);
+		if (r < 0)
+			return r;
+		count += found;
+	}
+	*ret = TAKE_PTR(peers);
+	*ret_count = count;
+	return 0;
+}
+
+static void rules_replace(struct policy *policy, struct resolver *resolver)
+{
+	struct rule *old = policy->rules;
+	size_t old_count = policy->rule_count;
+
+	policy->rules = resolver->rules;
+	policy->rule_count = resolver->rule_count;
+	resolver->rules = old;
+	resolver->rule_count = old_count;
+}
+
+int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, struct diags *diags)
+{
+	_cleanup_(resolver_clear) struct resolver resolver = {
+		.policy = policy,
+		.env = env,
+		.diags = diags,
+	};
+	struct peer *specials = NULL;
+	size_t special_count = 0;
+	int r;
+
+	r = resolve_rules(&resolver);
+	if (r >= 0)
+		r = resolve_specials(&resolver, &specials, &special_count);
+	if (r >= 0 && resolver.failed)
+		r = -EINVAL;
+	if (r < 0) {
+		free(specials);
+		return r;
+	}
+	rules_replace(policy, &resolver);
+	free(policy->specials);
+	policy->specials = specials;
+	policy->special_count = special_count;
+	return 0;
+}
