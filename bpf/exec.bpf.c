@@ -22,8 +22,7 @@ static __always_inline int map_decide(struct file *file, enum ambit_hook hook)
 	request.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
 	request.ops = BIT(OP_EXEC);
 	request.hook = hook;
-	request.denial = -EACCES;
-	return decide_path(&request);
+	return decide_path(&request) ? -EACCES : 0;
 }
 
 /* `prot` is what the mapping gets, READ_IMPLIES_EXEC included. Memory that no file backs is not a
@@ -40,9 +39,11 @@ SEC("lsm/file_mprotect")
 int BPF_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
 	unsigned long prot)
 {
-	if (!(prot & PROTECT_EXEC) || !vma->vm_file)
+	struct file *file = vma->vm_file;
+
+	if (!(prot & PROTECT_EXEC) || !file)
 		return 0;
-	return map_decide(vma->vm_file, HOOK_file_mprotect);
+	return map_decide(file, HOOK_file_mprotect);
 }
 
 /* Called for the program and, for a script, again for its interpreter; both were decided when they
@@ -66,14 +67,14 @@ int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 		return 0;
 	cell = bpf_map_lookup_elem(&cells, &v.cell);
 	if (!cell)
-		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_CELL, -EACCES);
+		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_CELL) ? -EACCES : 0;
 	if (cell->flags & AMBIT_CELL_CANARY)
 		return 0;
 	v.slot = scratch_claim();
 	slot = v.slot;
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch)
-		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_SCRATCH, -EACCES);
+		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_SCRATCH) ? -EACCES : 0;
 	if (path_build(&scratch->path, (__u64)bprm->file->f_path.dentry,
 		    (__u64)bprm->file->f_path.mnt, cell->mnt_ns) != PATH_DONE)
 		scratch->path.start = PATH_END; /* decided already; only the name is missing */

@@ -22,6 +22,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* include/uapi/linux/stat.h */
 #define MODE_TYPE  0170000
 #define MODE_FIFO  0010000
+#define MODE_DIRECTORY 0040000
 #define MODE_CHAR  0020000
 #define MODE_BLOCK 0060000
 /* include/uapi/linux/magic.h */
@@ -64,8 +65,7 @@ int BPF_PROG(file_file_open, struct file *file)
 	request.hook = HOOK_file_open;
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
 	request.flags = (file->f_flags & OPEN_TMPFILE) ? REQUEST_UNHASHED : 0;
-	request.denial = -EACCES;
-	return decide_path(&request);
+	return decide_path(&request) ? -EACCES : 0;
 }
 
 /* A change of the object itself. */
@@ -81,8 +81,7 @@ static __always_inline int object_write(const struct path *path, enum ambit_hook
 	request.mnt = (__u64)path->mnt;
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
-	request.denial = -EACCES;
-	return decide_path(&request);
+	return decide_path(&request) ? -EACCES : 0;
 }
 
 /* A change of the entry `dentry` in directory `dir`; a dentry that is being made is not hashed. */
@@ -100,8 +99,7 @@ static __always_inline int entry_write(
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
 	request.flags = REQUEST_UNHASHED;
-	request.denial = -EACCES;
-	return decide_path(&request);
+	return decide_path(&request) ? -EACCES : 0;
 }
 
 SEC("lsm/path_truncate")
@@ -129,7 +127,7 @@ int BPF_PROG(file_path_mknod, const struct path *dir, struct dentry *dentry, umo
 
 	if (type == MODE_CHAR || type == MODE_BLOCK) {
 		cell = cell_current();
-		return cell ? deny(cell, HOOK_path_mknod, OP_WRITE, REASON_DEVICE, -EACCES) : 0;
+		return cell && deny(cell, HOOK_path_mknod, OP_WRITE, REASON_DEVICE) ? -EACCES : 0;
 	}
 	return entry_write(dir, dentry, HOOK_path_mknod);
 }
@@ -174,9 +172,13 @@ int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_d
 	request.path.dentry = (__u64)old_dentry;
 	request.path.hook = HOOK_path_link;
 	request.path.flags = REQUEST_UNHASHED;
-	request.path.denial = -EACCES;
 	request.target = (__u64)new_dentry;
-	return decide_refer(&request);
+	return decide_refer(&request) ? -EACCES : 0;
+}
+
+static __always_inline bool is_directory(struct dentry *dentry)
+{
+	return (BPF_CORE_READ(dentry, d_inode, i_mode) & MODE_TYPE) == MODE_DIRECTORY;
 }
 
 /* Both directories are on one mount (fs/namei.c: do_renameat2). */
@@ -195,11 +197,9 @@ int BPF_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_de
 	request.path.ops = BIT(OP_WRITE);
 	request.path.hook = HOOK_path_rename;
 	request.path.flags = REQUEST_UNHASHED;
-	request.path.denial = -EACCES;
 	request.target = (__u64)new_dentry;
 	request.exchange = !!(flags & REFER_EXCHANGE);
-	request.directory = (old_dentry->d_inode->i_mode & MODE_TYPE) == 0040000 ||
-			    (request.exchange &&
-				    (BPF_CORE_READ(new_dentry, d_inode, i_mode) & MODE_TYPE) == 0040000);
-	return decide_refer(&request);
+	request.directory = is_directory(old_dentry) ||
+			    (request.exchange && is_directory(new_dentry));
+	return decide_refer(&request) ? -EACCES : 0;
 }

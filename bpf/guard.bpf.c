@@ -11,7 +11,7 @@ static __always_inline int refuse(enum ambit_hook hook, enum ambit_reason reason
 {
 	__u32 cell = cell_current();
 
-	return cell ? deny(cell, hook, OP_SYSTEM, reason, -EPERM) : 0;
+	return cell && deny(cell, hook, OP_SYSTEM, reason) ? -EPERM : 0;
 }
 
 /* Maps, programs and links of ambit can be opened by id: no bpf(2) at all. */
@@ -77,7 +77,7 @@ static __always_inline int other_task(
 	if (!v.cell || cell_of(task) == v.cell)
 		return 0;
 	report(&v);
-	return enforce(v.cell, -EPERM);
+	return enforce(v.cell) ? -EPERM : 0;
 }
 
 #define PTRACE_QUIET 4 /* PTRACE_MODE_NOAUDIT of include/linux/ptrace.h: `ps` asks of every task */

@@ -24,8 +24,7 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 	request.dentry = dentry;
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
-	request.denial = -EACCES;
-	return decide_mounts(&request);
+	return decide_mounts(&request) ? -EACCES : 0;
 }
 
 /* include/linux/fs.h: what came through a hook with a path before (chmod, chown, truncate), or is

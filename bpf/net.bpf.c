@@ -48,7 +48,7 @@ int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
 	v.proto = protocol;
 	v.detail = type;
 	report(&v);
-	return enforce(v.cell, -EPERM);
+	return enforce(v.cell) ? -EPERM : 0;
 }
 
 SEC("lsm/socket_post_create")
@@ -67,7 +67,7 @@ int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type
 	if (sk)
 		label = bpf_sk_storage_get(&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!label)
-		return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL, -EPERM);
+		return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
 	label->cell = cell;
 	return 0;
 }
@@ -77,12 +77,14 @@ int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type
 static __always_inline bool request_start(struct peer_request *request, struct socket *socket,
 	enum ambit_op op, enum ambit_hook hook, __u16 *ret_family)
 {
-	*ret_family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
 	request->cell = cell_current();
+	if (!request->cell)
+		return false;
+	*ret_family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
 	request->op = op;
 	request->hook = hook;
 	request->proto = BPF_CORE_READ(socket, sk, sk_protocol);
-	return request->cell && *ret_family != FAMILY_UNIX;
+	return *ret_family != FAMILY_UNIX;
 }
 
 /* A socket of another kind can have been passed in. */
@@ -95,7 +97,7 @@ static __always_inline bool request_known(const struct peer_request *request, __
 static __always_inline int deny_address(const struct peer_request *request, int why)
 {
 	return deny(request->cell, request->hook, request->op,
-		why == ADDRESS_BAD ? REASON_ADDRESS : REASON_FAMILY, -EPERM);
+		why == ADDRESS_BAD ? REASON_ADDRESS : REASON_FAMILY) ? -EPERM : 0;
 }
 
 SEC("lsm/socket_connect")
@@ -115,7 +117,7 @@ int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
-	return decide_peer(&request);
+	return decide_peer(&request) ? -EPERM : 0;
 }
 
 /* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. Without one it goes to the
@@ -138,7 +140,7 @@ int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
-	return decide_peer(&request);
+	return decide_peer(&request) ? -EPERM : 0;
 }
 
 /* Port 0 is what a client gets without asking (autobind); to serve TCP on it takes listen(). */
@@ -160,7 +162,7 @@ int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, i
 		return deny_address(&request, result);
 	if (request.address.port == 0)
 		return 0;
-	return decide_peer(&request);
+	return decide_peer(&request) ? -EPERM : 0;
 }
 
 SEC("lsm/socket_listen")
@@ -182,7 +184,7 @@ int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
 		address_v6(&request.address, v6.in6_u.u6_addr32);
 	}
 	request.address.port = BPF_CORE_READ(socket, sk, __sk_common.skc_num);
-	return decide_peer(&request);
+	return decide_peer(&request) ? -EPERM : 0;
 }
 
 /* By the peer's cell, or else by the path that it is bound to; an abstract or unnamed peer outside
@@ -202,12 +204,11 @@ static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 	socket = bpf_skc_to_unix_sock(peer);
 	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
 	if (!request.dentry)
-		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT, -EPERM);
+		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT) ? -EPERM : 0;
 	request.mnt = (__u64)BPF_CORE_READ(socket, path.mnt);
 	request.ops = BIT(OP_UNIX);
 	request.hook = hook;
-	request.denial = -EPERM;
-	return decide_path(&request);
+	return decide_path(&request) ? -EPERM : 0;
 }
 
 SEC("lsm/unix_stream_connect")

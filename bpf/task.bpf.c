@@ -21,7 +21,7 @@ int BPF_PROG(task_task_alloc, struct task_struct *task)
 	if (!label) {
 		/* No memory: a child without a label would be free, so there is no child. Also in
 		 * audit mode, where it would leave the record. */
-		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL, -EPERM);
+		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL);
 		return -EPERM;
 	}
 	label->cell = cell;

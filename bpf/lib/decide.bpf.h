@@ -19,7 +19,7 @@ struct path_request {
 	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
 	__u16 hook;
 	__u16 flags; /* REQUEST_* */
-	__s32 denial; /* errno of a deny, negative */
+	__u32 reserved;
 };
 #define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
 
@@ -45,14 +45,21 @@ static __always_inline bool is_unlinked(__u64 dentry)
 	       READ_FIELD(parent, dentry, dentry, d_parent) || (!pprev && parent != dentry);
 }
 
-/* Finds the rights on a path; PATH_DONE, or the reason of a deny. The path is left in `scratch`. */
-static __always_inline int path_rights(struct scratch *scratch, const struct path_request *request,
-	__u64 dentry, struct path_rights *ret)
+/* Finds the rights on the path of `dentry` on the request's mount; PATH_DONE, or the reason of a
+ * deny. The path is left in the scratch slot. */
+GLOBAL int path_rights(
+	__u32 slot, const struct path_request *request, __u64 dentry, struct path_rights *ret)
 {
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &request->cell);
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct ambit_cell *cell;
 	struct match match;
+	__u32 id;
 	int reason;
 
+	if (!scratch || !request || !ret)
+		return REASON_NO_SCRATCH;
+	id = request->cell;
+	cell = bpf_map_lookup_elem(&cells, &id);
 	scratch->path.start = PATH_END;
 	if (!cell)
 		return REASON_NO_CELL;
@@ -98,17 +105,17 @@ static __always_inline __u8 first_op(__u32 ops)
 				     : OP_UNIX;
 }
 
-/* Reports a denial and returns what the hook returns. */
+/* Reports a denial; 1: carry it out. */
 static __always_inline int path_deny(const struct path_request *request, struct verdict *v)
 {
 	v->verdict = VERDICT_DENY;
 	v->cell = request->cell;
 	v->hook = request->hook;
 	report(v);
-	return enforce(request->cell, request->denial);
+	return enforce(request->cell);
 }
 
-/* The verdict on one path: 0 or request->denial. */
+/* The verdict on one path: 1: deny, 0: let it pass. */
 GLOBAL int decide_path(const struct path_request *request)
 {
 	struct path_rights rights = {};
@@ -118,7 +125,7 @@ GLOBAL int decide_path(const struct path_request *request)
 	__u32 slot;
 
 	if (!request)
-		return -EACCES;
+		return 1;
 	v.op = first_op(request->ops);
 	v.slot = scratch_claim();
 	slot = v.slot;
@@ -128,7 +135,7 @@ GLOBAL int decide_path(const struct path_request *request)
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(request, &v);
 	}
-	reason = path_rights(scratch, request, request->dentry, &rights);
+	reason = path_rights(slot, request, request->dentry, &rights);
 	if (reason != PATH_DONE) {
 		v.reason = reason;
 		result = path_deny(request, &v);

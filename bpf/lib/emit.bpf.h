@@ -93,10 +93,10 @@ static __always_inline __u32 event_strings(struct scratch *scratch)
 static __always_inline void event_send(
 	const struct verdict *v, struct scratch *scratch, struct ambit_counters *counts)
 {
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &v->cell);
-	void *ring = bpf_map_lookup_elem(&rings, &v->cell);
+	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
+	void *ring = bpf_map_lookup_elem(&rings, &id);
 	struct ambit_event *event = &scratch->event;
-	__u32 size;
 
 	if (!cell || !ring)
 		return;
@@ -167,18 +167,17 @@ GLOBAL int report(const struct verdict *v)
 	return 0;
 }
 
-/* What the caller of a hook gets: `denial` (a negative errno), or 0 when the cell only records. A
- * cell that cannot be read enforces. */
-static __always_inline int enforce(__u32 cell_id, int denial)
+/* Whether a denial is carried out: not where the cell only records. A cell that cannot be read
+ * enforces. */
+static __always_inline bool enforce(__u32 cell_id)
 {
 	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &cell_id);
 
-	return cell && cell->mode == MODE_AUDIT ? 0 : denial;
+	return !cell || cell->mode != MODE_AUDIT;
 }
 
-/* A denial that no rule decides: by what the act is. */
-static __always_inline int deny(
-	__u32 cell, enum ambit_hook hook, enum ambit_op op, enum ambit_reason reason, int denial)
+/* A denial that no rule decides: by what the act is. 1: carry it out. */
+GLOBAL int deny(__u32 cell, __u32 hook, __u32 op, __u32 reason)
 {
 	struct verdict v = {
 		.cell = cell,
@@ -190,14 +189,14 @@ static __always_inline int deny(
 	};
 
 	report(&v);
-	return enforce(cell, denial);
+	return enforce(cell);
 }
 
-static __always_inline void count_allowed(__u32 cell, enum ambit_op op)
+static __always_inline void count_allowed(__u32 cell, __u32 op)
 {
 	struct ambit_counters *counts = bpf_map_lookup_elem(&counters, &cell);
 
-	if (counts)
+	if (counts && op < OP_MAX)
 		__sync_fetch_and_add(&counts->allowed[op], 1);
 }
 

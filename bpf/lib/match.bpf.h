@@ -84,18 +84,21 @@ static __always_inline bool match_start(struct match *match, __u32 policy, bool 
 struct match_path {
 	struct match match;
 	const struct path_buffer *buffer;
-	__u32 position;
+	__u32 start;
 };
 
-#define MATCH_CHUNK 16
+#define MATCH_CHUNK 4
 
+/* The position is computed from the chunk's number: a counter that is carried along would keep the
+ * verifier (since 6.5 it runs callbacks until nothing new is seen) busy with each of its values. */
 static long match_chunk(__u32 index, struct match_path *walk)
 {
-	for (int i = 0; i < MATCH_CHUNK; i++) {
-		if (walk->position >= PATH_END || walk->match.state == 0 || walk->match.error)
+	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
+		__u32 position = walk->start + index * MATCH_CHUNK + i;
+
+		if (position >= PATH_END || walk->match.state == 0 || walk->match.error)
 			return 1;
-		match_byte(&walk->match, walk->buffer->bytes[walk->position & PATH_MASK]);
-		walk->position++;
+		match_byte(&walk->match, walk->buffer->bytes[position & PATH_MASK]);
 	}
 	return 0;
 }
@@ -105,7 +108,7 @@ static long match_chunk(__u32 index, struct match_path *walk)
 static __always_inline bool match_path(
 	struct match *ret, __u32 policy, const struct path_buffer *buffer)
 {
-	struct match_path walk = {.buffer = buffer, .position = buffer->start};
+	struct match_path walk = {.buffer = buffer, .start = buffer->start};
 
 	if (!match_start(&walk.match, policy, false))
 		return false;

@@ -28,7 +28,6 @@ struct mounts_walk {
 	struct path_request request;
 	__u64 super;
 	__u64 next; /* struct mount, or a list_head of one */
-	__u64 dentry;
 	__u32 mnt_ns;
 	__s32 result;
 	__u32 found; /* mounts of the cell's namespace that show the object */
@@ -38,6 +37,18 @@ struct mounts_walk {
 static __always_inline bool plain_mounts(void)
 {
 	return bpf_core_field_exists(struct mount___plain, mnt_next_for_sb);
+}
+
+/* Where the list of mounts begins; 0 if that cannot be read. */
+static __always_inline __u64 mounts_first(__u64 super)
+{
+	__u64 first = 0;
+
+	if (plain_mounts())
+		READ_FIELD(first, super_block___plain, super, s_mounts);
+	else
+		READ_FIELD(first, super_block___list, super, s_mounts);
+	return first;
 }
 
 /* Steps to the next mount of the super block; 0 at the end. */
@@ -83,8 +94,7 @@ static long below_step(__u32 index, struct below *below)
 static long mounts_step(__u32 index, struct mounts_walk *walk)
 {
 	__u64 mount = mounts_next(walk), ns = 0;
-	struct below below = {.dentry = walk->dentry};
-	struct path_request request;
+	struct below below = {.dentry = walk->request.dentry};
 	__u32 inum = 0;
 
 	if (!mount) {
@@ -96,19 +106,18 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
 		inum != walk->mnt_ns)
 		return 0;
-	request = walk->request;
-	request.mnt = mount + bpf_core_field_offset(struct mount, mnt);
-	if (READ_FIELD(below.root, vfsmount, request.mnt, mnt_root))
+	walk->request.mnt = mount + bpf_core_field_offset(struct mount, mnt);
+	if (READ_FIELD(below.root, vfsmount, walk->request.mnt, mnt_root))
 		return 0;
 	bpf_loop(WALK_STEPS, below_step, &below, 0);
 	if (!below.hit)
 		return 0;
 	walk->found++;
-	walk->result = decide_path(&request);
+	walk->result = decide_path(&walk->request);
 	return walk->result != 0;
 }
 
-/* The verdict on a dentry: 0 or request->denial. */
+/* The verdict on a dentry: 1: deny, 0: let it pass. */
 GLOBAL int decide_mounts(const struct path_request *request)
 {
 	struct mounts_walk walk = {};
@@ -116,26 +125,25 @@ GLOBAL int decide_mounts(const struct path_request *request)
 	__u32 id;
 
 	if (!request)
-		return -EACCES;
+		return 1;
 	id = request->cell;
 	cell = bpf_map_lookup_elem(&cells, &id);
 	if (!cell)
-		return deny(id, request->hook, OP_WRITE, REASON_NO_CELL, request->denial);
+		return deny(id, request->hook, OP_WRITE, REASON_NO_CELL);
 	walk.request = *request;
-	walk.dentry = request->dentry;
 	walk.mnt_ns = cell->mnt_ns;
-	if (READ_FIELD(walk.super, dentry, request->dentry, d_sb) ||
-		bpf_probe_read_kernel(&walk.next, sizeof(walk.next),
-			(const void *)(walk.super +
-				bpf_core_field_offset(struct super_block___list, s_mounts))))
-		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE, request->denial);
+	if (READ_FIELD(walk.super, dentry, request->dentry, d_sb))
+		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE);
+	walk.next = mounts_first(walk.super);
+	if (!walk.next)
+		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE);
 	bpf_loop(MOUNTS_MAX, mounts_step, &walk, 0);
 	if (walk.result)
 		return walk.result;
 	if (!walk.done)
-		return deny(id, request->hook, OP_WRITE, REASON_TOO_DEEP, request->denial);
+		return deny(id, request->hook, OP_WRITE, REASON_TOO_DEEP);
 	if (!walk.found)
-		return deny(id, request->hook, OP_WRITE, REASON_FOREIGN_MOUNT, request->denial);
+		return deny(id, request->hook, OP_WRITE, REASON_FOREIGN_MOUNT);
 	return 0;
 }
 

@@ -25,18 +25,6 @@ const volatile __u64 mount_lock_address __weak = 0;
  * renaming without a pause 128 attempts in a row are not all hit. */
 #define WALK_ATTEMPTS 128
 
-/* Where a walk is. Objects are kept as addresses and read with probe reads: a mount is found from
- * its vfsmount by a negative offset, which the verifier does not let typed pointers do. */
-struct walk {
-	__u64 from_dentry;
-	__u64 from_mnt; /* struct vfsmount */
-	__u64 dentry;
-	__u64 mount; /* struct mount */
-	__u64 root;  /* mnt_root of `mount` */
-	struct path_buffer *buffer;
-	__u32 mnt_ns;
-	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
-};
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 
 static __always_inline __u64 mount_of(__u64 vfsmount)
@@ -57,7 +45,7 @@ static __always_inline __u32 sequence(__u64 lock)
 }
 
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
-static __always_inline void walk_mount(struct walk *walk)
+static __always_inline void walk_mount(struct path_buffer *walk)
 {
 	__u64 parent = 0, mountpoint = 0, root = 0, ns = 0;
 	__u32 inum = 0;
@@ -89,28 +77,28 @@ static __always_inline void walk_mount(struct walk *walk)
 }
 
 /* Puts "/name" before what the buffer holds. */
-static __always_inline void walk_name(struct walk *walk, const struct qstr *name)
+static __always_inline void walk_name(struct path_buffer *walk, const struct qstr *name)
 {
-	struct path_buffer *buffer = walk->buffer;
-	__u32 length = name->len, start = buffer->start;
+	__u32 length = name->len, start = walk->start;
 
 	if (length >= AMBIT_NAME_SIZE || length + 1 > start) {
 		walk->result = REASON_TOO_LONG;
 		return;
 	}
 	start -= length;
-	if (bpf_probe_read_kernel(&buffer->bytes[start & PATH_MASK], length & 0xff, name->name)) {
+	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff, name->name)) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
 	start--;
-	buffer->bytes[start & PATH_MASK] = '/';
-	buffer->start = start;
+	walk->bytes[start & PATH_MASK] = '/';
+	walk->start = start;
 }
 
 /* One component or one mount. */
-static long walk_step(__u32 index, struct walk *walk)
+static long walk_step(__u32 index, struct path_buffer **context)
 {
+	struct path_buffer *walk = *context;
 	struct qstr name = {};
 	__u64 parent = 0;
 
@@ -135,11 +123,12 @@ static long walk_step(__u32 index, struct walk *walk)
 }
 
 /* One walk from the leaf; true (stop) unless a rename or mount went on meanwhile. */
-static long walk_attempt(__u32 index, struct walk *walk)
+static long walk_attempt(__u32 index, struct path_buffer **context)
 {
+	struct path_buffer *walk = *context;
 	__u32 renames = sequence(rename_lock_address), mounts = sequence(mount_lock_address);
 
-	walk->buffer->start = PATH_END;
+	walk->start = PATH_END;
 	walk->dentry = walk->from_dentry;
 	walk->mount = mount_of(walk->from_mnt);
 	walk->result = PATH_MORE;
@@ -147,7 +136,7 @@ static long walk_attempt(__u32 index, struct walk *walk)
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
-	bpf_loop(WALK_STEPS, walk_step, walk, 0);
+	bpf_loop(WALK_STEPS, walk_step, context, 0);
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
 	if (((renames | mounts) & 1) || renames != sequence(rename_lock_address) ||
@@ -165,16 +154,12 @@ static long walk_attempt(__u32 index, struct walk *walk)
 static __always_inline int path_build(
 	struct path_buffer *buffer, __u64 dentry, __u64 mnt, __u32 mnt_ns)
 {
-	struct walk walk = {
-		.from_dentry = dentry,
-		.from_mnt = mnt,
-		.buffer = buffer,
-		.mnt_ns = mnt_ns,
-		.result = REASON_UNSTABLE,
-	};
-
-	bpf_loop(WALK_ATTEMPTS, walk_attempt, &walk, 0);
-	return walk.result;
+	buffer->from_dentry = dentry;
+	buffer->from_mnt = mnt;
+	buffer->mnt_ns = mnt_ns;
+	buffer->result = REASON_UNSTABLE;
+	bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0);
+	return buffer->result;
 }
 
 #endif

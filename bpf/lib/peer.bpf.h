@@ -67,13 +67,13 @@ static __always_inline bool peer_denied(const struct peer_request *request, stru
 	return !accept.allow[column];
 }
 
-/* The verdict on a peer: 0 or -EPERM. */
+/* The verdict on a peer. 1: deny, 0: let it pass. */
 GLOBAL int decide_peer(const struct peer_request *request)
 {
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
 
 	if (!request)
-		return -EPERM;
+		return 1;
 	v.cell = request->cell;
 	v.op = request->op;
 	v.hook = request->hook;
@@ -86,7 +86,7 @@ GLOBAL int decide_peer(const struct peer_request *request)
 		return 0;
 	}
 	report(&v);
-	return enforce(request->cell, -EPERM);
+	return enforce(request->cell);
 }
 
 #endif

@@ -49,17 +49,17 @@ static __always_inline bool refer_denied(const struct refer_request *request,
 	return false;
 }
 
-/* Decides in `scratch`, which then holds the path that is to be reported. */
+/* Decides in the scratch slot, which then holds the path that is to be reported. */
 static __always_inline bool refer_decide(
-	const struct refer_request *request, struct scratch *scratch, struct verdict *v)
+	const struct refer_request *request, __u32 slot, struct verdict *v)
 {
 	struct path_rights old = {}, new = {};
-	int reason = path_rights(scratch, &request->path, request->path.dentry, &old);
+	int reason = path_rights(slot, &request->path, request->path.dentry, &old);
 
 	if (reason == PATH_DONE && first_denied(&old.accept, request->path.ops, v))
 		return true;
 	if (reason == PATH_DONE)
-		reason = path_rights(scratch, &request->path, request->target, &new);
+		reason = path_rights(slot, &request->path, request->target, &new);
 	if (reason != PATH_DONE) {
 		v->reason = reason;
 		return true;
@@ -71,7 +71,7 @@ static __always_inline bool refer_decide(
 	return refer_denied(request, &old, &new, v);
 }
 
-/* The verdict on a link or rename: 0 or the errno of a deny. */
+/* The verdict on a link or rename: 1: deny, 0: let it pass. */
 GLOBAL int decide_refer(const struct refer_request *request)
 {
 	struct verdict v = {.slot = -1, .op = OP_WRITE};
@@ -80,7 +80,7 @@ GLOBAL int decide_refer(const struct refer_request *request)
 	__u32 slot;
 
 	if (!request)
-		return -EACCES;
+		return 1;
 	v.slot = scratch_claim();
 	slot = v.slot;
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
@@ -89,7 +89,7 @@ GLOBAL int decide_refer(const struct refer_request *request)
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(&request->path, &v);
 	}
-	if (refer_decide(request, scratch, &v))
+	if (refer_decide(request, slot, &v))
 		result = path_deny(&request->path, &v);
 	else
 		count_allowed(request->path.cell, OP_WRITE);

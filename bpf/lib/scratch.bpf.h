@@ -16,9 +16,21 @@
 #define PATH_END (AMBIT_PATH_SIZE - 1)
 #define PATH_MASK (AMBIT_PATH_SIZE - 1)
 
-/* A path: bytes [start, PATH_END). The slack is for the verifier: a masked offset plus a whole name
- * stays inside. */
+/*
+ * A path: bytes [start, PATH_END), and where the walk that builds it is (path.bpf.h). The walk keeps
+ * its state here because the stack of nested loops is short. Objects are addresses, read with probe
+ * reads: a mount is found from its vfsmount by a negative offset, which the verifier does not let
+ * typed pointers do. The slack behind the path is for the verifier: a masked offset plus a whole
+ * name stays inside.
+ */
 struct path_buffer {
+	__u64 from_dentry;
+	__u64 from_mnt; /* struct vfsmount */
+	__u64 dentry;
+	__u64 mount; /* struct mount */
+	__u64 root;  /* mnt_root of `mount` */
+	__u32 mnt_ns;
+	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
 	__u32 reserved;
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];

@@ -59,14 +59,21 @@ static int fail(struct diag *diag, const char *what, int result)
 	return result;
 }
 
+void cell_lock_path(uint32_t id, char *ret, size_t size)
+{
+	char name[16];
+
+	cell_name(id, name, sizeof(name));
+	snprintf(ret, size, CELL_LOCKS "/%s", name);
+}
+
 /* The lock file of a cell, locked; or a negative errno (-EWOULDBLOCK: its ambit lives). */
 static int cell_lock(uint32_t id)
 {
 	_cleanup_close_ int fd = -1;
-	char path[256], name[16];
+	char path[256];
 
-	cell_name(id, name, sizeof(name));
-	snprintf(path, sizeof(path), CELL_LOCKS "/%s", name);
+	cell_lock_path(id, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
@@ -75,14 +82,13 @@ static int cell_lock(uint32_t id)
 
 static void cell_unlock(uint32_t id)
 {
-	char path[256], name[16];
+	char path[256];
 
-	cell_name(id, name, sizeof(name));
-	snprintf(path, sizeof(path), CELL_LOCKS "/%s", name);
+	cell_lock_path(id, path, sizeof(path));
 	unlink(path);
 }
 
-static int cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
+int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
 {
 	char base[512], name[16];
 	uint64_t base_id;
@@ -131,7 +137,7 @@ static int ring_new(struct cell *cell, size_t size, struct diag *diag)
 
 static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
 {
-	int result = cgroup_path(cell->id, cell->cgroup, sizeof(cell->cgroup), diag);
+	int result = cell_cgroup_path(cell->id, cell->cgroup, sizeof(cell->cgroup), diag);
 
 	if (result < 0)
 		return result;
@@ -221,6 +227,18 @@ int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
 	return 0;
 }
 
+int ambit_cell_note(struct cell *cell, const char *text)
+{
+	size_t size = strlen(text);
+
+	return pwrite(cell->lock, text, size, 0) == (ssize_t)size ? 0 : -EIO;
+}
+
+int ambit_cell_kill(struct cell *cell)
+{
+	return cell->has_cgroup ? cgroup_kill(cell->cgroup) : 0;
+}
+
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
 {
 	return bpf_map_lookup_elem(cell->kernel->counters, &cell->id, ret) < 0 ? -errno : 0;
@@ -256,7 +274,7 @@ int ambit_cell_tallies(struct cell *cell,
 int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 {
 	char path[1024];
-	int result = cgroup_path(id, path, sizeof(path), diag);
+	int result = cell_cgroup_path(id, path, sizeof(path), diag);
 
 	/* The tasks first: without its row a task that is left would be denied everything. */
 	if (result == 0)

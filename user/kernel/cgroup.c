@@ -121,15 +121,20 @@ static int wait_empty(const char *path)
 	return -ETIMEDOUT;
 }
 
+int cgroup_kill(const char *path)
+{
+	int result = cgroup_write(path, "cgroup.kill", "1");
+
+	return result < 0 ? result : wait_empty(path);
+}
+
 int cgroup_destroy(const char *path, struct diag *diag)
 {
 	int result;
 
 	if (access(path, F_OK) < 0)
 		return 0;
-	result = cgroup_write(path, "cgroup.kill", "1");
-	if (result == 0)
-		result = wait_empty(path);
+	result = cgroup_kill(path);
 	if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
 		result = -errno;
 	if (result < 0)

@@ -38,7 +38,9 @@ const char *hook_name(unsigned hook);
 int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
 	struct diag *diag);
 int cgroup_id(const char *path, uint64_t *ret);
-/* Ends all tasks in the cgroup, waits until it is empty and removes it. */
+/* Ends all tasks in the cgroup and waits until it is empty. */
+int cgroup_kill(const char *path);
+/* The same, and removes it. */
 int cgroup_destroy(const char *path, struct diag *diag);
 /* Writes a short text to a file below a cgroup. */
 int cgroup_write(const char *path, const char *file, const char *text);
@@ -46,8 +48,10 @@ int cgroup_write(const char *path, const char *file, const char *text);
 /* Loads tables into a new map; returns its descriptor. */
 int table_load(const struct tables *tables, struct diag *diag);
 
-/* The name of a cell's cgroup and lock file. */
+/* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);
+void cell_lock_path(uint32_t id, char *ret, size_t size);
+int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag);
 /* Takes away the rows and the cgroup of a cell, whoever made it. */
 int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag);
 

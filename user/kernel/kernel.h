@@ -68,12 +68,29 @@ int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret);
 /* What was denied, by rule; calls `each` for each tally of this cell. */
 int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
-/* Ends every task in the cell (cgroup.kill), waits until it is empty, takes its cgroup and its rows
- * away and frees it. */
+/* Keeps a short text with the cell, for ambit_cells_each(): its name. */
+int ambit_cell_note(struct cell *cell, const char *text);
+/* Ends every task in the cell (cgroup.kill) and waits until it is empty. The cell stays, so that
+ * its last events and counts can be read. */
+int ambit_cell_kill(struct cell *cell);
+/* Ends every task in the cell, waits until it is empty, takes its cgroup and its rows away and
+ * frees it. */
 int ambit_cell_free(struct cell *cell, struct diag *diag);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);
+
+/* A bound cell, whoever bound it. */
+struct cell_info {
+	uint32_t id;
+	struct ambit_cell row;
+	struct ambit_counters counters;
+	unsigned processes;
+	char note[128]; /* of ambit_cell_note(); empty without one */
+};
+/* Calls `each` for every bound cell, in no order. */
+int ambit_cells_each(struct kernel *kernel,
+	void (*each)(const struct cell_info *info, void *data), void *data);
 
 /* Proves that the armed kernel denies: runs a task in the deny-all cell and outside, one attempt
  * for each operation in `ops` (a bit set of 1 << enum ambit_op). `results[op]`: 0 not asked,
