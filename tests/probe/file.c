@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening files in every way, and changing what an object carries. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include "probe.h"
+
+static int open_with(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int act_read(int argc, char **argv)
+{
+	int fd = open(argv[0], O_RDONLY | O_CLOEXEC), result;
+	char byte;
+
+	(void)argc;
+	if (fd < 0)
+		return -errno;
+	result = result_of(read(fd, &byte, 1));
+	close(fd);
+	return result;
+}
+
+#define OPEN_ACT(name, flags)                     \
+	static int act_##name(int argc, char **argv) \
+	{                                         \
+		(void)argc;                       \
+		return open_with(argv[0], flags); \
+	}
+
+OPEN_ACT(write, O_WRONLY)
+OPEN_ACT(rdwr, O_RDWR)
+OPEN_ACT(append, O_WRONLY | O_APPEND)
+OPEN_ACT(trunc, O_WRONLY | O_TRUNC)
+OPEN_ACT(read_trunc, O_RDONLY | O_TRUNC)
+OPEN_ACT(mode3, 3)
+OPEN_ACT(create, O_WRONLY | O_CREAT | O_EXCL)
+OPEN_ACT(tmpfile, O_TMPFILE | O_RDWR)
+
+static int act_list(int argc, char **argv)
+{
+	DIR *dir = opendir(argv[0]);
+	int result;
+
+	(void)argc;
+	if (!dir)
+		return -errno;
+	errno = 0;
+	result = readdir(dir) ? 0 : -errno;
+	closedir(dir);
+	return result;
+}
+
+/* Opens `path` again through /proc/self/fd of a descriptor that no hook saw. */
+static int act_reopen(int argc, char **argv)
+{
+	int fd = open(argv[0], O_PATH | O_CLOEXEC), result;
+	char link[64];
+
+	(void)argc;
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	result = open_with(link, O_RDONLY);
+	close(fd);
+	return result;
+}
+
+static int act_read_at(int argc, char **argv)
+{
+	int dir = open(argv[0], O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+
+	(void)argc;
+	if (dir < 0)
+		return -errno;
+	fd = openat(dir, argv[1], O_RDONLY | O_CLOEXEC);
+	return result_of(fd);
+}
+
+static int act_read_cwd(int argc, char **argv)
+{
+	char path[PATH_MAX];
+
+	(void)argc;
+	if (chdir(argv[0]) < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/self/cwd/%s", argv[1]);
+	return open_with(path, O_RDONLY);
+}
+
+static int act_tmplink(int argc, char **argv)
+{
+	int fd = open(argv[0], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char link[64];
+
+	(void)argc;
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return result_of(linkat(AT_FDCWD, link, AT_FDCWD, argv[1], AT_SYMLINK_FOLLOW));
+}
+
+static int act_truncate(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(truncate(argv[0], 1));
+}
+
+static int act_chmod(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(chmod(argv[0], 0640));
+}
+
+/* Through a descriptor that was opened for reading alone. */
+static int act_fchmod(int argc, char **argv)
+{
+	int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(fchmod(fd, 0640));
+}
+
+static int act_chown(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(chown(argv[0], 1, 1));
+}
+
+static int act_utimes(int argc, char **argv)
+{
+	struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+	(void)argc;
+	return result_of(utimensat(AT_FDCWD, argv[0], times, 0));
+}
+
+static int act_touch(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(utimensat(AT_FDCWD, argv[0], NULL, 0));
+}
+
+/* "trusted", because tmpfs has "user" only since 6.6. */
+static int act_setxattr(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(setxattr(argv[0], "trusted.probe", "x", 1, 0));
+}
+
+static int act_rmxattr(int argc, char **argv)
+{
+	(void)argc;
+	return result_of(removexattr(argv[0], "trusted.probe"));
+}
+
+/* An ACL that says what mode 0640 says; the layout is linux/posix_acl_xattr.h. */
+static int act_setacl(int argc, char **argv)
+{
+	static const struct {
+		unsigned int version;
+		struct {
+			unsigned short tag, perm;
+			unsigned int id;
+		} entries[3];
+	} acl = {2, {{1, 6, -1U}, {4, 4, -1U}, {0x20, 0, -1U}}};
+
+	(void)argc;
+	return result_of(setxattr(argv[0], "system.posix_acl_access", &acl, sizeof(acl), 0));
+}
+
+static int act_stat(int argc, char **argv)
+{
+	struct stat status;
+
+	(void)argc;
+	return result_of(stat(argv[0], &status));
+}
+
+static int act_fallocate(int argc, char **argv)
+{
+	int fd = open(argv[0], O_RDWR | O_CLOEXEC);
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1));
+}
+
+const struct verb file_verbs[] = {
+	{"read", "PATH", 1, EACCES, act_read},
+	{"write", "PATH: open for writing", 1, EACCES, act_write},
+	{"rdwr", "PATH", 1, EACCES, act_rdwr},
+	{"append", "PATH", 1, EACCES, act_append},
+	{"trunc", "PATH: O_WRONLY and O_TRUNC", 1, EACCES, act_trunc},
+	{"read-trunc", "PATH: O_RDONLY and O_TRUNC", 1, EACCES, act_read_trunc},
+	{"mode3", "PATH: access mode 3", 1, EACCES, act_mode3},
+	{"create", "PATH: O_CREAT and O_EXCL", 1, EACCES, act_create},
+	{"tmpfile", "DIR: O_TMPFILE", 1, EACCES, act_tmpfile},
+	{"tmplink", "DIR PATH: O_TMPFILE, then linkat", 2, EACCES, act_tmplink},
+	{"list", "DIR", 1, EACCES, act_list},
+	{"reopen", "PATH: O_PATH, then open of /proc/self/fd", 1, EACCES, act_reopen},
+	{"read-at", "DIR NAME: openat", 2, EACCES, act_read_at},
+	{"read-cwd", "DIR NAME: through /proc/self/cwd", 2, EACCES, act_read_cwd},
+	{"truncate", "PATH", 1, EACCES, act_truncate},
+	{"fallocate", "PATH", 1, EACCES, act_fallocate},
+	{"chmod", "PATH", 1, EACCES, act_chmod},
+	{"fchmod", "PATH", 1, EACCES, act_fchmod},
+	{"chown", "PATH", 1, EACCES, act_chown},
+	{"utimes", "PATH: to a time", 1, EACCES, act_utimes},
+	{"touch", "PATH: to now", 1, EACCES, act_touch},
+	{"setxattr", "PATH", 1, EACCES, act_setxattr},
+	{"rmxattr", "PATH", 1, EACCES, act_rmxattr},
+	{"setacl", "PATH", 1, EACCES, act_setacl},
+	{"stat", "PATH", 1, EACCES, act_stat},
+	{0},
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The probe: one static program, one verb for each act that a policy may forbid. What a verb means
+ * stands in its table; `probe` without arguments prints them all.
+ *
+ *   exit 0  the act succeeded
+ *   exit 1  it was denied with the errno that ambit answers with
+ *   exit 2  this kernel cannot do it, or the arguments are wrong
+ *   exit 3  it failed with another errno, which is printed
+ */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <errno.h>
+#include <stddef.h>
+
+struct verb {
+	const char *name;
+	const char *usage;
+	int arguments; /* at least */
+	int denied;    /* errno of a denial */
+	/* 0 or a negative errno. */
+	int (*act)(int argc, char **argv);
+};
+
+/* Each ends with a verb without a name. */
+extern const struct verb file_verbs[];	/* opening, and what an object carries */
+extern const struct verb name_verbs[];	/* directory entries */
+extern const struct verb long_verbs[];	/* deep paths and long names */
+extern const struct verb exec_verbs[];	/* programs and executable mappings */
+extern const struct verb net_verbs[];	/* IP */
+extern const struct verb unix_verbs[];	/* unix sockets */
+extern const struct verb task_verbs[];	/* other tasks, namespaces, mounts, bpf */
+extern const struct verb uring_verbs[]; /* io_uring */
+extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */
+extern const struct verb via_verbs[];	/* another verb, from another task */
+
+/* NULL if there is none. */
+const struct verb *verb_find(const char *name);
+
+/* The result of a call that fails with -1. */
+static inline int result_of(long value)
+{
+	return value < 0 ? -errno : 0;
+}
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

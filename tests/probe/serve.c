@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Peers to talk to. A server returns as soon as it can be reached and stays behind in the
+ * background, with its process id on stdout.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "address.h"
+#include "probe.h"
+
+#define SERVED_MAX 32
+
+/* Takes whatever comes and throws it away. */
+static void serve(const struct pollfd *fds, nfds_t count)
+{
+	struct pollfd waiting[SERVED_MAX];
+	char buffer[4096];
+
+	for (;;) {
+		memcpy(waiting, fds, count * sizeof(*fds));
+		if (poll(waiting, count, -1) < 0)
+			_exit(1);
+		for (nfds_t i = 0; i < count; i++) {
+			int peer;
+
+			if (!waiting[i].revents)
+				continue;
+			peer = accept4(waiting[i].fd, NULL, NULL, SOCK_CLOEXEC);
+			if (peer >= 0)
+				close(peer);
+			else if (recv(waiting[i].fd, buffer, sizeof(buffer), MSG_DONTWAIT) < 0 &&
+				 errno != EAGAIN)
+				_exit(1);
+		}
+	}
+}
+
+static int serve_behind(const struct pollfd *fds, nfds_t count)
+{
+	pid_t child = fork();
+	int null;
+
+	if (child < 0)
+		return -errno;
+	if (child > 0) {
+		printf("%d\n", child);
+		return 0;
+	}
+	null = open("/dev/null", O_RDWR);
+	setsid();
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	serve(fds, count);
+	return 0;
+}
+
+static int listen_on(int fd, const struct sockaddr *address, socklen_t length, int type)
+{
+	if (fd < 0 || bind(fd, address, length) < 0)
+		return -errno;
+	return type == SOCK_DGRAM ? 0 : result_of(listen(fd, 64));
+}
+
+/* On TCP and UDP, for each pair ADDR PORT. */
+static int act_net(int argc, char **argv)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+	struct pollfd fds[SERVED_MAX] = {};
+	nfds_t count = 0;
+
+	for (int i = 0; i + 1 < argc && count + 2 <= SERVED_MAX; i += 2) {
+		union address local;
+		socklen_t length = address_parse(&local, argv[i], argv[i + 1]);
+
+		for (size_t j = 0; j < ARRAY_SIZE(types); j++) {
+			int fd = socket(local.any.sa_family, types[j] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+			int result = listen_on(fd, &local.any, length, types[j]);
+
+			if (result < 0)
+				return result;
+			fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+		}
+	}
+	return serve_behind(fds, count);
+}
+
+/* A stream, a seqpacket and a datagram socket each: NAME.stream, NAME.seqpacket, NAME.dgram. */
+static int act_unix(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int type;
+	} kinds[] = {{"stream", SOCK_STREAM}, {"seqpacket", SOCK_SEQPACKET}, {"dgram", SOCK_DGRAM}};
+	struct pollfd fds[SERVED_MAX] = {};
+	nfds_t count = 0;
+
+	for (int i = 0; i < argc && count + 3 <= SERVED_MAX; i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(kinds); j++) {
+			int fd = socket(AF_UNIX, kinds[j].type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+			struct sockaddr_un local;
+			char name[sizeof(local.sun_path)];
+			socklen_t length;
+			int result;
+
+			snprintf(name, sizeof(name), "%s.%s", argv[i], kinds[j].name);
+			length = unix_parse(&local, name);
+			result = listen_on(fd, (struct sockaddr *)&local, length, kinds[j].type);
+			if (result < 0)
+				return result;
+			fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+		}
+	}
+	return serve_behind(fds, count);
+}
+
+static int act_victim(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return serve_behind(NULL, 0);
+}
+
+const struct verb serve_verbs[] = {
+	{"serve", "ADDR PORT...: TCP and UDP", 2, 0, act_net},
+	{"serve-unix", "NAME...: NAME.stream, NAME.seqpacket, NAME.dgram", 1, 0, act_unix},
+	{"serve-nothing", "a process to be reached for", 0, 0, act_victim},
+	{0},
+};

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Acts by io_uring, from a worker of the kernel's (IOSQE_ASYNC). */
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "address.h"
+#include "probe.h"
+
+static void *ring_map(int fd, size_t size, off_t what)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, what);
+}
+
+/* Submits one entry and waits for its result. */
+static int submit(const struct io_uring_sqe *entry)
+{
+	struct io_uring_params params = {};
+	int fd = (int)syscall(SYS_io_uring_setup, 1, &params);
+	char *submissions, *completions;
+	struct io_uring_sqe *entries;
+
+	if (fd < 0)
+		return -errno;
+	submissions = ring_map(fd, params.sq_off.array + sizeof(uint32_t), IORING_OFF_SQ_RING);
+	completions = ring_map(fd,
+		params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
+		IORING_OFF_CQ_RING);
+	entries = ring_map(fd, sizeof(*entries), IORING_OFF_SQES);
+	if (submissions == MAP_FAILED || completions == MAP_FAILED || entries == MAP_FAILED)
+		return -errno;
+	entries[0] = *entry;
+	entries[0].flags |= IOSQE_ASYNC;
+	*(uint32_t *)(submissions + params.sq_off.array) = 0;
+	__atomic_store_n((uint32_t *)(submissions + params.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		return -errno;
+	return ((struct io_uring_cqe *)(completions + params.cq_off.cqes))->res;
+}
+
+static int act_read(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_OPENAT,
+		.fd = AT_FDCWD,
+		.addr = (uintptr_t)argv[0],
+		.open_flags = O_RDONLY,
+	};
+	int result = submit(&entry);
+
+	(void)argc;
+	return result < 0 ? result : 0;
+}
+
+static int act_unlink(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (uintptr_t)argv[0]};
+
+	(void)argc;
+	return submit(&entry);
+}
+
+static int act_rename(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_RENAMEAT,
+		.fd = AT_FDCWD,
+		.addr = (uintptr_t)argv[0],
+		.len = (uint32_t)AT_FDCWD,
+		.addr2 = (uintptr_t)argv[1],
+	};
+
+	(void)argc;
+	return submit(&entry);
+}
+
+static int act_connect(int argc, char **argv)
+{
+	union address peer;
+	socklen_t length = address_parse(&peer, argv[1], argv[2]);
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_CONNECT, .addr = (uintptr_t)&peer, .off = length};
+
+	(void)argc;
+	entry.fd = socket(peer.any.sa_family, address_type(argv[0]), 0);
+	return entry.fd < 0 ? -errno : submit(&entry);
+}
+
+const struct verb uring_verbs[] = {
+	{"uring-read", "PATH", 1, EACCES, act_read},
+	{"uring-unlink", "PATH", 1, EACCES, act_unlink},
+	{"uring-rename", "FROM TO", 2, EACCES, act_rename},
+	{"uring-connect", "tcp|udp ADDR PORT", 3, EPERM, act_connect},
+	{0},
+};
