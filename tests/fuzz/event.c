@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void as_line(const char *bytes, size_t size)
 {
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = NULL;
 
 	if (!ambit_entry_parse(bytes, size, &entry) && entry->record.event)

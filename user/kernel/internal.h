@@ -45,6 +45,12 @@ int cgroup_destroy(const char *path, struct diag *diag);
 /* Writes a short text to a file below a cgroup. */
 int cgroup_write(const char *path, const char *file, const char *text);
 
+/* The lock file, locked with `operation` of flock(2): exclusive while arming and disarming, shared
+ * while a kernel is open. */
+int lock_open(int operation, struct diag *diag);
+/* Unlinks every pin in a directory, and the directory. */
+void pins_remove(const char *path);
+
 /* Loads tables into a new map; returns its descriptor. */
 int table_load(const struct tables *tables, struct diag *diag);
 

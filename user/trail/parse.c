@@ -13,7 +13,7 @@
 #define DEPTH_MAX 8
 
 struct stored {
-	struct entry entry;
+	struct trail_entry entry;
 	struct ambit_event event;
 	struct rule rule;
 	struct json_object *root;
@@ -265,7 +265,7 @@ static int parse_root(const char *line, size_t size, struct json_object **ret)
 
 static int entry_fill(struct stored *stored)
 {
-	struct entry *entry = &stored->entry;
+	struct trail_entry *entry = &stored->entry;
 	const char *mode = string_at(stored, "mode", NULL);
 	int type = choice_at(stored, "type", TRAIL_TYPE_MAX, type_text);
 
@@ -286,9 +286,9 @@ static int entry_fill(struct stored *stored)
 	return 0;
 }
 
-int ambit_entry_parse(const char *line, size_t size, struct entry **ret)
+int ambit_entry_parse(const char *line, size_t size, struct trail_entry **ret)
 {
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	struct stored *stored;
 	int error;
 
@@ -307,7 +307,7 @@ int ambit_entry_parse(const char *line, size_t size, struct entry **ret)
 	return 0;
 }
 
-void ambit_entry_free(struct entry *entry)
+void ambit_entry_free(struct trail_entry *entry)
 {
 	struct stored *stored = (struct stored *)entry; /* its first member */
 

@@ -23,16 +23,16 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		int error = -errno;
 
-		ambit_diag_set(diag, path, 0, 0, "cannot open the trail \"%s\": %s%s", path,
+		ambit_diag_set(diag, NULL, 0, 0, "cannot open the trail \"%s\": %s%s", path,
 			strerror(-error), error == -ELOOP ? ": name the file, not a link to it" : "");
 		return error;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		ambit_diag_set(diag, path, 0, 0, "the trail \"%s\" is not a regular file", path);
+		ambit_diag_set(diag, NULL, 0, 0, "the trail \"%s\" is not a regular file", path);
 		return -EINVAL;
 	}
 	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
-		ambit_diag_set(diag, path, 0, 0,
+		ambit_diag_set(diag, NULL, 0, 0,
 			"the trail \"%s\" exists and others could change it: chown it to the user "
 			"that ambit runs as and chmod it to 600, or name another file", path);
 		return -EPERM;

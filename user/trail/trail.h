@@ -108,7 +108,7 @@ enum trail_type { TRAIL_DECISION, TRAIL_EXEC, TRAIL_START, TRAIL_LOST, TRAIL_END
 
 /* One line read back. For what is neither a decision nor an exec, `record` has the cell, the policy
  * and the time alone. */
-struct entry {
+struct trail_entry {
 	enum trail_type type;
 	struct record record;
 	uint64_t allowed, denied; /* TRAIL_END */
@@ -119,9 +119,9 @@ struct entry {
 
 /* Reads one line (no newline) that may be hostile or cut short; -EBADMSG if it is not a line of a
  * trail. Free with ambit_entry_free(). */
-int ambit_entry_parse(const char *line, size_t size, struct entry **ret);
-void ambit_entry_free(struct entry *entry);
-static inline void entry_cleanup(struct entry **entry)
+int ambit_entry_parse(const char *line, size_t size, struct trail_entry **ret);
+void ambit_entry_free(struct trail_entry *entry);
+static inline void entry_cleanup(struct trail_entry **entry)
 {
 	ambit_entry_free(*entry);
 }

@@ -93,7 +93,7 @@ static void bytes_that_are_not_utf8(void **state)
 static void expect_round_trip(const struct record *record)
 {
 	_cleanup_free_ char *json = ambit_record_json(record), *line = ambit_record_line(record);
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *again = NULL;
 	struct json_object *root = parse(json);
 

@@ -16,7 +16,7 @@ static void start(void **state)
 	char *argv[] = { (char *)"sh", (char *)"", (char *)"a\nb\"\xff", NULL };
 	struct trail_start about = { .cell = "coding-agent-7", .cell_id = 7, .policy = &test_policy,
 		.mode = MODE_AUDIT, .epoch = 1, .uid = 1000, .argv = argv };
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_start_json(&about);
 	struct json_object *root = json_tokener_parse(line), *args;
 
@@ -44,7 +44,7 @@ static void end(void **state)
 	};
 	struct trail_end about = { .cell = "c", .cell_id = 7, .policy = &test_policy, .epoch = 1,
 		.status = 143, .counters = &counters, .tallies = tallies, .tally_count = 2 };
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_end_json(&about);
 
 	(void)state;
@@ -63,7 +63,7 @@ static void lost(void **state)
 {
 	static const struct ambit_counters before = { .lost_full = 5, .lost_scratch = 1 };
 	static const struct ambit_counters now = { .lost_full = 9, .lost_scratch = 1 };
-	_cleanup_(entry_cleanup) struct entry *entry = NULL;
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_lost_json("c", 7, &now, &before);
 
 	(void)state;
@@ -81,7 +81,7 @@ static void lines_that_are_none(void **state)
 		"{\"v\":1,\"type\":\"decision\",\"op\":\"read\",\"verdict\":\"deny\",\"reason\":"
 		"\"rule\",\"path_hex\":\"zz\"}",
 		"{\"v\":1,\"type\":\"end\",\"cell\":\"\xff\"}" };
-	struct entry *entry = NULL;
+	struct trail_entry *entry = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -105,7 +105,7 @@ static void mutated_lines(void **state)
 	srand(2);
 	for (size_t cut = 0; cut < size; cut++) {
 		_cleanup_free_ char *part = malloc(size);
-		_cleanup_(entry_cleanup) struct entry *entry = NULL, *changed = NULL;
+		_cleanup_(entry_cleanup) struct trail_entry *entry = NULL, *changed = NULL;
 
 		memcpy(part, line, size);
 		assert_int_equal(ambit_entry_parse(part, cut, &entry), -EBADMSG);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/util.h"
+#include "cli/cli.h"
+#include "policy/env.h"
+
+/* From text to rules; every error of the file is added to `diags`. */
+static int read_policy(const char *file, const struct policy_env *env, struct diags *diags,
+	struct policy **ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int error;
+
+	if (!file)
+		return ambit_policy_empty("audit", MODE_AUDIT, ret);
+	error = ambit_policy_read(file, &text, &size, diags);
+	if (!error)
+		error = ambit_policy_parse(file, text, size, diags, ret);
+	if (!error)
+		error = ambit_policy_resolve(*ret, env, diags);
+	return error;
+}
+
+static int compile(const char *file, const struct policy_env *env, struct diags *diags,
+	struct loaded *loaded)
+{
+	struct diag diag = { 0 };
+	int error = read_policy(file, env, diags, &loaded->policy);
+
+	if (error)
+		return error;
+	error = ambit_tables_compile(loaded->policy, &diag, &loaded->tables);
+	if (error)
+		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
+			diag.text ?: strerror(-error));
+	ambit_diag_clear(&diag);
+	return error;
+}
+
+int ambit_loaded_read(const char *file, const struct target *target, struct loaded *ret)
+{
+	struct policy_env_own env = { 0 };
+	struct loaded loaded = { 0 };
+	struct diags diags = { 0 };
+	struct diag diag = { 0 };
+	int error = ambit_policy_env_find(target->home, &env, &diag);
+
+	if (error) {
+		ambit_ui_diag(&diag);
+		ambit_diag_clear(&diag);
+		return error;
+	}
+	error = compile(file, &env.env, &diags, &loaded);
+	if (error) {
+		if (!diags.count)
+			ambit_diags_add(&diags, file, 0, 0, "%s", strerror(-error));
+		ambit_ui_diags(&diags);
+		ambit_loaded_clear(&loaded);
+	} else {
+		*ret = loaded;
+	}
+	ambit_diags_clear(&diags);
+	ambit_policy_env_clear(&env);
+	return error;
+}
+
+void ambit_loaded_clear(struct loaded *loaded)
+{
+	ambit_policy_free(loaded->policy);
+	ambit_tables_free(loaded->tables);
+	*loaded = (struct loaded){ 0 };
+}

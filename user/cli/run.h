@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pieces of `ambit run` and `ambit audit`:
+ *
+ *   run.c      the order of things, and what is undone when one of them fails
+ *   options.c  the command line
+ *   launch.c   the command's process, from fork to exec
+ *   relay.c    signals that the command should get, and the end of patience
+ *   session.c  events -> trail and stderr
+ *   fold.c     one line for denials that are alike
+ *   summary.c  what it came to
+ */
+#ifndef AMBIT_RUN_H
+#define AMBIT_RUN_H
+
+#include <signal.h>
+#include "cli/cli.h"
+#include "kernel/kernel.h"
+#include "trail/trail.h"
+
+/* --- options.c --- */
+
+struct run_options {
+	bool audit;	    /* the verb: record, deny nothing */
+	const char *policy; /* NULL: the empty one */
+	const char *user;   /* NULL: who called sudo, else root */
+	const char *trail;  /* NULL: a new file under AMBIT_TRAIL_DIR */
+	bool quiet, json;
+	char **argv; /* the command, ends with NULL */
+};
+
+/* Where trails go that nobody named; a cell cannot write there unless its policy says so. */
+#define AMBIT_TRAIL_DIR "/var/log/ambit"
+
+/* Exits with EXIT_AMBIT when the command line is wrong (argp), unless `flags` (ARGP_*) say that it
+ * must not; then returns an errno. */
+int ambit_run_options(int argc, char **argv, bool audit, unsigned flags, struct run_options *ret);
+
+/* --- launch.c --- */
+
+/* How signals stood when ambit was started: the command gets them back. */
+struct signal_state {
+	sigset_t mask;
+	struct sigaction pipe;
+};
+
+/* A process that waits to become the command. */
+struct launch {
+	pid_t pid;
+	int pidfd;
+	int go_fd;     /* closing it unused ends the process */
+	int report_fd; /* what went wrong in there */
+};
+#define LAUNCH_NONE ((struct launch){ .pid = -1, .pidfd = -1, .go_fd = -1, .report_fd = -1 })
+
+/* Starts the process and waits until it has become the user it will run as. It holds no descriptor
+ * but 0, 1, 2 and its two pipes, cannot gain privileges, and dies with us. */
+int ambit_launch_new(const struct target *target, char **argv, const struct signal_state *signals,
+	struct launch *ret, struct diag *diag);
+/* Lets it execute the command. */
+int ambit_launch_go(struct launch *launch);
+/* After its end: 0 if the command was executed, else the errno of execvp(). */
+int ambit_launch_exec_error(const struct launch *launch);
+/* Kills it if it still waits, reaps it, closes everything. */
+void ambit_launch_clear(struct launch *launch);
+
+/* --- relay.c --- */
+
+enum relay_step { RELAY_NOTHING, RELAY_KILL };
+
+struct relay {
+	int signal_fd;
+	int timer_fd;
+	bool asked; /* the command was told to end */
+};
+#define RELAY_NONE ((struct relay){ .signal_fd = -1, .timer_fd = -1 })
+/* How long a command may take to end after it was told to. */
+#define RELAY_PATIENCE_S 5
+
+/* Blocks the signals that are passed on and opens the descriptors to poll. */
+int ambit_relay_open(struct relay *ret, struct signal_state *ret_state);
+/* After `signal_fd` or `timer_fd` became readable. RELAY_KILL: the cell has to be ended now. */
+enum relay_step ambit_relay_step(struct relay *relay, int pidfd);
+void ambit_relay_close(struct relay *relay);
+
+/* --- fold.c --- */
+
+struct fold;
+struct fold *ambit_fold_new(void);
+/* True the first time that a denial of this object for this reason comes by; false if one like it
+ * was seen already, or without memory. Forgets everything after FOLD_MAX different ones. */
+bool ambit_fold_is_new(struct fold *fold, const struct record *record);
+void ambit_fold_free(struct fold *fold);
+#define FOLD_MAX 10000
+
+/* --- session.c --- */
+
+struct session {
+	const struct run_options *options;
+	const struct policy *policy;
+	enum ambit_mode mode;
+	struct cell *cell;
+	char *cell_name;  /* owned */
+	char *trail_path; /* owned */
+	struct trail *trail;
+	struct fold *fold;
+	struct ambit_counters seen; /* losses that the trail knows of */
+	uint64_t unreadable;	    /* ring records that were no events */
+	int trail_error;	    /* the first write that failed */
+	uint64_t trail_missing;	    /* lines that are not in the trail */
+	unsigned budget;	    /* events left in this turn */
+	bool colour;
+};
+#define AMBIT_EPOCH 1
+
+/* Names the cell and opens its trail with the start record. */
+int ambit_session_open(struct session *session, const struct target *target, struct diag *diag);
+/* Hands on what waits in the ring; in one turn no more than a bounded number of events unless
+ * `all`, so that a flood does not keep us from signals. */
+int ambit_session_drain(struct session *session, bool all);
+/* Appends a line to the trail; takes `json`. */
+void ambit_session_write(struct session *session, char *json);
+void ambit_session_close(struct session *session);
+
+/* --- summary.c --- */
+
+/* Writes the end record and prints what the run came to. */
+void ambit_summary(struct session *session, int status);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run came to, from the kernel's counts, which are exact even where events were lost. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/util.h"
+#include "cli/run.h"
+#include "trail/text.h"
+
+struct tallies {
+	struct trail_tally *items;
+	size_t count;
+	bool failed;
+};
+
+static void collect(const struct ambit_tally_key *key, uint64_t count, void *data)
+{
+	struct tallies *tallies = data;
+	struct trail_tally *items;
+
+	items = reallocarray(tallies->items, tallies->count + 1, sizeof(*items));
+	if (!items) {
+		tallies->failed = true;
+		return;
+	}
+	items[tallies->count++] = (struct trail_tally){ .key = *key, .count = count };
+	tallies->items = items;
+}
+
+static int most_first(const void *a, const void *b)
+{
+	const struct trail_tally *left = a, *right = b;
+
+	if (left->count != right->count)
+		return left->count > right->count ? -1 : 1;
+	return memcmp(&left->key, &right->key, sizeof(left->key));
+}
+
+static uint64_t sum(const __u64 counts[OP_MAX])
+{
+	uint64_t total = 0;
+
+	for (unsigned op = 0; op < OP_MAX; op++)
+		total += counts[op];
+	return total;
+}
+
+/* What a tally is about, in the words of the line that each of its denials got. */
+static void put_cause(FILE *out, const struct session *session, const struct ambit_tally_key *key)
+{
+	const struct rule *rule = ambit_policy_rule(session->policy, key->rule);
+	const char *allow = ambit_section(key->op, VERDICT_ALLOW);
+
+	if (rule && key->reason == REASON_RULE) {
+		fprintf(out, "%s ", ambit_section(rule->op, rule->verdict) ?: "rule");
+		ambit_text_word(out, rule->text, strlen(rule->text));
+		fprintf(out, " (line %u)", rule->line);
+	} else if (key->reason == REASON_NO_RULE && allow) {
+		fprintf(out, "not in %s", allow);
+	} else {
+		fputs(ambit_reason_text(key->reason) ?: "unknown reason", out);
+	}
+}
+
+static void put_text(FILE *out, const struct session *session, const struct trail_end *end)
+{
+	const struct ambit_counters *counters = end->counters;
+	bool audit = session->mode == MODE_AUDIT;
+
+	fprintf(out, "ambit: cell %s: %" PRIu64 " allowed, %" PRIu64 " %s, events lost: %" PRIu64 "\n",
+		session->cell_name, sum(counters->allowed), sum(counters->denied),
+		audit ? "would be denied" : "denied", ambit_events_lost(counters));
+	for (size_t i = 0; i < end->tally_count; i++) {
+		const struct trail_tally *tally = &end->tallies[i];
+
+		fprintf(out, "ambit: %7" PRIu64 "  %-7s  ", tally->count,
+			ambit_op_text(tally->key.op) ?: "?");
+		put_cause(out, session, &tally->key);
+		fputc('\n', out);
+	}
+	if (counters->lost_tally)
+		fprintf(out, "ambit: %" PRIu64 " denials are counted above but have no row here: "
+			     "the kernel's table was full\n", (uint64_t)counters->lost_tally);
+	if (session->unreadable)
+		fprintf(out, "ambit: %" PRIu64 " records of the kernel could not be read\n",
+			session->unreadable);
+	if (session->trail_missing)
+		fprintf(out, "ambit: %" PRIu64 " lines are missing in the trail\n",
+			session->trail_missing);
+	fprintf(out, "ambit: trail: %s\n", session->trail_path);
+}
+
+static void print_text(const struct session *session, const struct trail_end *end)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	put_text(out, session, end);
+	if (!fclose(out))
+		fputs(text, stderr);
+}
+
+void ambit_summary(struct session *session, int status)
+{
+	struct ambit_counters counters;
+	struct tallies tallies = { 0 };
+	_cleanup_free_ char *json = NULL;
+	int error = ambit_cell_counters(session->cell, &counters);
+	struct trail_end end;
+
+	if (!error)
+		error = ambit_cell_tallies(session->cell, collect, &tallies);
+	if (error || tallies.failed) {
+		ambit_ui_say("the kernel's counts could not be read: %s",
+			strerror(error ? -error : ENOMEM));
+		free(tallies.items);
+		return;
+	}
+	if (tallies.count)
+		qsort(tallies.items, tallies.count, sizeof(*tallies.items), most_first);
+	end = (struct trail_end){
+		.cell = session->cell_name,
+		.cell_id = ambit_cell_id(session->cell),
+		.policy = session->policy,
+		.mode = session->mode,
+		.epoch = AMBIT_EPOCH,
+		.status = status,
+		.counters = &counters,
+		.unreadable = session->unreadable,
+		.tallies = tallies.items,
+		.tally_count = tallies.count,
+	};
+	json = ambit_end_json(&end);
+	if (json && session->options->json && !session->options->quiet)
+		fprintf(stderr, "%s\n", json);
+	ambit_session_write(session, TAKE_PTR(json));
+	if (!session->options->json && !session->options->quiet)
+		print_text(session, &end);
+	free(tallies.items);
+}
