@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -180,22 +179,6 @@ static int attach(struct ambit_bpf *skeleton, struct diag *diag)
 	return 0;
 }
 
-/* Unlinks every pin in a directory and the directory. Closing was done before, so the kernel
- * detaches on its own time. */
-static void pins_remove(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 static int bpffs_mount(struct diag *diag)
 {
 	struct statfs statfs_;
@@ -252,8 +235,7 @@ bool ambit_kernel_is_armed(void)
 	return access(PIN_ABI_DIR, F_OK) == 0;
 }
 
-/* The lock file: exclusive while arming and disarming, shared while a kernel is open. */
-static int lock_open(int operation, struct diag *diag)
+int lock_open(int operation, struct diag *diag)
 {
 	_cleanup_close_ int fd = -1;
 	int result = make_dir(AMBIT_RUN_DIR, diag);
@@ -367,49 +349,4 @@ int ambit_kernel_arm(struct kernel **ret, struct diag *diag)
 		return result;
 	}
 	return kernel_new(lock, ret, diag);
-}
-
-/* Takes away pins of any ABI. */
-static void disarm_all(void)
-{
-	DIR *dir = opendir(AMBIT_PIN_DIR);
-	struct dirent *entry;
-	char path[512];
-
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), AMBIT_PIN_DIR "/%.200s", entry->d_name);
-		pins_remove(path);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(AMBIT_PIN_DIR);
-}
-
-int ambit_kernel_disarm(struct diag *diag)
-{
-	_cleanup_close_ int lock = -1;
-	struct kernel *kernel = NULL;
-	char path[1024];
-	uint64_t id;
-	uint32_t level;
-
-	/* Cells whose ambit was killed do not hold it up. */
-	if (ambit_kernel_is_armed() && ambit_kernel_open(&kernel, diag) == 0) {
-		ambit_cells_reap(kernel);
-		ambit_kernel_close(kernel);
-	}
-	lock = lock_open(LOCK_EX | LOCK_NB, diag);
-	if (lock == -EWOULDBLOCK) {
-		ambit_diag_set(diag, NULL, 0, 0,
-			"cells are bound; end them first (`ambit ps` lists them)");
-		return -EBUSY;
-	}
-	if (lock < 0)
-		return lock;
-	disarm_all();
-	if (cgroup_base(path, sizeof(path), &id, &level, diag) == 0)
-		rmdir(path);
-	return 0;
 }
