@@ -57,7 +57,7 @@ $(SKEL): $(BUILD)/ambit.bpf.o
 # --- user side -------------------------------------------------------------------------------------
 
 $(BUILD)/user/kernel/%.o: CPPFLAGS += -isystem $(BUILD)
-$(BUILD)/user/kernel/%.o: $(SKEL)
+$(filter $(BUILD)/user/kernel/%,$(USER_O)): $(SKEL)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
