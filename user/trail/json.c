@@ -17,7 +17,6 @@ static void put_decision(struct writer *writer, const struct record *record)
 	ambit_writer_bool(writer, "enforced", event->flags & AMBIT_EVENT_ENFORCED);
 	ambit_writer_string(writer, "reason", ambit_reason_code(event->reason));
 	ambit_writer_string(writer, "why", ambit_reason_text(event->reason));
-	ambit_writer_string(writer, "hook", ambit_hook_name(event->hook));
 }
 
 static void put_policy(struct writer *writer, const struct record *record)
@@ -98,8 +97,20 @@ char *ambit_record_json(const struct record *record)
 	ambit_writer_number(&writer, "cell_id", event->cell);
 	ambit_writer_number(&writer, "epoch", event->epoch);
 	put_decision(&writer, record);
+	ambit_writer_string(&writer, "hook", ambit_hook_name(event->hook));
 	put_object(&writer, record);
 	put_policy(&writer, record);
 	put_process(&writer, record);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_record_answer(const struct record *record)
+{
+	struct writer writer;
+
+	ambit_writer_begin(&writer, "answer");
+	put_decision(&writer, record);
+	put_object(&writer, record);
+	put_policy(&writer, record);
 	return ambit_writer_end(&writer);
 }

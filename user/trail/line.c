@@ -83,7 +83,7 @@ static void put_policy(FILE *out, const struct record *record)
 {
 	unsigned line = record->rule ? record->rule->line : record->section_line;
 
-	fputs("  policy ", out);
+	fputs("policy ", out);
 	ambit_text_word(out, record->policy_name ?: "-", strlen(record->policy_name ?: "-"));
 	if (line)
 		fprintf(out, ":%u", line);
@@ -107,7 +107,33 @@ static void put_remedy(FILE *out, const struct record *record)
 	}
 }
 
-char *ambit_record_object(const struct record *record)
+static void put_asked(FILE *out, const struct record *record)
+{
+	fprintf(out, "%s ", ambit_op_text(record->event->op));
+	put_object(out, record);
+}
+
+static void put_cause(FILE *out, const struct record *record)
+{
+	put_policy(out, record);
+	if (record->event->kind != EVENT_EXEC)
+		put_remedy(out, record);
+}
+
+static void put_line(FILE *out, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	fprintf(out, "%s  ", verb(event));
+	put_asked(out, record);
+	fputs("  by ", out);
+	ambit_text_word(out, event->comm, strnlen(event->comm, sizeof(event->comm)));
+	fprintf(out, "(%u)  ", event->pid);
+	put_cause(out, record);
+}
+
+static char *text_of(void (*put)(FILE *out, const struct record *record),
+	const struct record *record)
 {
 	char *text = NULL;
 	size_t size;
@@ -115,8 +141,7 @@ char *ambit_record_object(const struct record *record)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "%s ", ambit_op_text(record->event->op));
-	put_object(out, record);
+	put(out, record);
 	if (fclose(out)) {
 		free(text);
 		return NULL;
@@ -124,26 +149,17 @@ char *ambit_record_object(const struct record *record)
 	return text;
 }
 
+char *ambit_record_object(const struct record *record)
+{
+	return text_of(put_asked, record);
+}
+
+char *ambit_record_cause(const struct record *record)
+{
+	return text_of(put_cause, record);
+}
+
 char *ambit_record_line(const struct record *record)
 {
-	const struct ambit_event *event = record->event;
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return NULL;
-	fprintf(out, "%s  %s ", verb(event), ambit_op_text(event->op));
-	put_object(out, record);
-	fputs("  by ", out);
-	ambit_text_word(out, event->comm, strnlen(event->comm, sizeof(event->comm)));
-	fprintf(out, "(%u)", event->pid);
-	put_policy(out, record);
-	if (event->kind != EVENT_EXEC)
-		put_remedy(out, record);
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return text_of(put_line, record);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ring bytes -> record. The ring is the kernel's, but its events carry names that a cell chose. */
-#include <string.h>
 #include <time.h>
 #include "base/util.h"
 #include "trail/trail.h"
@@ -66,6 +65,18 @@ static unsigned section_line(const struct policy *policy, enum ambit_op op)
 	return 0;
 }
 
+void ambit_record_explain(struct record *record, const struct policy *policy)
+{
+	const struct ambit_event *event = record->event;
+
+	record->policy = policy->file;
+	record->policy_name = policy->name;
+	if (event->rule && event->rule != AMBIT_RULE_SPECIAL)
+		record->rule = ambit_policy_rule(policy, event->rule);
+	if (event->reason == REASON_NO_RULE)
+		record->section_line = section_line(policy, event->op);
+}
+
 static bool event_is_sound(const struct ambit_event *event, size_t size)
 {
 	return event->abi == AMBIT_ABI && event->kind < EVENT_KIND_MAX && event->op < OP_MAX &&
@@ -81,8 +92,6 @@ int ambit_record_decode(const void *bytes, size_t size, const struct policy *pol
 	struct record record = {
 		.event = event,
 		.cell = cell,
-		.policy = policy->file,
-		.policy_name = policy->name,
 	};
 
 	if (size < sizeof(*event) || (uintptr_t)bytes % _Alignof(struct ambit_event) ||
@@ -94,10 +103,7 @@ int ambit_record_decode(const void *bytes, size_t size, const struct policy *pol
 	record.exe_length = event->exe_len;
 	/* The clocks are compared for each event, so that a step of the wall clock is not carried on. */
 	record.wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC) + event->time;
-	if (event->rule && event->rule != AMBIT_RULE_SPECIAL)
-		record.rule = ambit_policy_rule(policy, event->rule);
-	if (event->reason == REASON_NO_RULE)
-		record.section_line = section_line(policy, event->op);
+	ambit_record_explain(&record, policy);
 	*ret = record;
 	return 0;
 }

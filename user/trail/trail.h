@@ -49,8 +49,16 @@ int ambit_record_decode(const void *bytes, size_t size, const struct policy *pol
 char *ambit_record_line(const struct record *record);
 /* What was asked for, "write /etc/passwd", escaped as above. malloc()ed; NULL without memory. */
 char *ambit_record_object(const struct record *record);
+/* Why, and what to do about it: "policy coding-agent:14  not in files.allow.write". malloc()ed;
+ * NULL without memory. */
+char *ambit_record_cause(const struct record *record);
 /* The one line for machines, without a newline. malloc()ed; NULL without memory. */
 char *ambit_record_json(const struct record *record);
+/* The same for a decision that nobody asked the kernel for (ambit why): no process, no time. */
+char *ambit_record_answer(const struct record *record);
+
+/* Fills what follows from the event and the policy: its names, rule and section_line. */
+void ambit_record_explain(struct record *record, const struct policy *policy);
 
 /* Where in a policy file the rules of an operation stand, such as "files.allow.write"; NULL for an
  * operation without rules. */

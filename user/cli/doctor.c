@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ambit doctor: what this kernel has of what ambit needs, and the proof. Rows say what is there;
+ * only the canary, an act that is possible outside of a cell and denied inside, says that it works.
+ */
+#include <argp.h>
+#include <json-c/json.h>
+#include <string.h>
+#include "base/util.h"
+#include "cli/cli.h"
+#include "kernel/kernel.h"
+#include "trail/trail.h"
+
+struct table {
+	struct feature *rows; /* owned */
+	size_t count;
+};
+
+static const char *const states[] = { [FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing",
+	[FEATURE_UNKNOWN] = "unknown" };
+
+static const char *const canary_names[] = {
+#define X(name, text) [OP_##name] = "canary " text,
+	AMBIT_OPS(X)
+#undef X
+};
+
+static void add(struct table *table, const struct feature *row)
+{
+	struct feature *rows = reallocarray(table->rows, table->count + 1, sizeof(*rows));
+
+	if (!rows)
+		return;
+	rows[table->count++] = *row;
+	table->rows = rows;
+}
+
+static void add_canaries(struct table *table, const int results[OP_MAX], const char *seen)
+{
+	for (unsigned op = 0; op < OP_MAX; op++) {
+		struct feature row = { .name = canary_names[op], .required = true,
+			.state = results[op] == 1 ? FEATURE_OK : FEATURE_MISSING };
+
+		if (row.state == FEATURE_OK) {
+			snprintf(row.detail, sizeof(row.detail), "denied in a cell, possible outside");
+		} else {
+			snprintf(row.detail, sizeof(row.detail), "%s", seen ?: "not proved");
+			snprintf(row.remedy, sizeof(row.remedy),
+				"mend the rows above first; with all of them ok this is a fault of "
+				"ambit: please report it with this table");
+		}
+		add(table, &row);
+	}
+}
+
+static void add_failure(struct table *table, const char *seen)
+{
+	struct feature row = { .name = "arming", .required = true, .state = FEATURE_MISSING,
+		.remedy = "mend the rows above first" };
+
+	snprintf(row.detail, sizeof(row.detail), "%s", seen ?: "failed");
+	add(table, &row);
+}
+
+/* Leaves the kernel armed or not, as it was. */
+static void prove(struct table *table)
+{
+	bool was_armed = ambit_kernel_is_armed();
+	struct kernel *kernel = NULL;
+	struct diag diag = { 0 };
+	int results[OP_MAX] = { 0 };
+
+	if (ambit_kernel_arm(&kernel, &diag)) {
+		add_failure(table, diag.text);
+	} else {
+		ambit_kernel_canary(kernel, (1U << OP_MAX) - 1, results, &diag);
+		add_canaries(table, results, diag.text);
+	}
+	ambit_kernel_close(kernel);
+	/* Busy: somebody started a cell meanwhile, and needs it armed. */
+	if (!was_armed)
+		ambit_kernel_disarm(&diag);
+	ambit_diag_clear(&diag);
+}
+
+static void add_unproved(struct table *table)
+{
+	struct feature row = { .name = "canary", .required = true, .state = FEATURE_UNKNOWN,
+		.detail = "only root can prove that the kernel denies",
+		.remedy = "sudo ambit doctor" };
+
+	add(table, &row);
+}
+
+static bool is_fatal(const struct feature *row)
+{
+	return row->required && row->state != FEATURE_OK;
+}
+
+static void print_table(const struct table *table)
+{
+	bool colour = ambit_ui_colour(STDOUT_FILENO);
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct feature *row = &table->rows[i];
+		const char *state = row->state == FEATURE_MISSING && !row->required ? "-"
+										     : states[row->state];
+		const char *on = is_fatal(row) ? "\033[31m" : "\033[32m";
+
+		printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "",
+			row->name, row->detail);
+		if (row->state != FEATURE_OK && row->remedy[0])
+			printf("%-8s %-28s -> %s\n", "", "", row->remedy);
+	}
+}
+
+static void print_json(const struct table *table, bool ok)
+{
+	struct json_object *root = json_object_new_object(), *rows = json_object_new_array();
+
+	json_object_object_add(root, "ok", json_object_new_boolean(ok));
+	for (size_t i = 0; i < table->count; i++) {
+		const struct feature *row = &table->rows[i];
+		struct json_object *item = json_object_new_object();
+
+		json_object_object_add(item, "name", json_object_new_string(row->name));
+		json_object_object_add(item, "state", json_object_new_string(states[row->state]));
+		json_object_object_add(item, "required", json_object_new_boolean(row->required));
+		json_object_object_add(item, "detail", json_object_new_string(row->detail));
+		if (row->state != FEATURE_OK && row->remedy[0])
+			json_object_object_add(item, "remedy", json_object_new_string(row->remedy));
+		json_object_array_add(rows, item);
+	}
+	json_object_object_add(root, "rows", rows);
+	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+	json_object_put(root);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	if (key != 'j')
+		return ARGP_ERR_UNKNOWN;
+	*(bool *)state->input = true;
+	return 0;
+}
+
+static int examine(bool json)
+{
+	struct table table = { 0 };
+	bool ok = true;
+	int error = ambit_kernel_features(&table.rows, &table.count);
+
+	if (error) {
+		ambit_ui_say("cannot look at the kernel: %s", strerror(-error));
+		return EXIT_DENIED;
+	}
+	if (geteuid())
+		add_unproved(&table);
+	else
+		prove(&table);
+	for (size_t i = 0; i < table.count; i++)
+		ok = ok && !is_fatal(&table.rows[i]);
+	if (json)
+		print_json(&table, ok);
+	else
+		print_table(&table);
+	free(table.rows);
+	return ok ? EXIT_SUCCESS : EXIT_DENIED;
+}
+
+int ambit_verb_doctor(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{ "json", 'j', NULL, 0, "print one JSON object", 0 },
+		{ 0 },
+	};
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Shows what this kernel has of what ambit needs, and as root proves by a canary "
+		       "that it denies.\vExit status: 0 if all that is required is there and proved, 1 "
+		       "otherwise.",
+	};
+	bool json = false;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+		return EXIT_USAGE;
+	return examine(json);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ambit why: what a policy says about one path or peer, from the tables that the kernel would read
+ * and by the same step. Needs no privilege. It knows the policy alone: what the kernel denies
+ * whatever a policy says (a hard link that was made before, another mount namespace) it does not.
+ */
+#include <argp.h>
+#include <limits.h>
+#include <string.h>
+#include "base/util.h"
+#include "cli/cli.h"
+#include "policy/pattern.h"
+#include "trail/trail.h"
+
+struct why_options {
+	const char *policy, *user, *object;
+	enum ambit_op op;
+	bool json;
+};
+
+enum { KEY_READ = 256, KEY_WRITE, KEY_EXEC, KEY_UNIX, KEY_CONNECT, KEY_LISTEN };
+
+static const struct argp_option options[] = {
+	{ "policy", 'p', "FILE", 0, "the policy", 0 },
+	{ "read", KEY_READ, "PATH", 0, "may PATH be read?", 1 },
+	{ "write", KEY_WRITE, "PATH", 0, "may it be written, made, moved, taken away?", 1 },
+	{ "exec", KEY_EXEC, "PATH", 0, "may it be executed?", 1 },
+	{ "unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to?", 1 },
+	{ "connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer be connected to (/udp: UDP)?", 1 },
+	{ "listen", KEY_LISTEN, "ADDR:PORT", 0, "may this address be listened on?", 1 },
+	{ "user", 'u', "NAME", 0, "~ is the home of this user", 2 },
+	{ "json", 'j', NULL, 0, "print one JSON object", 2 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	static const enum ambit_op ops[] = { OP_READ, OP_WRITE, OP_EXEC, OP_UNIX, OP_CONNECT,
+		OP_LISTEN };
+	struct why_options *why = state->input;
+
+	if (key >= KEY_READ && key <= KEY_LISTEN) {
+		if (why->object)
+			argp_error(state, "one question at a time");
+		why->op = ops[key - KEY_READ];
+		why->object = arg;
+		return 0;
+	}
+	switch (key) {
+	case 'p':
+		why->policy = arg;
+		return 0;
+	case 'u':
+		why->user = arg;
+		return 0;
+	case 'j':
+		why->json = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (!why->policy || !why->object)
+			argp_error(state, "ask: ambit why -p POLICY --read PATH");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The path that the kernel will decide on: links are followed as far as the path exists; what does
+ * not exist yet is taken as it stands. */
+static char *real_path(const char *path)
+{
+	_cleanup_free_ char *parent = NULL, *real = realpath(path, NULL);
+	const char *slash = strrchr(path, '/');
+	char *joined = NULL;
+
+	if (real || !*path)
+		return TAKE_PTR(real);
+	if (slash && !slash[1]) { /* "a/b/": what would be made is "a/b" */
+		_cleanup_free_ char *trimmed = strndup(path, strlen(path) - 1);
+
+		return trimmed ? real_path(trimmed) : NULL;
+	}
+	if (slash && (!strcmp(slash, "/..") || !strcmp(slash, "/.")))
+		return NULL;
+	parent = !slash ? strdup(".") : slash == path ? strdup("/")
+						      : strndup(path, (size_t)(slash - path));
+	real = parent ? real_path(parent) : NULL;
+	if (!real ||
+		asprintf(&joined, "%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : path) < 0)
+		return NULL;
+	return joined;
+}
+
+/* Fills `event`, `path` and the decision; the deny of two, where a name stands for two peers. */
+static int ask_peer(const struct why_options *why, const struct tables *tables,
+	struct ambit_event *event, struct decision *ret)
+{
+	_cleanup_free_ char *problem = NULL;
+	struct peer peers[PEERS_MAX] = { 0 };
+	size_t count = 0;
+
+	if (peer_parse(why->object, why->op, peers, &count, &problem)) {
+		ambit_ui_say("\"%s\" %s", why->object, problem ?: "cannot be read");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct peer *peer = &peers[i];
+
+		if (peer->bits != (peer->family == AMBIT_FAMILY_V4 ? 32 : 128) ||
+			peer->port_low != peer->port_high) {
+			ambit_ui_say("\"%s\" is a range: ask for one address and one port",
+				why->object);
+			return -EINVAL;
+		}
+		event->family = peer->family;
+		event->proto = peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
+		event->port = peer->port_low;
+		memcpy(event->addr, peer->addr, sizeof(event->addr));
+		*ret = ambit_tables_peer(tables, why->op, event->proto, event->family, event->addr,
+			event->port);
+		if (ret->verdict != VERDICT_ALLOW)
+			break;
+	}
+	return 0;
+}
+
+static int ask_path(const struct why_options *why, const struct tables *tables, char **ret_path,
+	struct decision *ret)
+{
+	char *path = real_path(why->object);
+
+	if (!path || strlen(path) >= AMBIT_PATH_SIZE) {
+		ambit_ui_say("\"%s\" is no path that can exist", why->object);
+		free(path);
+		return -EINVAL;
+	}
+	/* In the tables the root is the empty path. */
+	*ret = ambit_tables_path(tables, why->op, path, strcmp(path, "/") ? strlen(path) : 0);
+	*ret_path = path;
+	return 0;
+}
+
+static void print_answer(const struct why_options *why, const struct record *record)
+{
+	static const char *const verbs[] = { [VERDICT_ALLOW] = "allowed", [VERDICT_ASK] = "held",
+		[VERDICT_DENY] = "denied" };
+	bool audit = !(record->event->flags & AMBIT_EVENT_ENFORCED);
+	_cleanup_free_ char *object = NULL, *cause = NULL, *line = NULL;
+
+	if (why->json) {
+		line = ambit_record_answer(record);
+		puts(line ?: "{}");
+		return;
+	}
+	object = ambit_record_object(record);
+	cause = ambit_record_cause(record);
+	if (asprintf(&line, "%s  %s  %s",
+		    audit && record->event->verdict == VERDICT_DENY ? "would deny"
+								    : verbs[record->event->verdict],
+		    object ?: "", cause ?: "") < 0)
+		line = NULL;
+	ambit_ui_line(stdout, line ?: "out of memory", ambit_ui_colour(STDOUT_FILENO));
+}
+
+static int answer(const struct why_options *why, const struct loaded *loaded)
+{
+	struct ambit_event event = { .abi = AMBIT_ABI, .op = (__u8)why->op };
+	bool is_peer = why->op == OP_CONNECT || why->op == OP_LISTEN;
+	_cleanup_free_ char *path = NULL;
+	struct record record = { .event = &event };
+	struct decision decision = { 0 };
+	int error = is_peer ? ask_peer(why, loaded->tables, &event, &decision)
+			    : ask_path(why, loaded->tables, &path, &decision);
+
+	if (error)
+		return EXIT_USAGE;
+	event.verdict = (__u8)decision.verdict;
+	event.reason = (__u8)decision.reason;
+	event.rule = decision.rule;
+	event.flags = loaded->policy->mode == MODE_ENFORCE ? AMBIT_EVENT_ENFORCED : 0;
+	record.path = path;
+	record.path_length = path ? strlen(path) : 0;
+	ambit_record_explain(&record, loaded->policy);
+	print_answer(why, &record);
+	return decision.verdict == VERDICT_ALLOW ? EXIT_SUCCESS : EXIT_DENIED;
+}
+
+int ambit_verb_why(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.doc = "Says what a policy decides about one path or peer, and which line of it.\v"
+		       "Paths are followed through links as far as they exist. Exit status: 0 allowed, "
+		       "1 denied, 2 no answer.",
+	};
+	struct why_options why = { 0 };
+	struct loaded loaded = { 0 };
+	struct target target = { 0 };
+	struct diag diag = { 0 };
+	int status = EXIT_USAGE;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &why))
+		return EXIT_USAGE;
+	if (ambit_target_find(why.user, &target, &diag))
+		ambit_ui_diag(&diag);
+	else if (!ambit_loaded_read(why.policy, &target, &loaded))
+		status = answer(&why, &loaded);
+	ambit_diag_clear(&diag);
+	ambit_loaded_clear(&loaded);
+	ambit_target_clear(&target);
+	return status;
+}
