@@ -99,8 +99,8 @@ enum ambit_reason {
 };
 
 /*
- * The automaton. A policy is compiled into one deterministic automaton over bytes, kept in
- * segments. A segment is an array of words; a state is (segment << AMBIT_SEGMENT_BITS | base), and
+ * The automaton. A policy is compiled into deterministic automata over bytes, one for the paths of
+ * each operation and one for peers, kept together in segments. A segment is an array of words; a state is (segment << AMBIT_SEGMENT_BITS | base), and
  * its row is the word at `base` (the default transition and the accept index) followed by one word
  * a byte value, at base + 1 + byte. Rows overlap like the teeth of combs: a word belongs to the
  * row whose base + 1 stands in its check field. No row crosses the end of its segment, and state 0
@@ -121,9 +121,12 @@ struct ambit_segment {
 };
 
 /*
- * What a state accepts: the smallest id of an allowing and of a denying rule for each column, 0 for
- * none. Deny beats allow. Accepts are numbered from 1; number i stands in the words
- * AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the segments.
+ * What a state accepts: the id of an allowing and of a denying rule for each column, 0 for none; a
+ * state of a path has the column of its operation only. Deny beats allow. Of several rules that say
+ * the same, paths name the one that covers the most (it matches higher up) and then the one with the
+ * smallest id, peers the one with the smallest id. Accepts are numbered from 1; number i stands in
+ * the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the
+ * segments.
  */
 struct ambit_accept {
 	__u32 allow[AMBIT_COLUMNS];
@@ -139,10 +142,10 @@ struct ambit_head {
 	__u32 abi;
 	__u32 segments;
 	__u32 accepts;
-	__u32 path_start; /* state before the first byte of a path */
+	/* State before the first byte of a path, for each operation: what one of them is told apart
+	 * by does not multiply with what the others are. */
+	__u32 path_start[AMBIT_COLUMNS];
 	__u32 peer_start; /* state before the first byte of a peer */
-	__u32 reserved;
-	__u64 reserved_words;
 };
 #define AMBIT_HEAD_WORDS 4
 

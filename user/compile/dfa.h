@@ -28,7 +28,7 @@ struct dfa {
 	struct dfa_arc *arcs;
 	size_t arcs_room;
 	uint32_t arc_count;
-	uint32_t path_start, peer_start;
+	uint32_t path_start[AMBIT_COLUMNS], peer_start;
 	uint32_t state_limit;
 };
 

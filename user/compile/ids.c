@@ -111,25 +111,37 @@ int ids_union(struct ids *ids, uint32_t a, uint32_t b, uint32_t *ret)
 	return ids_intern(ids, &accept, ret);
 }
 
-int ids_decide(struct ids *ids, uint32_t a, uint32_t b, uint32_t *ret)
+int ids_decide(struct ids *ids, uint32_t a, uint32_t b, enum ids_order order, uint32_t *ret)
 {
-	struct ambit_accept accept = ids->items[a];
+	struct ambit_accept accept = ids->items[a], other = ids->items[b];
 
-	accept_merge(&accept, &ids->items[b]);
+	for (size_t i = 0; i < AMBIT_COLUMNS; i++) {
+		if (order == IDS_FIRST && accept.allow[i])
+			other.allow[i] = 0;
+		if (order == IDS_FIRST && accept.deny[i])
+			other.deny[i] = 0;
+	}
+	accept_merge(&accept, &other);
 	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
 		if (accept.deny[i])
 			accept.allow[i] = 0;
 	return ids_intern(ids, &accept, ret);
 }
 
-bool ids_matters(const struct ids *ids, uint32_t reach, uint32_t decided)
+/* True if `may` could take the place of `is`. */
+static bool id_matters(uint32_t may, uint32_t is, enum ids_order order)
+{
+	return may && (!is || (order == IDS_SMALLEST && may < is));
+}
+
+bool ids_matters(const struct ids *ids, uint32_t reach, uint32_t decided, enum ids_order order)
 {
 	const struct ambit_accept *may = &ids->items[reach], *is = &ids->items[decided];
 
 	for (size_t i = 0; i < AMBIT_COLUMNS; i++) {
-		if (may->deny[i] && may->deny[i] - 1 < is->deny[i] - 1)
+		if (id_matters(may->deny[i], is->deny[i], order))
 			return true;
-		if (may->allow[i] && !is->deny[i] && may->allow[i] - 1 < is->allow[i] - 1)
+		if (!is->deny[i] && id_matters(may->allow[i], is->allow[i], order))
 			return true;
 	}
 	return false;

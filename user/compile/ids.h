@@ -29,12 +29,23 @@ int ids_intern(struct ids *ids, const struct ambit_accept *accept, uint32_t *ret
 void accept_merge(struct ambit_accept *accept, const struct ambit_accept *other);
 /* Index of the smallest ids of both. */
 int ids_union(struct ids *ids, uint32_t a, uint32_t b, uint32_t *ret);
-/* The same for what was decided for good: deny beats allow, so an allowing id beside a denying one
- * says nothing and is dropped. */
-int ids_decide(struct ids *ids, uint32_t a, uint32_t b, uint32_t *ret);
+
+/*
+ * Which of two rules is named when both match and say the same. Of paths it is the one that covers
+ * more, that is the one that matched higher up: below, nothing has to be kept in mind then. Of peers
+ * it is the one with the smaller id.
+ */
+enum ids_order {
+	IDS_FIRST,
+	IDS_SMALLEST,
+};
+
+/* Index of what `a`, decided before, and `b`, which matched now, decide together. Deny beats allow,
+ * so an allowing id beside a denying one says nothing and is dropped. */
+int ids_decide(struct ids *ids, uint32_t a, uint32_t b, enum ids_order order, uint32_t *ret);
 
 /* True if a rule of `reach` that still may match can change what `decided` says. */
-bool ids_matters(const struct ids *ids, uint32_t reach, uint32_t decided);
+bool ids_matters(const struct ids *ids, uint32_t reach, uint32_t decided, enum ids_order order);
 
 static inline uint64_t hash_mix(uint64_t value)
 {

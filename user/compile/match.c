@@ -46,9 +46,10 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,
 	size_t length)
 {
-	uint32_t state = tables_walk(tables, tables_head(tables).path_start, path, length);
+	uint32_t start = tables_head(tables).path_start[op & (AMBIT_COLUMNS - 1)];
+	uint32_t state = tables_walk(tables, start, path, length);
 
-	return tables_decide(tables, state, (unsigned)op);
+	return tables_decide(tables, state, op & (AMBIT_COLUMNS - 1));
 }
 
 struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,

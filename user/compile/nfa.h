@@ -23,7 +23,7 @@ struct nfa_node {
 	uint32_t accept;     /* ids that match when the input ends here, or goes on beneath */
 	uint32_t reach;	     /* all ids that can still match from here */
 	uint8_t loop;
-	bool at_once; /* whatever bytes follow, `accept` matches: nothing has to be read */
+	bool at_once; /* whatever bytes follow, `accept` matches */
 };
 
 struct nfa_edge {

@@ -203,12 +203,13 @@ static int rows_place(struct pack *pack)
 {
 	const struct dfa *dfa = pack->dfa;
 	_cleanup_free_ uint32_t *stack = calloc(dfa->state_count, sizeof(*stack));
-	uint32_t count;
+	uint32_t count = 0;
 	int r;
 
 	if (!stack)
 		return -ENOMEM;
-	count = order_fill(pack, stack, dfa->path_start, 0);
+	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
+		count = order_fill(pack, stack, dfa->path_start[i], count);
 	count = order_fill(pack, stack, dfa->peer_start, count);
 	pack->tables->state_count = count;
 	for (uint32_t i = 0; i < count; i++) {
@@ -251,7 +252,8 @@ static int pack_all(struct pack *pack)
 		row_write(pack, pack->order[i]);
 	head.segments = pack->tables->segment_count;
 	head.accepts = pack->tables->accept_count;
-	head.path_start = pack->places[dfa->path_start];
+	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
+		head.path_start[i] = pack->places[dfa->path_start[i]];
 	head.peer_start = pack->places[dfa->peer_start];
 	memcpy(pack->tables->segments[0].words, &head, sizeof(head));
 	return 0;

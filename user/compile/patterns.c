@@ -72,15 +72,15 @@ static int add_path(struct nfa *nfa, const char *path, const struct ambit_accept
 	}
 }
 
-int patterns_add_paths(struct nfa *nfa, const struct policy *policy)
+int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op)
 {
 	int r;
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
-		struct ambit_accept accept = rule_accept(rule, (unsigned)rule->op & 3);
+		struct ambit_accept accept = rule_accept(rule, (unsigned)op);
 
-		for (size_t p = 0; p < rule->path_count; p++) {
+		for (size_t p = 0; rule->op == op && p < rule->path_count; p++) {
 			r = add_path(nfa, rule->paths[p], &accept);
 			if (r < 0)
 				return r;

@@ -6,8 +6,8 @@
 #include "compile/dfa.h"
 #include "policy/policy.h"
 
-/* Adds the paths of all rules. -EINVAL if one of them is not a pattern. */
-int patterns_add_paths(struct nfa *nfa, const struct policy *policy);
+/* Adds the paths of all rules for `op`. -EINVAL if one of them is not a pattern. */
+int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op);
 
 /* Adds the peers of all rules and the special ranges. */
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy);

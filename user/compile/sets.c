@@ -82,9 +82,10 @@ static int set_new(struct sets *sets, uint32_t *ret)
 		return r;
 	for (uint32_t i = 0; i < sets->work_count; i++) {
 		const struct nfa_node *node = &nfa->nodes[sets->work[i]];
-		uint32_t *ids = node->at_once ? &set.at_once : &set.accept;
 
-		r = ids_union(nfa->ids, *ids, node->accept, ids);
+		r = ids_union(nfa->ids, set.accept, node->accept, &set.accept);
+		if (r >= 0 && node->at_once)
+			r = ids_union(nfa->ids, set.at_once, node->accept, &set.at_once);
 		if (r < 0)
 			return r;
 	}
@@ -168,10 +169,59 @@ static int node_compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* True if `node` is one of those that make `at_once` what it is. */
+static bool node_decides(const struct ids *ids, const struct nfa_node *node, uint32_t at_once)
+{
+	const struct ambit_accept *own = &ids->items[node->accept], *all = &ids->items[at_once];
+
+	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
+		if ((own->allow[i] && own->allow[i] == all->allow[i]) ||
+			(own->deny[i] && own->deny[i] == all->deny[i]))
+			return true;
+	return false;
+}
+
+/*
+ * A star at the end of a pattern matches the rest of the name and all beneath: nodes of which only
+ * larger ids can come need not be kept beside it. Without this, patterns such as *a*, *b*, *c* would
+ * have a state for every combination of those that were seen.
+ */
+static int work_reduce(struct sets *sets)
+{
+	const struct nfa *nfa = sets->nfa;
+	uint32_t at_once = 0, kept = 0;
+	int r;
+
+	for (uint32_t i = 0; !nfa->is_peer && i < sets->work_count; i++) {
+		const struct nfa_node *node = &nfa->nodes[sets->work[i]];
+
+		if (!node->at_once)
+			continue;
+		r = ids_union(nfa->ids, at_once, node->accept, &at_once);
+		if (r < 0)
+			return r;
+	}
+	if (!at_once)
+		return 0;
+	for (uint32_t i = 0; i < sets->work_count; i++) {
+		const struct nfa_node *node = &nfa->nodes[sets->work[i]];
+
+		if (ids_matters(nfa->ids, node->reach, at_once, IDS_SMALLEST) ||
+			(node->at_once && node_decides(nfa->ids, node, at_once)))
+			sets->work[kept++] = sets->work[i];
+	}
+	sets->work_count = kept;
+	return 0;
+}
+
 static int work_end(struct sets *sets, uint32_t *ret)
 {
 	uint32_t *work = sets->work;
+	int r;
 
+	r = work_reduce(sets);
+	if (r < 0)
+		return r;
 	if (sets->work_count > 32) {
 		qsort(work, sets->work_count, sizeof(*work), node_compare);
 		return sets_intern(sets, ret);
@@ -351,7 +401,8 @@ int sets_prune(struct sets *sets, uint32_t set, uint32_t decided, uint32_t *ret)
 	for (uint32_t i = 0; i < from->count; i++) {
 		uint32_t node = sets->nodes[from->first + i];
 
-		if (!ids_matters(nfa->ids, nfa->nodes[node].reach, decided))
+		if (!ids_matters(nfa->ids, nfa->nodes[node].reach, decided,
+			    nfa->is_peer ? IDS_SMALLEST : IDS_FIRST))
 			continue;
 		r = ARRAY_GROW(sets, work, sets->work_count + 1UL);
 		if (r < 0)

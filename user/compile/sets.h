@@ -17,7 +17,7 @@ struct step {
 struct node_set {
 	uint32_t first, count;	       /* in `nodes`, ascending */
 	uint32_t accept;	       /* ids that match when the input ends, or goes on beneath */
-	uint32_t at_once;	       /* ids that match whatever follows */
+	uint32_t at_once;	       /* those of them that match whatever follows */
 	uint32_t first_step, step_count; /* in `steps` */
 	uint32_t other;		       /* set after every byte without a step */
 	bool stepped;		       /* the line above is filled */

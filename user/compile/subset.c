@@ -2,8 +2,8 @@
 /*
  * Subset construction. A state is a set of nodes and the ids that were decided on the way: once a
  * pattern matched a directory, it covers all beneath, so its node is gone from the set and only its
- * id is kept, and of several ids only the smallest of each column. Nodes of patterns that cannot
- * change what is decided are dropped, so that below a denied directory, say, nothing is tracked.
+ * id is kept. Nodes of patterns that cannot change what is decided are dropped: below a denied
+ * directory nothing is tracked.
  */
 #include <string.h>
 #include "base/array.h"
@@ -21,6 +21,7 @@ struct slot {
 struct subset {
 	struct dfa *dfa;
 	const struct nfa *nfa;
+	enum ids_order order;
 	struct sets sets;
 	struct slot *slots; /* also holds sets before they are pruned: a short cut */
 	size_t slot_count, slots_used;
@@ -83,7 +84,8 @@ static int state_new(struct subset *subset, uint32_t set, uint32_t decided, uint
 	r = ARRAY_GROW(dfa, states, dfa->state_count + 1UL);
 	if (r < 0)
 		return r;
-	r = ids_decide(subset->nfa->ids, decided, subset->sets.items[set].accept, &state.accept);
+	r = ids_decide(subset->nfa->ids, decided, subset->sets.items[set].accept, subset->order,
+		&state.accept);
 	if (r < 0)
 		return r;
 	dfa->states[dfa->state_count] = state;
@@ -127,8 +129,10 @@ static int state_get(struct subset *subset, uint32_t set, uint32_t decided, uint
 		*ret = slot->state;
 		return 0;
 	}
-	if (subset->sets.items[set].at_once) {
-		r = ids_decide(subset->nfa->ids, decided, subset->sets.items[set].at_once, &decided);
+	/* A path is decided at the end of a name only: others may match the same name. */
+	if (subset->nfa->is_peer && subset->sets.items[set].at_once) {
+		r = ids_decide(subset->nfa->ids, decided, subset->sets.items[set].at_once,
+			subset->order, &decided);
 		if (r < 0)
 			return r;
 	}
@@ -251,7 +255,12 @@ static uint32_t subset_culprit(const struct subset *subset, uint32_t first)
 
 int dfa_build(struct dfa *dfa, const struct nfa *nfa, uint32_t *ret_start, uint32_t *ret_culprit)
 {
-	struct subset subset = {.dfa = dfa, .nfa = nfa, .slot_count = STATES_SLOTS};
+	struct subset subset = {
+		.dfa = dfa,
+		.nfa = nfa,
+		.order = nfa->is_peer ? IDS_SMALLEST : IDS_FIRST,
+		.slot_count = STATES_SLOTS,
+	};
 	uint32_t set = 0, start = 0, first = dfa->state_count;
 	int r;
 

@@ -11,7 +11,7 @@
 /* Everything that building needs, freed together. */
 struct build {
 	struct ids ids;
-	struct nfa paths, peers;
+	struct nfa nfa; /* of the half that is being built */
 	struct dfa dfa;
 	uint32_t culprit;
 };
@@ -19,8 +19,7 @@ struct build {
 static void build_cleanup(struct build *build)
 {
 	dfa_free(&build->dfa);
-	nfa_free(&build->paths);
-	nfa_free(&build->peers);
+	nfa_free(&build->nfa);
 	ids_free(&build->ids);
 }
 
@@ -31,41 +30,56 @@ static int build_init(struct build *build, uint32_t state_limit)
 	r = ids_init(&build->ids);
 	if (r < 0)
 		return r;
-	r = nfa_init(&build->paths, &build->ids, false);
-	if (r < 0)
-		return r;
-	r = nfa_init(&build->peers, &build->ids, true);
-	if (r < 0)
-		return r;
 	return dfa_init(&build->dfa, state_limit);
 }
 
-static int build_automaton(struct build *build, const struct policy *policy)
+/* The automaton for the paths of one operation. */
+static int build_paths(struct build *build, const struct policy *policy, enum ambit_op op)
 {
-	struct dfa *dfa = &build->dfa;
-	uint32_t first;
 	int r;
 
-	r = patterns_add_paths(&build->paths, policy);
+	r = nfa_init(&build->nfa, &build->ids, false);
 	if (r < 0)
 		return r;
-	r = nfa_finish(&build->paths);
+	r = patterns_add_paths(&build->nfa, policy, op);
+	if (r >= 0)
+		r = nfa_finish(&build->nfa);
+	if (r >= 0)
+		r = dfa_build(&build->dfa, &build->nfa, &build->dfa.path_start[op],
+			&build->culprit);
+	nfa_free(&build->nfa);
+	return r;
+}
+
+static int build_peers(struct build *build, const struct policy *policy)
+{
+	uint32_t first = build->dfa.state_count;
+	int r;
+
+	r = nfa_init(&build->nfa, &build->ids, true);
 	if (r < 0)
 		return r;
-	r = dfa_build(dfa, &build->paths, &dfa->path_start, &build->culprit);
-	if (r < 0)
-		return r;
-	r = patterns_add_peers(&build->peers, policy);
-	if (r < 0)
-		return r;
-	r = nfa_finish(&build->peers);
-	if (r < 0)
-		return r;
-	first = dfa->state_count;
-	r = dfa_build(dfa, &build->peers, &dfa->peer_start, &build->culprit);
-	if (r < 0)
-		return r;
-	return patterns_convert_peers(dfa, &build->ids, first);
+	r = patterns_add_peers(&build->nfa, policy);
+	if (r >= 0)
+		r = nfa_finish(&build->nfa);
+	if (r >= 0)
+		r = dfa_build(&build->dfa, &build->nfa, &build->dfa.peer_start, &build->culprit);
+	if (r >= 0)
+		r = patterns_convert_peers(&build->dfa, &build->ids, first);
+	nfa_free(&build->nfa);
+	return r;
+}
+
+static int build_automata(struct build *build, const struct policy *policy)
+{
+	int r;
+
+	for (unsigned op = 0; op < AMBIT_COLUMNS; op++) {
+		r = build_paths(build, policy, (enum ambit_op)op);
+		if (r < 0)
+			return r;
+	}
+	return build_peers(build, policy);
 }
 
 static int build_tables(const struct policy *policy, uint32_t state_limit, uint32_t *ret_culprit,
@@ -80,7 +94,7 @@ static int build_tables(const struct policy *policy, uint32_t state_limit, uint3
 	r = build_init(&build, state_limit);
 	if (r < 0)
 		return r;
-	r = build_automaton(&build, policy);
+	r = build_automata(&build, policy);
 	*ret_culprit = build.culprit;
 	if (r < 0)
 		return r;

@@ -37,11 +37,12 @@ static void resolver_problem(struct resolver *resolver, const char *file, struct
 	resolver->failed = true;
 }
 
-/* The path of a pattern, and where it leads by symbolic links, if elsewhere. */
-static int rule_fill_paths(struct rule *rule, const char *text, const struct policy_env *env,
+/* Adds the path of a pattern, and where it leads by symbolic links, if elsewhere. */
+static int rule_add_paths(struct rule *rule, const char *text, const struct policy_env *env,
 	char **ret_problem)
 {
 	_cleanup_free_ char *path = NULL, *followed = NULL;
+	char **paths;
 	int r;
 
 	r = pattern_resolve(text, env, &path, ret_problem);
@@ -50,54 +51,66 @@ static int rule_fill_paths(struct rule *rule, const char *text, const struct pol
 	r = pattern_follow(path, &followed);
 	if (r < 0)
 		return r;
-	rule->paths = calloc(2, sizeof(*rule->paths));
-	if (!rule->paths)
+	paths = reallocarray(rule->paths, rule->path_count + 2, sizeof(*paths));
+	if (!paths)
 		return -ENOMEM;
+	rule->paths = paths;
 	rule->paths[rule->path_count++] = TAKE_PTR(path);
 	if (followed)
 		rule->paths[rule->path_count++] = TAKE_PTR(followed);
 	return 0;
 }
 
-static int rule_fill_peers(struct rule *rule, const char *text, char **ret_problem)
+static int rule_add_peers(struct rule *rule, const char *text, char **ret_problem)
 {
-	rule->peers = calloc(PEERS_MAX, sizeof(*rule->peers));
-	if (!rule->peers)
+	struct peer *peers = reallocarray(rule->peers, rule->peer_count + PEERS_MAX, sizeof(*peers));
+	size_t count;
+	int r;
+
+	if (!peers)
 		return -ENOMEM;
-	return peer_parse(text, rule->op, rule->peers, &rule->peer_count, ret_problem);
+	rule->peers = peers;
+	r = peer_parse(text, rule->op, peers + rule->peer_count, &count, ret_problem);
+	if (r >= 0)
+		rule->peer_count += count;
+	return r;
 }
 
-/* Appends the rule that `text` makes of `from`; `set` is the one that `text` came out of. */
-static int resolve_text(struct resolver *resolver, const struct rule *from, const struct set *set,
-	const char *text, struct mark mark)
+/* Adds what `text` stands for to a rule; a problem of the text is added to the errors. */
+static int rule_add_text(struct resolver *resolver, struct rule *rule, const char *text,
+	const char *file, struct mark mark)
+{
+	char *problem = NULL;
+	int r;
+
+	r = op_has_peers(rule->op) ? rule_add_peers(rule, text, &problem) :
+		rule_add_paths(rule, text, resolver->env, &problem);
+	if (r != -EINVAL)
+		return r;
+	resolver_problem(resolver, file, mark, text, problem);
+	return 0;
+}
+
+/* Begins another rule, which is what `from` says; `text` is taken over. */
+static int rule_begin(struct resolver *resolver, const struct rule *from, char *text,
+	struct rule **ret)
 {
 	struct rule rule = {
 		.id = (uint32_t)resolver->rule_count + 1,
 		.op = from->op,
 		.verdict = from->verdict,
+		.text = text,
 		.line = from->line,
 		.column = from->column,
 	};
-	char *problem = NULL;
-	int r;
+	int r = text ? ARRAY_GROW(resolver, rules, resolver->rule_count + 1) : -ENOMEM;
 
-	r = op_has_peers(rule.op) ? rule_fill_peers(&rule, text, &problem) :
-		rule_fill_paths(&rule, text, resolver->env, &problem);
-	if (r == -EINVAL) {
-		resolver_problem(resolver, set ? set->file : resolver->policy->file, mark, text,
-			problem);
-		policy_rule_clear(&rule);
-		return 0;
-	}
-	if (r >= 0) {
-		rule.text = set ? text_format("%s: %s", from->text, text) : strdup(text);
-		r = rule.text ? ARRAY_GROW(resolver, rules, resolver->rule_count + 1) : -ENOMEM;
-	}
 	if (r < 0) {
-		policy_rule_clear(&rule);
+		free(text);
 		return r;
 	}
-	resolver->rules[resolver->rule_count++] = rule;
+	resolver->rules[resolver->rule_count] = rule;
+	*ret = &resolver->rules[resolver->rule_count++];
 	return 0;
 }
 
@@ -127,6 +140,28 @@ static int set_get(struct resolver *resolver, const char *name, const char *file
 	return 0;
 }
 
+/* A denial by a set names the line of the set, so each is a rule; what a set allows is one rule. */
+static int resolve_items(struct resolver *resolver, const struct rule *from, const struct set *set)
+{
+	struct rule *rule = NULL;
+	int r;
+
+	for (size_t i = 0; i < set->item_count; i++) {
+		const struct set_item *item = &set->items[i];
+
+		if (from->verdict == VERDICT_DENY)
+			r = rule_begin(resolver, from,
+				text_format("%s: %s", from->text, item->text), &rule);
+		else
+			r = rule ? 0 : rule_begin(resolver, from, strdup(from->text), &rule);
+		if (r >= 0)
+			r = rule_add_text(resolver, rule, item->text, set->file, item->mark);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int resolve_set(struct resolver *resolver, const struct rule *rule)
 {
 	struct mark mark = {rule->line, rule->column};
@@ -136,19 +171,26 @@ static int resolve_set(struct resolver *resolver, const struct rule *rule)
 	r = set_get(resolver, rule->text + 1, resolver->policy->file, mark, &set);
 	if (r < 0 || !set)
 		return r;
-	if (set->has_peers != op_has_peers(rule->op)) {
-		resolver_problem(resolver, resolver->policy->file, mark, rule->text,
-			text_format("is a set of %s, and %s are wanted here; name another set",
-				set->has_peers ? "peers" : "paths",
-				set->has_peers ? "paths" : "peers"));
-		return 0;
-	}
-	for (size_t i = 0; i < set->item_count; i++) {
-		r = resolve_text(resolver, rule, set, set->items[i].text, set->items[i].mark);
-		if (r < 0)
-			return r;
-	}
+	if (set->has_peers == op_has_peers(rule->op))
+		return resolve_items(resolver, rule, set);
+	resolver_problem(resolver, resolver->policy->file, mark, rule->text,
+		text_format("is a set of %s, and %s are wanted here; name another set",
+			set->has_peers ? "peers" : "paths", set->has_peers ? "paths" : "peers"));
 	return 0;
+}
+
+static int resolve_rule(struct resolver *resolver, const struct rule *from)
+{
+	struct rule *rule;
+	int r;
+
+	if (*from->text == '@')
+		return resolve_set(resolver, from);
+	r = rule_begin(resolver, from, strdup(from->text), &rule);
+	if (r < 0)
+		return r;
+	return rule_add_text(resolver, rule, from->text, resolver->policy->file,
+		(struct mark){from->line, from->column});
 }
 
 static int resolve_rules(struct resolver *resolver)
@@ -160,10 +202,7 @@ static int resolve_rules(struct resolver *resolver)
 		const struct rule *rule = &policy->rules[i];
 		struct mark mark = {rule->line, rule->column};
 
-		if (*rule->text == '@')
-			r = resolve_set(resolver, rule);
-		else
-			r = resolve_text(resolver, rule, NULL, rule->text, mark);
+		r = resolve_rule(resolver, rule);
 		if (r < 0)
 			return r;
 		if (resolver->rule_count > AMBIT_RULES_MAX) {
