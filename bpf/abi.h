@@ -100,11 +100,12 @@ enum ambit_reason {
 
 /*
  * The automaton. A policy is compiled into deterministic automata over bytes, one for the paths of
- * each operation and one for peers, kept together in segments. A segment is an array of words; a state is (segment << AMBIT_SEGMENT_BITS | base), and
- * its row is the word at `base` (the default transition and the accept index) followed by one word
- * a byte value, at base + 1 + byte. Rows overlap like the teeth of combs: a word belongs to the
- * row whose base + 1 stands in its check field. No row crosses the end of its segment, and state 0
- * is the dead state (word 0 of segment 0 is the head).
+ * each operation and one for peers, kept together in segments. A segment is an array of words; a
+ * state is (segment << AMBIT_SEGMENT_BITS | base), and its row is the word at `base` (the default
+ * transition and the accept index) followed by one word a byte value, at base + 1 + byte. Rows
+ * overlap like the teeth of combs: a word belongs to the row whose base + 1 stands in its check
+ * field. No row crosses the end of its segment, and state 0 is the dead state (word 0 of segment 0
+ * is the head).
  *
  *   bits  0-31  next state (in the word at `base`: the default next state)
  *   bits 32-47  check: base + 1 of the row that the word belongs to; 0: free
