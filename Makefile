@@ -43,10 +43,12 @@ endif
 
 # --- kernel side: one object a file, linked into one skeleton ---------------------------------------
 
+BPF_CFLAGS = -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -O2 -g -Wall -Wextra -Werror \
+	     -Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf -Ivmlinux/$(ARCH)
+
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_H)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -O2 -g -Wall -Wextra -Werror \
-		-Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf -Ivmlinux/$(ARCH) -c $< -o $@
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/ambit.bpf.o: $(BPF_O)
 	$(BPFTOOL) gen object $@ $^

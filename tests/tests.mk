@@ -21,3 +21,5 @@ $(BUILD)/unit/%: tests/unit/%.c $(PURE_SAN)
 .PHONY: unit
 unit: $(UNIT)
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
+
+include tests/bpf/bpf.mk

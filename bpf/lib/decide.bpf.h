@@ -23,17 +23,9 @@ struct path_request {
 };
 #define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
 
-/* What came out for one path. */
-struct path_rights {
-	struct ambit_accept accept;
-	__u32 beneath; /* state after a further '/': what holds for everything beneath */
-	__u32 policy;
-};
-
-static __always_inline bool allows(const struct ambit_accept *accept, __u32 column)
+static __always_inline bool allows(const struct right *right)
 {
-	return accept->allow[column & (AMBIT_COLUMNS - 1)] &&
-	       !accept->deny[column & (AMBIT_COLUMNS - 1)];
+	return right->allow && !right->deny;
 }
 
 /* A name that was unlinked, by the state of its dentry and not by its text (d_unlinked()). */
@@ -45,52 +37,56 @@ static __always_inline bool is_unlinked(__u64 dentry)
 	       READ_FIELD(parent, dentry, dentry, d_parent) || (!pprev && parent != dentry);
 }
 
-/* Finds the rights on the path of `dentry` on the request's mount; PATH_DONE, or the reason of a
- * deny. The path is left in the scratch slot. */
-GLOBAL int path_rights(
-	__u32 slot, const struct path_request *request, __u64 dentry, struct path_rights *ret)
+/* Builds the path of the request's object, on `dentry`, in the scratch slot; PATH_DONE, or the reason
+ * of a deny. */
+static __always_inline int request_path(
+	struct scratch *scratch, const struct path_request *request, __u64 dentry, __u32 *ret_policy)
+{
+	__u32 id = request->cell;
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
+	int reason;
+
+	scratch->path.start = PATH_END;
+	if (!cell)
+		return REASON_NO_CELL;
+	*ret_policy = cell->policy;
+	reason = path_build(&scratch->path, dentry, request->mnt, cell->mnt_ns);
+	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
+		return REASON_UNLINKED;
+	return reason;
+}
+
+/* Finds the rights for `ops` on the path of `dentry` on the request's mount; PATH_DONE, or the
+ * reason of a deny. The path is left in the scratch slot. */
+GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 dentry, __u32 ops,
+	struct path_rights *ret)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
-	struct ambit_cell *cell;
-	struct match match;
-	__u32 id;
+	__u32 policy = 0;
 	int reason;
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	id = request->cell;
-	cell = bpf_map_lookup_elem(&cells, &id);
-	scratch->path.start = PATH_END;
-	if (!cell)
-		return REASON_NO_CELL;
-	reason = path_build(&scratch->path, dentry, request->mnt, cell->mnt_ns);
+	reason = request_path(scratch, request, dentry, &policy);
 	if (reason != PATH_DONE)
 		return reason;
-	if (!(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
-		return REASON_UNLINKED;
-	ret->policy = cell->policy;
-	if (!match_path(&match, cell->policy, &scratch->path) ||
-		!match_accept(&match, &ret->accept))
-		return REASON_NO_POLICY;
-	ret->beneath = 0;
-	if (match.state) {
-		match_byte(&match, '/');
-		if (match.error)
+	ret->policy = policy;
+	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
+		if (ops & BIT(op) && match_right(slot, policy, op, &ret->rights[op]))
 			return REASON_NO_POLICY;
-		ret->beneath = match.state;
 	}
 	return PATH_DONE;
 }
 
 /* The first of the asked operations that is not allowed, in `v`; true if there is one. */
 static __always_inline bool first_denied(
-	const struct ambit_accept *accept, __u32 ops, struct verdict *v)
+	const struct path_rights *rights, __u32 ops, struct verdict *v)
 {
 	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
-		if (!(ops & BIT(op)) || allows(accept, op))
+		if (!(ops & BIT(op)) || allows(&rights->rights[op]))
 			continue;
 		v->op = op;
-		v->rule = accept->deny[op];
+		v->rule = rights->rights[op].deny;
 		v->reason = v->rule ? REASON_RULE : REASON_NO_RULE;
 		return true;
 	}
@@ -118,7 +114,6 @@ static __always_inline int path_deny(const struct path_request *request, struct 
 /* The verdict on one path: 1: deny, 0: let it pass. */
 GLOBAL int decide_path(const struct path_request *request)
 {
-	struct path_rights rights = {};
 	struct verdict v = {.slot = -1};
 	struct scratch *scratch;
 	int reason, result = 0;
@@ -135,11 +130,11 @@ GLOBAL int decide_path(const struct path_request *request)
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(request, &v);
 	}
-	reason = path_rights(slot, request, request->dentry, &rights);
+	reason = path_rights(slot, request, request->dentry, request->ops, &scratch->rights[0]);
 	if (reason != PATH_DONE) {
 		v.reason = reason;
 		result = path_deny(request, &v);
-	} else if (first_denied(&rights.accept, request->ops, &v)) {
+	} else if (first_denied(&scratch->rights[0], request->ops, &v)) {
 		result = path_deny(request, &v);
 	} else {
 		count_allowed(request->cell, v.op);

@@ -66,7 +66,11 @@ static __always_inline bool match_accept(struct match *match, struct ambit_accep
 	return true;
 }
 
-static __always_inline bool match_start(struct match *match, __u32 policy, bool peer)
+/* In place of a column: the automaton of peers. */
+#define MATCH_PEER AMBIT_COLUMNS
+
+/* The start state; `column` is the operation on a path, or MATCH_PEER. */
+static __always_inline bool match_start(struct match *match, __u32 policy, __u32 column)
 {
 	struct ambit_segment *segment = segment_get(policy, 0);
 	struct ambit_head *head = (struct ambit_head *)segment;
@@ -74,7 +78,7 @@ static __always_inline bool match_start(struct match *match, __u32 policy, bool 
 	if (!head || head->abi != AMBIT_ABI)
 		return false;
 	match->policy = policy;
-	match->state = peer ? head->peer_start : head->path_start;
+	match->state = column < AMBIT_COLUMNS ? head->path_start[column] : head->peer_start;
 	match->segment = NULL;
 	match->index = 0;
 	match->error = 0;
@@ -103,18 +107,36 @@ static long match_chunk(__u32 index, struct match_path *walk)
 	return 0;
 }
 
-/* Runs the path in `buffer`; false if a table is missing. Every byte of the longest path is read:
- * PATH_SIZE / MATCH_CHUNK chunks. */
+/* Runs the path in `buffer` through the automaton of an operation; false if a table is missing.
+ * Every byte of the longest path is read: PATH_SIZE / MATCH_CHUNK chunks. */
 static __always_inline bool match_path(
-	struct match *ret, __u32 policy, const struct path_buffer *buffer)
+	struct match *ret, __u32 policy, __u32 column, const struct path_buffer *buffer)
 {
 	struct match_path walk = {.buffer = buffer, .start = buffer->start};
 
-	if (!match_start(&walk.match, policy, false))
+	if (!match_start(&walk.match, policy, column))
 		return false;
 	bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0);
 	*ret = walk.match;
 	return !walk.match.error;
+}
+
+/* The right on the path in a scratch slot; 0, or 1 if a table is missing. */
+GLOBAL int match_right(__u32 slot, __u32 policy, __u32 column, struct right *ret)
+{
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct ambit_accept accept;
+	struct match match;
+
+	if (!scratch || !ret || column >= AMBIT_COLUMNS)
+		return 1;
+	if (!match_path(&match, policy, column, &scratch->path) || !match_accept(&match, &accept))
+		return 1;
+	ret->allow = accept.allow[column];
+	ret->deny = accept.deny[column];
+	match_byte(&match, '/');
+	ret->beneath = match.state;
+	return match.error;
 }
 
 #endif

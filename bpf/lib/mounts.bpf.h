@@ -8,6 +8,8 @@
 /* Mounts of one file system that are looked at; one with more is a deny (REASON_TOO_DEEP). Each
  * bind mount and each mount namespace has one. */
 #define MOUNTS_MAX 512
+/* Mounts of the cell's own namespace that show the same object; more are a deny likewise. */
+#define SHOWN_MAX 8
 
 /* super_block.s_mounts is a list_head of mount.mnt_instance; since 6.18 a mount pointer, linked by
  * mnt_next_for_sb (kernel commit "fs: switch super_block.s_mounts to a plain list"). */
@@ -29,9 +31,8 @@ struct mounts_walk {
 	__u64 super;
 	__u64 next; /* struct mount, or a list_head of one */
 	__u32 mnt_ns;
-	__s32 result;
-	__u32 found; /* mounts of the cell's namespace that show the object */
-	__u32 done;
+	__u8 found; /* request.mnt is a mount that shows the object */
+	__u8 done;  /* there is none after it */
 };
 
 static __always_inline bool plain_mounts(void)
@@ -91,6 +92,7 @@ static long below_step(__u32 index, struct below *below)
 	return 0;
 }
 
+/* Looks at one mount; stops at the next that shows the object in the cell's namespace. */
 static long mounts_step(__u32 index, struct mounts_walk *walk)
 {
 	__u64 mount = mounts_next(walk), ns = 0;
@@ -110,11 +112,8 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 	if (READ_FIELD(below.root, vfsmount, walk->request.mnt, mnt_root))
 		return 0;
 	bpf_loop(WALK_STEPS, below_step, &below, 0);
-	if (!below.hit)
-		return 0;
-	walk->found++;
-	walk->result = decide_path(&walk->request);
-	return walk->result != 0;
+	walk->found = below.hit;
+	return below.hit;
 }
 
 /* The verdict on a dentry: 1: deny, 0: let it pass. */
@@ -122,7 +121,7 @@ GLOBAL int decide_mounts(const struct path_request *request)
 {
 	struct mounts_walk walk = {};
 	struct ambit_cell *cell;
-	__u32 id;
+	__u32 reason = REASON_FOREIGN_MOUNT, id;
 
 	if (!request)
 		return 1;
@@ -137,14 +136,18 @@ GLOBAL int decide_mounts(const struct path_request *request)
 	walk.next = mounts_first(walk.super);
 	if (!walk.next)
 		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE);
-	bpf_loop(MOUNTS_MAX, mounts_step, &walk, 0);
-	if (walk.result)
-		return walk.result;
+	for (int i = 0; i < SHOWN_MAX; i++) {
+		walk.found = 0;
+		bpf_loop(MOUNTS_MAX, mounts_step, &walk, 0);
+		if (!walk.found)
+			break;
+		if (decide_path(&walk.request))
+			return 1;
+		reason = REASON_MAX; /* allowed on one at least */
+	}
 	if (!walk.done)
 		return deny(id, request->hook, OP_WRITE, REASON_TOO_DEEP);
-	if (!walk.found)
-		return deny(id, request->hook, OP_WRITE, REASON_FOREIGN_MOUNT);
-	return 0;
+	return reason == REASON_MAX ? 0 : deny(id, request->hook, OP_WRITE, reason);
 }
 
 #endif

@@ -21,7 +21,7 @@ static __always_inline bool match_peer(
 {
 	__u32 length = request->address.family == AMBIT_FAMILY_V4 ? 4 : 16;
 
-	if (!match_start(match, policy, true))
+	if (!match_start(match, policy, MATCH_PEER))
 		return false;
 	match_byte(match, request->proto);
 	match_byte(match, request->address.family);

@@ -22,11 +22,26 @@ struct refer_request {
 	__u8 reserved[6];
 };
 
-/* True if `to` allows an operation on files that `from` does not. */
-static __always_inline bool gives_more(const struct ambit_accept *from, const struct ambit_accept *to)
+/* What a file can be used for; a unix socket is decided like one. */
+#define REFER_OPS (BIT(OP_READ) | BIT(OP_WRITE) | BIT(OP_EXEC) | BIT(OP_UNIX))
+
+/* True if `to` allows an operation that `from` does not. */
+static __always_inline bool gives_more(
+	const struct path_rights *from, const struct path_rights *to)
 {
 	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
-		if (allows(to, op) && !allows(from, op))
+		if (allows(&to->rights[op]) && !allows(&from->rights[op]))
+			return true;
+	}
+	return false;
+}
+
+/* True if some name beneath the one may have other rights than the same name beneath the other. */
+static __always_inline bool differs_beneath(
+	const struct path_rights *one, const struct path_rights *other)
+{
+	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
+		if (one->rights[op].beneath != other->rights[op].beneath)
 			return true;
 	}
 	return false;
@@ -36,11 +51,10 @@ static __always_inline bool gives_more(const struct ambit_accept *from, const st
 static __always_inline bool refer_denied(const struct refer_request *request,
 	const struct path_rights *old, const struct path_rights *new, struct verdict *v)
 {
-	if (first_denied(&new->accept, BIT(OP_WRITE), v))
+	if (first_denied(new, BIT(OP_WRITE), v))
 		return true;
-	if (gives_more(&old->accept, &new->accept) ||
-		(request->exchange && gives_more(&new->accept, &old->accept)) ||
-		(request->directory && old->beneath != new->beneath)) {
+	if (gives_more(old, new) || (request->exchange && gives_more(new, old)) ||
+		(request->directory && differs_beneath(old, new))) {
 		v->rule = 0;
 		v->op = OP_WRITE;
 		v->reason = REASON_REFER;
@@ -51,24 +65,24 @@ static __always_inline bool refer_denied(const struct refer_request *request,
 
 /* Decides in the scratch slot, which then holds the path that is to be reported. */
 static __always_inline bool refer_decide(
-	const struct refer_request *request, __u32 slot, struct verdict *v)
+	const struct refer_request *request, __u32 slot, struct scratch *scratch, struct verdict *v)
 {
-	struct path_rights old = {}, new = {};
-	int reason = path_rights(slot, &request->path, request->path.dentry, &old);
+	struct path_rights *old = &scratch->rights[0], *new = &scratch->rights[1];
+	int reason = path_rights(slot, &request->path, request->path.dentry, REFER_OPS, old);
 
-	if (reason == PATH_DONE && first_denied(&old.accept, request->path.ops, v))
+	if (reason == PATH_DONE && first_denied(old, request->path.ops, v))
 		return true;
 	if (reason == PATH_DONE)
-		reason = path_rights(slot, &request->path, request->target, &new);
+		reason = path_rights(slot, &request->path, request->target, REFER_OPS, new);
 	if (reason != PATH_DONE) {
 		v->reason = reason;
 		return true;
 	}
-	if (old.policy != new.policy) {
+	if (old->policy != new->policy) {
 		v->reason = REASON_NO_POLICY; /* swapped between the two walks */
 		return true;
 	}
-	return refer_denied(request, &old, &new, v);
+	return refer_denied(request, old, new, v);
 }
 
 /* The verdict on a link or rename: 1: deny, 0: let it pass. */
@@ -89,7 +103,7 @@ GLOBAL int decide_refer(const struct refer_request *request)
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(&request->path, &v);
 	}
-	if (refer_decide(request, slot, &v))
+	if (refer_decide(request, slot, scratch, &v))
 		result = path_deny(&request->path, &v);
 	else
 		count_allowed(request->path.cell, OP_WRITE);

@@ -36,8 +36,22 @@ struct path_buffer {
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
 };
 
+/* What the policy says of one operation on a path. */
+struct right {
+	__u32 allow; /* rule, 0: none */
+	__u32 deny;
+	__u32 beneath; /* state after a further '/': what holds for everything beneath */
+};
+
+/* What came out for one path; only the asked operations are filled. */
+struct path_rights {
+	struct right rights[AMBIT_COLUMNS];
+	__u32 policy;
+};
+
 struct scratch {
 	__u64 busy;
+	struct path_rights rights[2]; /* of the path; of the old and the new name */
 	struct path_buffer path;
 	struct path_buffer exe;
 	struct ambit_event event;

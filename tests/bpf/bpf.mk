@@ -1,0 +1,18 @@
+# BPF logic by BPF_PROG_TEST_RUN, natively: programs of type `syscall`, attached to nothing.
+
+BPF_TEST   := $(patsubst tests/bpf/%.c,$(BUILD)/bpftest/%,$(wildcard tests/bpf/test_*.c))
+
+$(BUILD)/bpftest/logic.bpf.o: tests/bpf/logic.bpf.c tests/bpf/logic.h $(BPF_H)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c $< -o $@
+
+$(BUILD)/bpftest/logic.skel.h: $(BUILD)/bpftest/logic.bpf.o
+	$(BPFTOOL) gen skeleton $< name logic > $@
+
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bpf/logic.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN)
+	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
+		$< $(PURE_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lcmocka -o $@
+
+.PHONY: bpftest
+bpftest: $(BPF_TEST)
+	@for test in $^; do echo "== $$test"; $$test || exit 1; done

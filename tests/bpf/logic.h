@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the test and the programs under test hand each other: cases in two array maps. */
+#ifndef AMBIT_TEST_LOGIC_H
+#define AMBIT_TEST_LOGIC_H
+
+#include "abi.h"
+
+#define CASES 512
+
+struct case_result {
+	__u32 error;
+	__u32 verdict;
+	__u32 reason;
+	__u32 rule;
+};
+
+struct path_case {
+	__u32 policy;
+	__u32 length;
+	struct case_result results[AMBIT_COLUMNS];
+	char path[AMBIT_PATH_SIZE];
+};
+
+struct peer_case {
+	__u32 cell;
+	__u32 op;
+	__u32 proto;
+	__u32 socket_family;
+	__s32 length;
+	__u32 unspec_is_v4;
+	__u32 as_peer;
+	__u32 read; /* what address_read() returned */
+	__u8 sockaddr[32];
+	__u8 family;
+	__u8 reserved;
+	__u16 port;
+	__u8 addr[16];
+	__u32 padding;
+	struct case_result result;
+};
+
+#endif
