@@ -44,6 +44,37 @@ static __always_inline __u32 sequence(__u64 lock)
 	return value;
 }
 
+#define PROC_MAGIC 0x9fa0 /* include/uapi/linux/magic.h */
+
+/*
+ * At the root of a procfs, with the buffer at "/PID…": the entry of the task's own process is called
+ * /proc/self, whatever its number and pid namespace, so that a policy can name it. It is known by
+ * its struct pid, not by its text.
+ */
+static __always_inline void walk_self(struct path_buffer *walk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 super = 0, inode = 0, magic = 0, pid = 0;
+	struct qstr name = {};
+	__u32 start;
+
+	if (!walk->child || READ_FIELD(super, dentry, walk->root, d_sb) ||
+		READ_FIELD(magic, super_block, super, s_magic) || magic != PROC_MAGIC)
+		return;
+	if (READ_FIELD(inode, dentry, walk->child, d_inode) || !inode ||
+		READ_FIELD(name, dentry, walk->child, d_name) ||
+		READ_FIELD(pid, proc_inode, inode - bpf_core_field_offset(struct proc_inode, vfs_inode),
+			pid) ||
+		!pid || pid != (__u64)BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]))
+		return;
+	start = walk->start + 1 + name.len;
+	if (start < 5)
+		return; /* no room: stays a number */
+	start -= 5;
+	__builtin_memcpy(&walk->bytes[start & PATH_MASK], "/self", 5);
+	walk->start = start;
+}
+
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
 static __always_inline void walk_mount(struct path_buffer *walk)
 {
@@ -55,6 +86,7 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
+	walk_self(walk);
 	if (parent != walk->mount) {
 		if (READ_FIELD(root, vfsmount, parent + bpf_core_field_offset(struct mount, mnt),
 			    mnt_root)) {
@@ -64,6 +96,7 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 		walk->mount = parent;
 		walk->root = root;
 		walk->dentry = mountpoint;
+		walk->child = 0;
 		return;
 	}
 	/* Internal mounts have an error pointer for a namespace, detached ones none: both fail here. */
@@ -118,6 +151,7 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		return 1;
 	}
 	walk_name(walk, &name);
+	walk->child = walk->dentry;
 	walk->dentry = parent;
 	return walk->result != PATH_MORE;
 }
@@ -130,6 +164,7 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 
 	walk->start = PATH_END;
 	walk->dentry = walk->from_dentry;
+	walk->child = 0;
 	walk->mount = mount_of(walk->from_mnt);
 	walk->result = PATH_MORE;
 	if (READ_FIELD(walk->root, vfsmount, walk->from_mnt, mnt_root)) {

@@ -27,6 +27,7 @@ struct path_buffer {
 	__u64 from_dentry;
 	__u64 from_mnt; /* struct vfsmount */
 	__u64 dentry;
+	__u64 child; /* the dentry before it; 0: none on this mount */
 	__u64 mount; /* struct mount */
 	__u64 root;  /* mnt_root of `mount` */
 	__u32 mnt_ns;
