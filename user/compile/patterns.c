@@ -245,22 +245,30 @@ int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 	return 0;
 }
 
+static struct ambit_accept peer_convert(const struct ambit_accept *from)
+{
+	const struct ambit_accept named = {.allow = {from->allow[PEER_NAMED]}};
+	struct ambit_accept to = {
+		.allow = {0, from->allow[PEER_LISTEN]},
+		.deny = {from->deny[PEER_CONNECT], from->deny[PEER_LISTEN]},
+	};
+
+	if (!from->deny[PEER_SPECIAL])
+		to.allow[0] = from->allow[PEER_CONNECT];
+	accept_merge(&to, &named);
+	if (from->deny[PEER_SPECIAL] && !to.deny[0] && !to.allow[0])
+		to.deny[0] = AMBIT_RULE_SPECIAL;
+	return to;
+}
+
 int patterns_convert_peers(struct dfa *dfa, struct ids *ids, uint32_t first)
 {
 	int r;
 
 	for (uint32_t i = first; i < dfa->state_count; i++) {
 		const struct ambit_accept from = ids->items[dfa->states[i].accept];
-		struct ambit_accept to = {
-			.allow = {from.allow[PEER_CONNECT], from.allow[PEER_LISTEN]},
-			.deny = {from.deny[PEER_CONNECT], from.deny[PEER_LISTEN]},
-		};
+		const struct ambit_accept to = peer_convert(&from);
 
-		if (from.deny[PEER_SPECIAL]) {
-			to.allow[0] = from.allow[PEER_NAMED];
-			if (!to.deny[0] && !to.allow[0])
-				to.deny[0] = AMBIT_RULE_SPECIAL;
-		}
 		r = ids_intern(ids, &to, &dfa->states[i].accept);
 		if (r < 0)
 			return r;
