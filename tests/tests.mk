@@ -23,3 +23,26 @@ unit: $(UNIT)
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
 
 include tests/bpf/bpf.mk
+
+# --- guests: what tests/vm/check takes in -----------------------------------------------------------
+
+PROBE_C	 := $(wildcard tests/probe/*.c)
+GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing
+STATIC	 = $(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) -static
+
+$(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
+	@mkdir -p $(@D)
+	$(STATIC) $(PROBE_C) -o $@
+
+$(BUILD)/tests/trailq: tests/e2e/trailq.c
+	@mkdir -p $(@D)
+	$(STATIC) $< -ljson-c -o $@
+
+$(BUILD)/tests/nothing: tests/e2e/nothing.c
+	@mkdir -p $(@D)
+	$(STATIC) -nostdlib -s $< -o $@
+
+.PHONY: guest-files print-build
+guest-files: $(GUEST)
+print-build:
+	@echo $(abspath $(BUILD))

@@ -6,7 +6,7 @@
 #include "probe.h"
 
 static const struct verb *const tables[] = {file_verbs, name_verbs, long_verbs, exec_verbs, net_verbs,
-	unix_verbs, task_verbs, uring_verbs, serve_verbs, via_verbs};
+	unix_verbs, task_verbs, uring_verbs, serve_verbs, state_verbs, via_verbs};
 
 const struct verb *verb_find(const char *name)
 {
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 		return 0;
 	fprintf(stderr, "probe %s: %s (%d)\n", argv[1], strerror(error), error);
 	/* `via` denies as the verb that it wraps. */
-	if (!verb->denied && argc > 3)
+	if (strcmp(verb->name, "via") == 0)
 		verb = verb_find(argv[3]);
 	if (verb && error == verb->denied)
 		return 1;

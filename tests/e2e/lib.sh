@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2034
+# What the files of cases share. A case prints one line: "ok NAME", "skip NAME (why)" or
+# "not ok NAME: why", the latter with the output and the command that repeats it.
+work=/run/e2e
+policies=/e2e/policies
+passed=0 failed=0 skipped=0
+
+case_ok() { # NAME
+	passed=$((passed + 1))
+	echo "ok $1"
+}
+
+case_skip() { # NAME WHY
+	skipped=$((skipped + 1))
+	echo "skip $1 ($2)"
+}
+
+case_failed() { # NAME WHY, with the output in $work/log
+	failed=$((failed + 1))
+	echo "not ok $1: $2"
+	sed 's/^/    | /' "$work/log"
+	echo "    repeat: tests/vm/check --kernel $KERNEL --case $1"
+}
+
+# Runs a function as a case: its output is shown only when it fails. Status 2: skip, and the last
+# line of the output says why.
+case_run() { # NAME FUNCTION
+	[ -z "$ONLY" ] || [ "$ONLY" = "$1" ] || return 0
+	rm -rf "$work/case"
+	mkdir -p "$work/case"
+	(
+		set -u
+		cd / || exit 1
+		"$2"
+	) >"$work/log" 2>&1
+	case $? in
+	0) case_ok "$1" ;;
+	2) case_skip "$1" "$(tail -n 1 "$work/log")" ;;
+	*) case_failed "$1" "$(tail -n 1 "$work/log")" ;;
+	esac
+}
+
+# For the body of a case: what has to hold, else the case ends here.
+expect() { # WHAT COMMAND...
+	what=$1
+	shift
+	"$@" && return
+	echo "expected: $what"
+	exit 1
+}
+
+expect_status() { # STATUS COMMAND...
+	wanted=$1
+	shift
+	"$@"
+	got=$?
+	[ "$got" = "$wanted" ] && return
+	echo "exit status $got, expected $wanted, of: $*"
+	exit 1
+}
+
+# Lines in the trail of this case that have every KEY=VALUE.
+trail_count() {
+	trailq "$work/case/trail" "$@"
+}
+
+expect_trail() { # KEY=VALUE...
+	[ "$(trail_count "$@")" -gt 0 ] 2>/dev/null && return
+	echo "the trail has no line with: $*"
+	cat "$work/case/trail"
+	exit 1
+}

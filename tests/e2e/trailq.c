@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * trailq FILE [KEY=VALUE...]   counts the lines of a trail in which every KEY has VALUE, and prints
+ * the count. KEY=* asks that the key is there. Exit 2, naming the line, if one is not a JSON object.
+ */
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool line_has(struct json_object *line, const char *condition)
+{
+	const char *equals = strchr(condition, '=');
+	struct json_object *value = NULL;
+	char key[64];
+
+	if (!equals || (size_t)(equals - condition) >= sizeof(key))
+		return false;
+	memcpy(key, condition, (size_t)(equals - condition));
+	key[equals - condition] = '\0';
+	if (!json_object_object_get_ex(line, key, &value))
+		return false;
+	return strcmp(equals + 1, "*") == 0 || strcmp(equals + 1, json_object_get_string(value)) == 0;
+}
+
+/* The object that all of `text` is, or NULL. */
+static struct json_object *line_parse(const char *text, size_t length)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *line = NULL;
+
+	if (!tokener)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	line = json_tokener_parse_ex(tokener, text, (int)length);
+	if (line && (json_tokener_get_parse_end(tokener) != length ||
+			    !json_object_is_type(line, json_type_object))) {
+		json_object_put(line);
+		line = NULL;
+	}
+	json_tokener_free(tokener);
+	return line;
+}
+
+int main(int argc, char **argv)
+{
+	FILE *trail = argc < 2 ? NULL : fopen(argv[1], "re");
+	unsigned long number = 0, count = 0;
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t length;
+
+	if (!trail) {
+		fprintf(stderr, "trailq: cannot open %s\n", argc < 2 ? "nothing" : argv[1]);
+		return 2;
+	}
+	while ((length = getline(&text, &size, trail)) > 0) {
+		struct json_object *line = NULL;
+		bool hit = true;
+
+		number++;
+		if (text[length - 1] == '\n')
+			line = line_parse(text, (size_t)length - 1);
+		if (!line) {
+			fprintf(stderr, "trailq: %s:%lu: not one JSON object on a line\n", argv[1], number);
+			return 2;
+		}
+		for (int i = 2; i < argc; i++)
+			hit = hit && line_has(line, argv[i]);
+		count += hit;
+		json_object_put(line);
+	}
+	free(text);
+	fclose(trail);
+	printf("%lu\n", count);
+	return 0;
+}
