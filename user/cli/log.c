@@ -134,8 +134,8 @@ static int print_trail(struct log_options *log)
 	log->unreadable += lines.too_long;
 	fflush(stdout);
 	if (log->unreadable)
-		ambit_ui_say("%" PRIu64 " lines of \"%s\" are not lines of a trail and were passed over",
-			log->unreadable, log->file);
+		ambit_ui_say("passed over in \"%s\", because they are not a trail's: %" PRIu64 " lines",
+			log->file, log->unreadable);
 	ambit_lines_clear(&lines);
 	ambit_diag_clear(&diag);
 	return error || log->unreadable ? EXIT_DENIED : EXIT_SUCCESS;

@@ -4,6 +4,7 @@
  * RELAY_PATIENCE_S. One that a terminal made went to the whole foreground group, the command among
  * it: it is not sent twice, and since a program may well live on after Ctrl-C, it hurries nobody.
  */
+#include <poll.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -45,6 +46,13 @@ int ambit_relay_open(struct relay *ret, struct signal_state *ret_state)
 	}
 	*ret = relay;
 	return 0;
+}
+
+bool ambit_relay_is_pending(const struct relay *relay)
+{
+	struct pollfd poll_fd = { .fd = relay->signal_fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) > 0;
 }
 
 static void start_timer(int fd)

@@ -66,22 +66,27 @@ static int start(struct run *run, struct diag *diag)
 
 	if (!error)
 		error = ambit_cell_enter(run->cell, run->launch.pid, run->launch.pidfd, diag);
+	if (!error && ambit_relay_is_pending(&run->relay)) {
+		ambit_diag_set(diag, NULL, 0, 0, "interrupted");
+		error = -EINTR;
+	}
 	if (!error)
 		error = ambit_launch_go(&run->launch);
 	return error;
 }
 
-/* All that has to be there before the command starts. */
+/* All that has to be there before the command starts. From the first line on signals wait, so that
+ * none ends us half way. */
 static int prepare(struct run *run, struct diag *diag)
 {
-	int error = ambit_kernel_arm(&run->kernel, diag);
+	int error = ambit_relay_open(&run->relay, &run->signals);
 
+	if (!error)
+		error = ambit_kernel_arm(&run->kernel, diag);
 	if (error)
 		return error;
 	ambit_cells_reap(run->kernel);
 	error = prove(run, diag);
-	if (!error)
-		error = ambit_relay_open(&run->relay, &run->signals);
 	if (!error)
 		error = open_cell(run, diag);
 	if (!error)

@@ -79,6 +79,8 @@ struct relay {
 
 /* Blocks the signals that are passed on and opens the descriptors to poll. */
 int ambit_relay_open(struct relay *ret, struct signal_state *ret_state);
+/* A signal came that nobody has read yet. */
+bool ambit_relay_is_pending(const struct relay *relay);
 /* After `signal_fd` or `timer_fd` became readable. RELAY_KILL: the cell has to be ended now. */
 enum relay_step ambit_relay_step(struct relay *relay, int pidfd);
 void ambit_relay_close(struct relay *relay);
