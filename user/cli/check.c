@@ -53,16 +53,10 @@ static int check_file(const char *file, const struct policy_env *env, struct dia
 	struct policy **ret_policy, struct tables **ret_tables)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = NULL;
-	_cleanup_free_ char *text = NULL;
 	struct diag diag = {};
-	size_t size;
 	int r;
 
-	r = ambit_policy_read(file, &text, &size, diags);
-	if (r >= 0)
-		r = ambit_policy_parse(file, text, size, diags, &policy);
-	if (r >= 0)
-		r = ambit_policy_resolve(policy, env, diags);
+	r = ambit_policy_load(file, env, diags, &policy);
 	if (r < 0)
 		return r;
 	r = ambit_tables_compile(policy, &diag, ret_tables);

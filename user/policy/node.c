@@ -57,9 +57,12 @@ static char *keys_join(const struct yaml_key *keys, size_t count)
 	char *joined = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		char *longer = text_format("%s%s%s", joined ? joined : "", joined ? ", " : "",
-			keys[i].name);
+		char *longer;
 
+		if (keys[i].value == YAML_KEY_QUIET)
+			continue;
+		longer = text_format("%s%s%s", joined ? joined : "", joined ? ", " : "",
+			keys[i].name);
 		free(joined);
 		joined = longer;
 	}
@@ -126,12 +129,14 @@ int yaml_mapping(struct yaml *yaml, const char *where, const struct yaml_key *ke
 	}
 	for (;;) {
 		const struct yaml_key *key;
+		struct mark mark;
 
 		r = yaml_next(yaml);
 		if (r < 0)
 			return r;
 		if (yaml->event.type == YAML_MAPPING_END_EVENT)
 			break;
+		mark = yaml_mark(yaml);
 		key = key_find(yaml, where, keys, count, lines);
 		r = yaml_skip(yaml);
 		if (r < 0)
@@ -141,6 +146,7 @@ int yaml_mapping(struct yaml *yaml, const char *where, const struct yaml_key *ke
 			return r;
 		if (key)
 			seen |= 1U << (key - keys);
+		yaml->key = mark;
 		r = key ? key->parse(yaml, key, data) : yaml_skip(yaml);
 		if (r < 0)
 			return r;
@@ -173,6 +179,8 @@ int yaml_list(struct yaml *yaml, const char *where,
 		if (yaml->event.type == YAML_SEQUENCE_END_EVENT)
 			return 0;
 		mark = yaml_mark(yaml);
+		if (yaml->event.type == YAML_ALIAS_EVENT)
+			continue; /* refused already */
 		if (yaml->event.type != YAML_SCALAR_EVENT)
 			yaml_error(yaml, mark, "%s must hold texts, not %s; put quotes around a "
 				"text that begins with \"[\" or \"{\"", where, yaml_type(yaml));

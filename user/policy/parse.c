@@ -132,7 +132,7 @@ static int parse_verdict(struct yaml *yaml, const struct yaml_key *key, void *da
 static int parse_later(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
 	(void)data;
-	yaml_error(yaml, yaml_mark(yaml), "\"%s\" is not supported yet; remove it%s%s", key->name,
+	yaml_error(yaml, yaml->key, "\"%s\" is not supported yet; remove it%s%s", key->name,
 		key->more ? ", " : "", key->more ? (const char *)key->more : "");
 	return yaml_skip(yaml);
 }
@@ -141,7 +141,7 @@ static const struct yaml_key file_ops[] = {
 	{"read", parse_op, OP_READ, NULL},
 	{"write", parse_op, OP_WRITE, NULL},
 	{"exec", parse_op, OP_EXEC, NULL},
-	{"hide", parse_later, 0, NULL},
+	{"hide", parse_later, YAML_KEY_QUIET, NULL},
 };
 
 static const struct yaml_key network_ops[] = {
@@ -152,10 +152,10 @@ static const struct yaml_key network_ops[] = {
 
 static const struct yaml_key verdicts[] = {
 	{"allow", parse_verdict, VERDICT_ALLOW, NULL},
-	{"ask", parse_later, 0, "and allow or deny what it lists"},
+	{"ask", parse_later, YAML_KEY_QUIET, "and allow or deny what it lists"},
 	{"deny", parse_verdict, VERDICT_DENY, NULL},
-	{"hide", parse_later, 0, NULL},
-	{"jit", parse_later, 0, NULL},
+	{"hide", parse_later, YAML_KEY_QUIET, NULL},
+	{"jit", parse_later, YAML_KEY_QUIET, NULL},
 };
 
 static int parse_files(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -273,23 +273,23 @@ static const struct yaml_key top_keys[] = {
 	{"mode", parse_mode, 0, NULL},
 	{"files", parse_files, 0, NULL},
 	{"network", parse_network, 0, NULL},
-	{"limits", parse_later, 0, NULL},
-	{"processes", parse_later, 0, NULL},
-	{"hide", parse_later, 0, NULL},
-	{"jit", parse_later, 0, NULL},
-	{"tools", parse_later, 0, NULL},
-	{"flow", parse_later, 0, NULL},
-	{"content", parse_later, 0, NULL},
-	{"imports", parse_later, 0, NULL},
-	{"ask", parse_later, 0, NULL},
+	{"limits", parse_later, YAML_KEY_QUIET, NULL},
+	{"processes", parse_later, YAML_KEY_QUIET, NULL},
+	{"hide", parse_later, YAML_KEY_QUIET, NULL},
+	{"jit", parse_later, YAML_KEY_QUIET, NULL},
+	{"tools", parse_later, YAML_KEY_QUIET, NULL},
+	{"flow", parse_later, YAML_KEY_QUIET, NULL},
+	{"content", parse_later, YAML_KEY_QUIET, NULL},
+	{"imports", parse_later, YAML_KEY_QUIET, NULL},
+	{"ask", parse_later, YAML_KEY_QUIET, NULL},
 	{"allowed_paths", parse_paths, VERDICT_ALLOW, NULL},
 	{"denied_paths", parse_paths, VERDICT_DENY, NULL},
 	{"execute_code", parse_execute_code, 0, NULL},
-	{"allowed_domains", parse_later, 0, WRITE_ADDRESSES ".allow.connect"},
-	{"denied_domains", parse_later, 0, WRITE_ADDRESSES ".deny.connect"},
-	{"max_size_mb", parse_later, 0, NULL},
-	{"max_requests_per_minute", parse_later, 0, NULL},
-	{"requires_approval", parse_later, 0, NULL},
+	{"allowed_domains", parse_later, YAML_KEY_QUIET, WRITE_ADDRESSES ".allow.connect"},
+	{"denied_domains", parse_later, YAML_KEY_QUIET, WRITE_ADDRESSES ".deny.connect"},
+	{"max_size_mb", parse_later, YAML_KEY_QUIET, NULL},
+	{"max_requests_per_minute", parse_later, YAML_KEY_QUIET, NULL},
+	{"requires_approval", parse_later, YAML_KEY_QUIET, NULL},
 };
 /* Rows of `top_keys` that no policy can do without. */
 enum { KEY_VERSION, KEY_NAME, KEYS_REQUIRED };
@@ -312,13 +312,13 @@ static int parse_document(struct yaml *yaml, struct parser *parser)
 	return yaml_finish(yaml);
 }
 
-int ambit_policy_parse(const char *file, const char *text, size_t size, struct diags *diags,
-	struct policy **ret)
+/* Parses as much as there is; `*ret` holds the rules that are good, also when `*ret_failed`. */
+static int parse_text(const char *file, const char *text, size_t size, struct diags *diags,
+	bool *ret_failed, struct policy **ret)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = calloc(1, sizeof(*policy));
 	struct parser parser = {.policy = policy};
 	struct yaml yaml;
-	bool failed;
 	int r;
 
 	if (!policy || !(policy->file = strdup(file)))
@@ -331,12 +331,46 @@ int ambit_policy_parse(const char *file, const char *text, size_t size, struct d
 	} else if (r >= 0) {
 		r = parse_document(&yaml, &parser);
 	}
-	failed = yaml.failed;
+	*ret_failed = yaml.failed;
 	yaml_close(&yaml);
 	if (r < 0)
 		return r;
-	if (failed)
-		return -EINVAL;
+	*ret = TAKE_PTR(policy);
+	return 0;
+}
+
+int ambit_policy_parse(const char *file, const char *text, size_t size, struct diags *diags,
+	struct policy **ret)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	bool failed = false;
+	int r;
+
+	r = parse_text(file, text, size, diags, &failed, &policy);
+	if (r < 0 || failed)
+		return r < 0 ? r : -EINVAL;
+	*ret = TAKE_PTR(policy);
+	return 0;
+}
+
+int ambit_policy_load(const char *path, const struct policy_env *env, struct diags *diags,
+	struct policy **ret)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	_cleanup_free_ char *text = NULL;
+	bool failed = false;
+	size_t size;
+	int r;
+
+	r = ambit_policy_read(path, &text, &size, diags);
+	if (r < 0)
+		return r;
+	r = parse_text(path, text, size, diags, &failed, &policy);
+	if (r < 0)
+		return r;
+	r = ambit_policy_resolve(policy, env, diags);
+	if (r < 0 || failed)
+		return r < 0 ? r : -EINVAL;
 	*ret = TAKE_PTR(policy);
 	return 0;
 }

@@ -71,6 +71,10 @@ int ambit_policy_parse(const char *file, const char *text, size_t size, struct d
 /* Fills paths, peers and specials of every rule. Adds every error to `diags`. */
 int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, struct diags *diags);
 
+/* All three for a file; errors of each step are added, as far as the one before allows. */
+int ambit_policy_load(const char *path, const struct policy_env *env, struct diags *diags,
+	struct policy **ret);
+
 /* A policy without rules: everything is denied (canary), or recorded (ambit audit). */
 int ambit_policy_empty(const char *name, enum ambit_mode mode, struct policy **ret);
 

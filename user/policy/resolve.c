@@ -114,7 +114,7 @@ static int rule_begin(struct resolver *resolver, const struct rule *from, char *
 	return 0;
 }
 
-/* The set of that name, read once. NULL in `*ret` after an error that was added already. */
+/* The set of that name, read once. NULL in `*ret` after an error, which was added. */
 static int set_get(struct resolver *resolver, const char *name, const char *file,
 	struct mark mark, struct set **ret)
 {
@@ -123,7 +123,7 @@ static int set_get(struct resolver *resolver, const char *name, const char *file
 
 	for (size_t i = 0; i < resolver->set_count; i++) {
 		if (!strcmp(resolver->sets[i]->name, name)) {
-			*ret = resolver->sets[i];
+			*ret = resolver->sets[i]->broken ? NULL : resolver->sets[i];
 			return 0;
 		}
 	}
@@ -134,9 +134,11 @@ static int set_get(struct resolver *resolver, const char *name, const char *file
 		&resolver->sets[resolver->set_count]);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0)
-		resolver->failed = true;
 	*ret = r < 0 ? NULL : resolver->sets[resolver->set_count++];
+	if (r < 0 || (*ret)->broken) {
+		resolver->failed = true;
+		*ret = NULL;
+	}
 	return 0;
 }
 

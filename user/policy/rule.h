@@ -36,12 +36,14 @@ struct set_item {
 struct set {
 	char *name, *file; /* owned */
 	bool has_peers;	   /* else paths */
+	bool broken;	   /* its errors were added; it holds nothing */
 	struct set_item *items;
 	size_t items_room, item_count;
 };
 
 /* Reads a set out of `dir`. `from` and `mark` are where it is named, for the error that there is no
- * such set (`from` NULL: nowhere). Errors inside it are added with its own file. */
+ * such set (`from` NULL: nowhere), -ENOENT. Errors inside it are added with its own file; it is
+ * `broken` then. */
 int set_read(const char *dir, const char *name, const char *from, struct mark mark,
 	struct diags *diags, struct set **ret);
 void set_free(struct set *set);

@@ -179,10 +179,11 @@ int set_read(const char *dir, const char *name, const char *from, struct mark ma
 		if (r >= 0)
 			r = set_parse(set, text, size, diags);
 	}
-	if (r < 0) {
+	if (r == -ENOENT || r == -ENOMEM) {
 		set_free(set);
 		return r;
 	}
+	set->broken = r < 0;
 	*ret = set;
 	return 0;
 }

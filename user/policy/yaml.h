@@ -11,6 +11,10 @@
 #include <yaml.h>
 #include "base/diag.h"
 
+struct mark {
+	unsigned line, column;
+};
+
 struct yaml {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
@@ -20,12 +24,9 @@ struct yaml {
 	struct diags *diags;
 	unsigned depth; /* of mappings and lists that are open */
 	bool failed;	/* some error was added */
+	struct mark key; /* of the value that is read */
 	/* Where the line of the last mark begins, so that columns can be given in bytes. */
 	size_t line_start, line;
-};
-
-struct mark {
-	unsigned line, column;
 };
 
 /* Begins to read and moves to the root node. -ENODATA when there is none, -EINVAL after an error
@@ -58,9 +59,10 @@ void yaml_error(struct yaml *yaml, struct mark mark, const char *format, ...)
 struct yaml_key {
 	const char *name;
 	int (*parse)(struct yaml *yaml, const struct yaml_key *key, void *data);
-	unsigned value; /* the caller's */
+	unsigned value; /* the caller's, except YAML_KEY_QUIET: messages do not list the key */
 	const void *more; /* the caller's */
 };
+#define YAML_KEY_QUIET 0xffffffffU
 
 /* Reads the mapping that the current event begins: each key once, by its row of the table. `where`
  * names the mapping in messages; `ret_seen` gets a bit for each row that was there. */
