@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text -> rules, and every error with its place. */
+#include "diags.h"
+
+#define HEAD "apiVersion: ambit/v1\nname: test\n"
+
+static void expect(const char *text, const char *errors)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	struct diags diags = {};
+	int r = ambit_policy_parse("test.yaml", text, strlen(text), &diags, &policy);
+
+	diags_expect(&diags, errors);
+	assert_int_equal(r, *errors ? -EINVAL : 0);
+	assert_int_equal(policy == NULL, *errors != '\0');
+	for (size_t i = 0; i < diags.count; i++)
+		assert_string_equal(diags.items[i].file, "test.yaml");
+	ambit_diags_clear(&diags);
+}
+
+static struct policy *parse(const char *text)
+{
+	struct policy *policy = NULL;
+	struct diags diags = {};
+
+	if (ambit_policy_parse("test.yaml", text, strlen(text), &diags, &policy) < 0)
+		fail_msg("%u:%u: %s", diags.items[0].line, diags.items[0].column,
+			diags.items[0].text);
+	ambit_diags_clear(&diags);
+	return policy;
+}
+
+static void rules(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = parse(HEAD
+		"mode: audit\n"
+		"files:\n"
+		"  allow:\n"
+		"    read: [/usr, ~/.gitconfig, .]\n"
+		"    exec:\n"
+		"      - \"@runtime\"\n"
+		"  deny:\n"
+		"    write: [ \"**/.git/hooks\" ]\n"
+		"network:\n"
+		"  allow:\n"
+		"    connect: [\"10.0.0.0/8:443\"]\n"
+		"    listen: []\n"
+		"    unix: [/run/x.sock]\n");
+	static const struct {
+		enum ambit_op op;
+		enum ambit_verdict verdict;
+		const char *text;
+		unsigned line, column;
+	} expected[] = {
+		{OP_READ, VERDICT_ALLOW, "/usr", 6, 12},
+		{OP_READ, VERDICT_ALLOW, "~/.gitconfig", 6, 18},
+		{OP_READ, VERDICT_ALLOW, ".", 6, 32},
+		{OP_EXEC, VERDICT_ALLOW, "@runtime", 8, 9},
+		{OP_WRITE, VERDICT_DENY, "**/.git/hooks", 10, 14},
+		{OP_CONNECT, VERDICT_ALLOW, "10.0.0.0/8:443", 13, 15},
+		{OP_UNIX, VERDICT_ALLOW, "/run/x.sock", 15, 12},
+	};
+	(void)state;
+
+	assert_string_equal(policy->name, "test");
+	assert_int_equal(policy->mode, MODE_AUDIT);
+	assert_int_equal(policy->rule_count, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		const struct rule *rule = ambit_policy_rule(policy, (uint32_t)i + 1);
+
+		assert_int_equal(rule->id, i + 1);
+		assert_int_equal(rule->op, expected[i].op);
+		assert_int_equal(rule->verdict, expected[i].verdict);
+		assert_string_equal(rule->text, expected[i].text);
+		assert_int_equal(rule->line, expected[i].line);
+		assert_int_equal(rule->column, expected[i].column);
+	}
+	assert_null(ambit_policy_rule(policy, 0));
+	assert_null(ambit_policy_rule(policy, ARRAY_SIZE(expected) + 1));
+}
+
+static void aliases_of_the_seed(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = parse(HEAD
+		"allowed_paths: [/data]\ndenied_paths: [/data/x]\nexecute_code: true\n");
+	_cleanup_(policy_cleanup) struct policy *none = parse(HEAD "execute_code: false\n");
+	static const struct {
+		enum ambit_op op;
+		enum ambit_verdict verdict;
+	} expected[] = {
+		{OP_READ, VERDICT_ALLOW}, {OP_WRITE, VERDICT_ALLOW}, {OP_READ, VERDICT_DENY},
+		{OP_WRITE, VERDICT_DENY}, {OP_EXEC, VERDICT_DENY}, {OP_EXEC, VERDICT_ALLOW},
+		{OP_EXEC, VERDICT_ALLOW},
+	};
+	(void)state;
+
+	assert_int_equal(policy->rule_count, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		assert_int_equal(policy->rules[i].op, expected[i].op);
+		assert_int_equal(policy->rules[i].verdict, expected[i].verdict);
+	}
+	assert_int_equal(none->rule_count, 1);
+	assert_int_equal(none->rules[0].verdict, VERDICT_DENY);
+	assert_string_equal(none->rules[0].text, "/");
+	expect(HEAD "allowed_domains: [a.b]\ndenied_domains: [a.b]\nmax_size_mb: 5\n"
+		    "max_requests_per_minute: 5\nrequires_approval: true\nexecute_code: 1\n",
+		"3:1: \"allowed_domains\" is not supported yet; remove it, and name addresses\n"
+		"4:1: \"denied_domains\" is not supported yet\n"
+		"5:1: \"max_size_mb\" is not supported yet\n"
+		"6:1: \"max_requests_per_minute\" is not supported yet\n"
+		"7:1: \"requires_approval\" is not supported yet\n"
+		"8:15: \"execute_code\" must be true or false\n");
+}
+
+static void not_supported_yet(void **state)
+{
+	(void)state;
+	expect(HEAD "limits: {fileSize: 50MiB}\nprocesses: 512\nhide: [/x]\njit: allow\n"
+		    "tools: {}\nflow: []\ncontent: x\nimports: [a]\nask: {}\n"
+		    "files: {ask: {write: [x]}, hide: [a], allow: {hide: [x]}}\n"
+		    "network: {ask: {connect: [x]}}\n",
+		"3:1: \"limits\" is not supported yet; remove it\n"
+		"4:1: \"processes\" is not supported yet\n"
+		"5:1: \"hide\" is not supported yet\n"
+		"6:1: \"jit\" is not supported yet\n"
+		"7:1: \"tools\" is not supported yet\n"
+		"8:1: \"flow\" is not supported yet\n"
+		"9:1: \"content\" is not supported yet\n"
+		"10:1: \"imports\" is not supported yet\n"
+		"11:1: \"ask\" is not supported yet\n"
+		"12:9: \"ask\" is not supported yet\n"
+		"12:28: \"hide\" is not supported yet\n"
+		"12:47: \"hide\" is not supported yet\n"
+		"13:11: \"ask\" is not supported yet\n");
+	expect(HEAD "network: {allow: {connect: [\"api.example.com:443\", \"*.x.org:443\"]}}\n",
+		"3:29: pattern \"api.example.com:443\" is a domain, which is not supported yet\n"
+		"3:52: pattern \"*.x.org:443\" is a domain, which is not supported yet\n");
+}
+
+static void keys(void **state)
+{
+	(void)state;
+	expect("name: test\n", "1:1: \"apiVersion\" is missing; add \"apiVersion: ambit/v1\"");
+	expect("apiVersion: ambit/v1\n", "1:1: \"name\" is missing; add \"name: my-agent\"");
+	expect("apiVersion: ambit/v2\nname: a/b\n",
+		"1:13: \"apiVersion\" must be \"ambit/v1\"\n2:7: \"name\" must be 1 to 64 letters");
+	expect(HEAD "mode: enfroce\n", "3:7: \"mode\" must be \"enforce\" or \"audit\"");
+	expect(HEAD "mode: [enforce]\n", "3:7: \"mode\" must be \"enforce\" or \"audit\"");
+	expect(HEAD "flies: {}\n", "3:1: unknown key \"flies\" in a policy; did you mean \"files\"?");
+	expect(HEAD "zzzzzz: {}\n", "3:1: unknown key \"zzzzzz\" in a policy; the keys are apiVersion");
+	expect(HEAD "files:\n  alow: {}\n",
+		"4:3: unknown key \"alow\" in \"files\"; did you mean \"allow\"?");
+	expect(HEAD "files:\n  allow:\n    raed: [x]\n    connect: [x]\n",
+		"5:5: unknown key \"raed\" in \"files.allow\"; did you mean \"read\"?\n"
+		"6:5: unknown key \"connect\" in \"files.allow\"; the keys are read, write, exec");
+	expect(HEAD "\"a\\x1b[31m\\0b\": 1\n", "3:1: unknown key \"a\\x1b[31m\\x00b\" in a policy");
+	expect(HEAD "name: again\n", "3:1: the key \"name\" stands in line 2 already");
+	expect(HEAD "files:\n  allow: {read: [/a], read: [/b]}\n  allow: {}\n",
+		"4:23: the key \"read\" stands in line 4 already\n"
+		"5:3: the key \"allow\" stands in line 4 already");
+	expect(HEAD "[a]: b\n", "3:1: a key of a policy must be a text, not a list");
+}
+
+static void types(void **state)
+{
+	(void)state;
+	expect(HEAD "files: [a]\n", "3:8: \"files\" must be a mapping with the keys allow, deny, not a list");
+	expect(HEAD "files:\nnetwork: x\n",
+		"3:7: \"files\" must be a mapping with the keys allow, deny, not nothing\n"
+		"4:10: \"network\" must be a mapping");
+	expect(HEAD "files: {allow: {read: /usr}}\n",
+		"3:23: \"files.allow.read\" must be a list, not a text; write [/usr]");
+	expect(HEAD "files:\n  deny:\n    read:\n",
+		"5:10: \"files.deny.read\" must be a list, not nothing; write []");
+	expect(HEAD "files: {allow: {read: [[/a], {b: c}, /d]}}\n",
+		"3:24: \"files.allow.read\" must hold texts, not a list\n"
+		"3:30: \"files.allow.read\" must hold texts, not a mapping");
+	expect(HEAD "files:\n  allow:\n    read:\n    -\n    - \"a\\0b\"\n",
+		"6:6: \"files.allow.read\" holds an empty line\n"
+		"7:7: \"files.allow.read\" holds a text with a NUL byte");
+	expect(HEAD "network: {allow: {connect: [[::1]:443]}}\n", "3:29: \"network.allow.connect\" must hold texts, not a mapping; put quotes\n"
+		"3:30: is not YAML");
+	expect("- a\n", "1:1: a policy must be a mapping with the keys apiVersion, name");
+	expect("just text\n", "1:1: a policy must be a mapping");
+}
+
+static void yaml_that_is_refused(void **state)
+{
+	(void)state;
+	expect("", "1:1: the file is empty; begin with \"apiVersion: ambit/v1\"");
+	expect("# nothing\n", "1:1: the file is empty");
+	expect("---\n", "1:1: the file is empty");
+	expect(HEAD "files: &a {}\n", "3:8: YAML anchors are off");
+	expect(HEAD "files: !!map {}\n", "3:8: YAML tags are off");
+	expect("apiVersion: &v ambit/v1\nname: *v\n", "1:13: YAML anchors are off\n"
+		"2:7: YAML aliases are off\n2:7: \"name\" must be");
+	expect(HEAD "files: {allow: {read: [*a]}}\n", "3:24: YAML aliases are off");
+	expect(HEAD "files: {allow: {read: [**/x]}}\n",
+		"3:25: is not YAML: while scanning an alias, did not find expected alphabetic or "
+		"numeric character; put quotes around a text that begins with \"*\"");
+	expect(HEAD "files: {allow: {read: [@x]}}\n",
+		"3:24: is not YAML: while scanning for the next token, found character that cannot "
+		"start any token; put quotes around a text that begins with \"@\"");
+	expect(HEAD "---\nname: b\n", "3:1: a second document begins here");
+	expect("%YAML 1.1\n---\n" HEAD, "1:1: YAML directives are off");
+	expect(HEAD "files: {\n", "4:1: is not YAML");
+	expect(HEAD "\tfiles: {}\n", "3:1: is not YAML");
+	expect(HEAD "name2: \"\xff\"\n", "3:9: is not text in UTF-8");
+	expect("\xff\xfe" "a\0", "1:1: is not text in UTF-8");
+	/* Columns are bytes, not characters. */
+	expect(HEAD "files: {allow: {read: [/\xc3\xa4, \xc3\xa4]}}\n",
+		"3:29: pattern \"\xc3\xa4\" is relative");
+}
+
+static void one_megabyte_of_brackets(void **state)
+{
+	_cleanup_free_ char *text = malloc((1 << 20) + 1);
+	static const char *const heads[] = {"", HEAD "files: ", HEAD "files: {allow: {read: "};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		_cleanup_(policy_cleanup) struct policy *policy = NULL;
+		struct diags diags = {};
+		size_t length = strlen(heads[i]);
+
+		memset(text, '[', 1 << 20);
+		text[1 << 20] = '\0';
+		memcpy(text, heads[i], length);
+		assert_int_equal(ambit_policy_parse("test.yaml", text, 1 << 20, &diags, &policy),
+			-EINVAL);
+		assert_non_null(strstr(diags.items[diags.count - 1].text, "nested more than 16 deep"));
+		ambit_diags_clear(&diags);
+	}
+}
+
+static void too_many_rules(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct diags diags = {};
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	(void)state;
+
+	fputs(HEAD "files:\n  allow:\n    read:\n", out);
+	for (unsigned i = 0; i < 100000; i++)
+		fprintf(out, "    - /srv/%u\n", i);
+	fclose(out);
+	assert_int_equal(ambit_policy_parse("test.yaml", text, size, &diags, &policy), -EINVAL);
+	diags_expect(&diags, "65540:7: this is more than 65534 rules");
+	ambit_diags_clear(&diags);
+}
+
+static void errors_are_counted_beyond_what_is_kept(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct diags diags = {};
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	(void)state;
+
+	fputs(HEAD "files:\n  allow:\n    read:\n", out);
+	for (unsigned i = 0; i < 250; i++)
+		fprintf(out, "    - relative%u\n", i);
+	fclose(out);
+	assert_int_equal(ambit_policy_parse("test.yaml", text, size, &diags, &policy), -EINVAL);
+	assert_int_equal(diags.count, DIAGS_MAX);
+	assert_int_equal(diags.dropped, 250 - DIAGS_MAX);
+	ambit_diags_clear(&diags);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules),
+		cmocka_unit_test(aliases_of_the_seed),
+		cmocka_unit_test(not_supported_yet),
+		cmocka_unit_test(keys),
+		cmocka_unit_test(types),
+		cmocka_unit_test(yaml_that_is_refused),
+		cmocka_unit_test(one_megabyte_of_brackets),
+		cmocka_unit_test(too_many_rules),
+		cmocka_unit_test(errors_are_counted_beyond_what_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
