@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer: any bytes as a ring record, and as a line of a trail. What decodes has to come out as a
- * line that reads back; nothing may crash, leak or read out of bounds.
+ * libFuzzer: any bytes as a ring record, and as a line of a trail. What decodes has to come out as
+ * a line that reads back; nothing may crash, leak or read out of bounds.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +21,11 @@ static void as_line(const char *bytes, size_t size)
 
 static void as_event(const void *bytes, size_t size)
 {
-	static struct rule rule = { .id = 1, .op = OP_READ, .text = (char *)"/x", .line = 3 };
-	static const struct policy policy = { .name = (char *)"fuzz", .file = (char *)"fuzz.yaml",
-		.rules = &rule, .rule_count = 1 };
+	static struct rule rule = {.id = 1, .op = OP_READ, .text = (char *)"/x", .line = 3};
+	static const struct policy policy = {.name = (char *)"fuzz",
+		.file = (char *)"fuzz.yaml",
+		.rules = &rule,
+		.rule_count = 1};
 	_cleanup_free_ char *line = NULL, *json = NULL;
 	struct record record;
 

@@ -8,11 +8,12 @@
 int ambit_verb_arm(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.doc = "Loads and attaches ambit's programs. They do nothing until a command runs in "
+		.doc = "Loads and attaches ambit's programs. They do nothing until a command runs "
+		       "in "
 		       "a cell.",
 	};
 	struct kernel *kernel = NULL;
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 	bool was_armed;
 	int error;
 

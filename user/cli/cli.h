@@ -16,11 +16,11 @@
 
 /* Exit statuses; `run` and `audit` otherwise end with the command's. */
 enum {
-	EXIT_DENIED = 1,      /* why: the answer is no; check, doctor, …: something is wrong */
-	EXIT_USAGE = 2,	      /* the command line is wrong */
-	EXIT_AMBIT = 125,     /* run, audit: ambit failed and the command never started */
+	EXIT_DENIED = 1,       /* why: the answer is no; check, doctor, …: something is wrong */
+	EXIT_USAGE = 2,	       /* the command line is wrong */
+	EXIT_AMBIT = 125,      /* run, audit: ambit failed and the command never started */
 	EXIT_CANNOT_RUN = 126, /* as env(1): found, but could not be executed */
-	EXIT_NOT_FOUND = 127, /* as env(1) */
+	EXIT_NOT_FOUND = 127,  /* as env(1) */
 };
 
 struct verb {
@@ -55,7 +55,8 @@ bool ambit_ui_root(const char *usage);
 
 /* --- suggest.c --- */
 
-/* The name in `names` (ends with NULL) that `word` was probably meant to be; NULL if none is near. */
+/* The name in `names` (ends with NULL) that `word` was probably meant to be; NULL if none is near.
+ */
 const char *ambit_suggest(const char *word, const char *const *names);
 
 /* --- status.c: exit statuses --- */

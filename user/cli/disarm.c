@@ -8,11 +8,12 @@
 int ambit_verb_disarm(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.doc = "Takes ambit's programs out of the kernel. Refuses while cells are bound.\vThe "
+		.doc = "Takes ambit's programs out of the kernel. Refuses while cells are "
+		       "bound.\vThe "
 		       "kernel detaches them in the background; it may take a few seconds until "
 		       "`bpftool link` shows none.",
 	};
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 	bool was_armed;
 	int error;
 

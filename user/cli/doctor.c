@@ -16,8 +16,8 @@ struct table {
 	size_t count;
 };
 
-static const char *const states[] = { [FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing",
-	[FEATURE_UNKNOWN] = "unknown" };
+static const char *const states[] = {
+	[FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing", [FEATURE_UNKNOWN] = "unknown"};
 
 static const char *const canary_names[] = {
 #define X(name, text) [OP_##name] = "canary " text,
@@ -38,11 +38,13 @@ static void add(struct table *table, const struct feature *row)
 static void add_canaries(struct table *table, const int results[OP_MAX], const char *seen)
 {
 	for (unsigned op = 0; op < OP_MAX; op++) {
-		struct feature row = { .name = canary_names[op], .required = true,
-			.state = results[op] == 1 ? FEATURE_OK : FEATURE_MISSING };
+		struct feature row = {.name = canary_names[op],
+			.required = true,
+			.state = results[op] == 1 ? FEATURE_OK : FEATURE_MISSING};
 
 		if (row.state == FEATURE_OK) {
-			snprintf(row.detail, sizeof(row.detail), "denied in a cell, possible outside");
+			snprintf(row.detail, sizeof(row.detail),
+				"denied in a cell, possible outside");
 		} else {
 			snprintf(row.detail, sizeof(row.detail), "%s", seen ?: "not proved");
 			snprintf(row.remedy, sizeof(row.remedy),
@@ -55,8 +57,10 @@ static void add_canaries(struct table *table, const int results[OP_MAX], const c
 
 static void add_failure(struct table *table, const char *seen)
 {
-	struct feature row = { .name = "arming", .required = true, .state = FEATURE_MISSING,
-		.remedy = "mend the rows above first" };
+	struct feature row = {.name = "arming",
+		.required = true,
+		.state = FEATURE_MISSING,
+		.remedy = "mend the rows above first"};
 
 	snprintf(row.detail, sizeof(row.detail), "%s", seen ?: "failed");
 	add(table, &row);
@@ -67,8 +71,8 @@ static void prove(struct table *table)
 {
 	bool was_armed = ambit_kernel_is_armed();
 	struct kernel *kernel = NULL;
-	struct diag diag = { 0 };
-	int results[OP_MAX] = { 0 };
+	struct diag diag = {0};
+	int results[OP_MAX] = {0};
 
 	if (ambit_kernel_arm(&kernel, &diag)) {
 		add_failure(table, diag.text);
@@ -85,9 +89,11 @@ static void prove(struct table *table)
 
 static void add_unproved(struct table *table)
 {
-	struct feature row = { .name = "canary", .required = true, .state = FEATURE_UNKNOWN,
+	struct feature row = {.name = "canary",
+		.required = true,
+		.state = FEATURE_UNKNOWN,
 		.detail = "only root can prove that the kernel denies",
-		.remedy = "sudo ambit doctor" };
+		.remedy = "sudo ambit doctor"};
 
 	add(table, &row);
 }
@@ -103,8 +109,8 @@ static void print_table(const struct table *table)
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct feature *row = &table->rows[i];
-		const char *state = row->state == FEATURE_MISSING && !row->required ? "-"
-										     : states[row->state];
+		const char *state =
+			row->state == FEATURE_MISSING && !row->required ? "-" : states[row->state];
 		const char *on = is_fatal(row) ? "\033[31m" : "\033[32m";
 
 		printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "",
@@ -147,7 +153,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int examine(bool json)
 {
-	struct table table = { 0 };
+	struct table table = {0};
 	bool ok = true;
 	int error = ambit_kernel_features(&table.rows, &table.count);
 
@@ -172,14 +178,16 @@ static int examine(bool json)
 int ambit_verb_doctor(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "json", 'j', NULL, 0, "print one JSON object", 0 },
-		{ 0 },
+		{"json", 'j', NULL, 0, "print one JSON object", 0},
+		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.doc = "Shows what this kernel has of what ambit needs, and as root proves by a canary "
-		       "that it denies.\vExit status: 0 if all that is required is there and proved, 1 "
+		.doc = "Shows what this kernel has of what ambit needs, and as root proves by a "
+		       "canary "
+		       "that it denies.\vExit status: 0 if all that is required is there and "
+		       "proved, 1 "
 		       "otherwise.",
 	};
 	bool json = false;

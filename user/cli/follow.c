@@ -136,8 +136,8 @@ static int follow_on(struct follower *follower)
 
 int ambit_follow(const char *path, bool follow, struct lines *lines, struct diag *diag)
 {
-	struct follower follower = { .path = path, .fd = -1, .inotify = -1, .watch = -1,
-		.lines = lines };
+	struct follower follower = {
+		.path = path, .fd = -1, .inotify = -1, .watch = -1, .lines = lines};
 	int error;
 
 	follower.fd = open_file(path);

@@ -27,7 +27,7 @@ enum { GO_FD = 3, REPORT_FD = 4 };
 
 static void report(int fd, enum stage stage, int error)
 {
-	struct report text = { .stage = (int)stage, .error = error };
+	struct report text = {.stage = (int)stage, .error = error};
 	ssize_t done;
 
 	/* Nobody to tell if this fails: the parent then sees the end of the pipe. */
@@ -53,8 +53,8 @@ static int set_environment(const struct target *target)
 {
 	const struct {
 		const char *name, *value;
-	} words[] = { { "HOME", target->home }, { "USER", target->name },
-		{ "LOGNAME", target->name }, { "SHELL", target->shell } };
+	} words[] = {{"HOME", target->home}, {"USER", target->name}, {"LOGNAME", target->name},
+		{"SHELL", target->shell}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (words[i].value && setenv(words[i].name, words[i].value, 1) < 0)
@@ -68,8 +68,7 @@ static int become(const struct target *target)
 
 	if (!target->switched)
 		return 0;
-	error = target->name ? initgroups(target->name, target->gid)
-			     : setgroups(1, &target->gid);
+	error = target->name ? initgroups(target->name, target->gid) : setgroups(1, &target->gid);
 	if (error < 0 || setresgid(target->gid, target->gid, target->gid) < 0 ||
 		setresuid(target->uid, target->uid, target->uid) < 0)
 		return -errno;
@@ -194,8 +193,8 @@ int ambit_launch_new(const struct target *target, char **argv, const struct sign
 
 failed:
 	error = -errno;
-	ambit_diag_set(diag, NULL, 0, 0, "cannot start a process for the command: %s",
-		strerror(-error));
+	ambit_diag_set(
+		diag, NULL, 0, 0, "cannot start a process for the command: %s", strerror(-error));
 	return error;
 }
 
@@ -209,7 +208,7 @@ int ambit_launch_go(struct launch *launch)
 
 int ambit_launch_exec_error(const struct launch *launch)
 {
-	struct pollfd poll_fd = { .fd = launch->report_fd, .events = POLLIN };
+	struct pollfd poll_fd = {.fd = launch->report_fd, .events = POLLIN};
 	struct report text;
 
 	if (poll(&poll_fd, 1, 0) <= 0 || read_report(launch->report_fd, &text))

@@ -4,29 +4,12 @@
 #include "cli/cli.h"
 #include "policy/env.h"
 
-/* From text to rules; every error of the file is added to `diags`. */
-static int read_policy(const char *file, const struct policy_env *env, struct diags *diags,
-	struct policy **ret)
+static int compile(
+	const char *file, const struct policy_env *env, struct diags *diags, struct loaded *loaded)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	int error;
-
-	if (!file)
-		return ambit_policy_empty("audit", MODE_AUDIT, ret);
-	error = ambit_policy_read(file, &text, &size, diags);
-	if (!error)
-		error = ambit_policy_parse(file, text, size, diags, ret);
-	if (!error)
-		error = ambit_policy_resolve(*ret, env, diags);
-	return error;
-}
-
-static int compile(const char *file, const struct policy_env *env, struct diags *diags,
-	struct loaded *loaded)
-{
-	struct diag diag = { 0 };
-	int error = read_policy(file, env, diags, &loaded->policy);
+	struct diag diag = {0};
+	int error = file ? ambit_policy_load(file, env, diags, &loaded->policy)
+			 : ambit_policy_empty("audit", MODE_AUDIT, &loaded->policy);
 
 	if (error)
 		return error;
@@ -40,10 +23,10 @@ static int compile(const char *file, const struct policy_env *env, struct diags 
 
 int ambit_loaded_read(const char *file, const struct target *target, struct loaded *ret)
 {
-	struct policy_env_own env = { 0 };
-	struct loaded loaded = { 0 };
-	struct diags diags = { 0 };
-	struct diag diag = { 0 };
+	struct policy_env_own env = {0};
+	struct loaded loaded = {0};
+	struct diags diags = {0};
+	struct diag diag = {0};
 	int error = ambit_policy_env_find(target->home, &env, &diag);
 
 	if (error) {
@@ -69,5 +52,5 @@ void ambit_loaded_clear(struct loaded *loaded)
 {
 	ambit_policy_free(loaded->policy);
 	ambit_tables_free(loaded->tables);
-	*loaded = (struct loaded){ 0 };
+	*loaded = (struct loaded){0};
 }

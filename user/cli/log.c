@@ -78,7 +78,8 @@ static void print_mark(const struct trail_entry *entry)
 		break;
 	case TRAIL_END:
 		printf("end  status %d  %" PRIu64 " allowed  %" PRIu64 " %s  events lost: %" PRIu64
-		       "\n", entry->status, entry->allowed, entry->denied,
+		       "\n",
+			entry->status, entry->allowed, entry->denied,
 			entry->audit ? "would be denied" : "denied", entry->lost);
 		break;
 	case TRAIL_DECISION:
@@ -110,8 +111,8 @@ static void each_line(const char *line, size_t size, void *data)
 		log->unreadable++;
 		return;
 	}
-	if (log->denied && (entry->type != TRAIL_DECISION ||
-				   entry->record.event->verdict == VERDICT_ALLOW))
+	if (log->denied &&
+		(entry->type != TRAIL_DECISION || entry->record.event->verdict == VERDICT_ALLOW))
 		return;
 	if (log->json)
 		printf("%.*s\n", (int)size, line);
@@ -121,8 +122,8 @@ static void each_line(const char *line, size_t size, void *data)
 
 static int print_trail(struct log_options *log)
 {
-	struct lines lines = { .each = each_line, .data = log };
-	struct diag diag = { 0 };
+	struct lines lines = {.each = each_line, .data = log};
+	struct diag diag = {0};
 	int error;
 
 	log->colour = !log->json && ambit_ui_colour(STDOUT_FILENO);
@@ -134,7 +135,8 @@ static int print_trail(struct log_options *log)
 	log->unreadable += lines.too_long;
 	fflush(stdout);
 	if (log->unreadable)
-		ambit_ui_say("passed over in \"%s\", because they are not a trail's: %" PRIu64 " lines",
+		ambit_ui_say("passed over in \"%s\", because they are not a trail's: %" PRIu64
+			     " lines",
 			log->file, log->unreadable);
 	ambit_lines_clear(&lines);
 	ambit_diag_clear(&diag);
@@ -144,19 +146,20 @@ static int print_trail(struct log_options *log)
 int ambit_verb_log(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "denied", 'd', NULL, 0, "only what was denied, or in audit mode would be", 0 },
-		{ "json", 'j', NULL, 0, "print the lines as they stand in the trail", 0 },
-		{ "follow", 'f', NULL, 0, "go on with what is appended", 0 },
-		{ 0 },
+		{"denied", 'd', NULL, 0, "only what was denied, or in audit mode would be", 0},
+		{"json", 'j', NULL, 0, "print the lines as they stand in the trail", 0},
+		{"follow", 'f', NULL, 0, "go on with what is appended", 0},
+		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
 		.args_doc = "FILE",
-		.doc = "Prints a trail.\vExit status: 0, or 1 if the file cannot be read or holds lines "
+		.doc = "Prints a trail.\vExit status: 0, or 1 if the file cannot be read or holds "
+		       "lines "
 		       "that are not a trail's.",
 	};
-	struct log_options log = { 0 };
+	struct log_options log = {0};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &log))
 		return EXIT_USAGE;

@@ -6,15 +6,15 @@
 #include "cli/cli.h"
 
 static const struct verb verbs[] = {
-	{ "run", ambit_verb_run, "run a command under a policy" },
-	{ "audit", ambit_verb_audit, "run a command, record what a policy would deny" },
-	{ "check", ambit_verb_check, "check a policy file" },
-	{ "why", ambit_verb_why, "what a policy says about one path or peer" },
-	{ "log", ambit_verb_log, "print a trail" },
-	{ "ps", ambit_verb_ps, "list the cells that are running" },
-	{ "doctor", ambit_verb_doctor, "what this kernel can enforce, and proof" },
-	{ "arm", ambit_verb_arm, "load ambit into the kernel" },
-	{ "disarm", ambit_verb_disarm, "take ambit out of the kernel again" },
+	{"run", ambit_verb_run, "run a command under a policy"},
+	{"audit", ambit_verb_audit, "run a command, record what a policy would deny"},
+	{"check", ambit_verb_check, "check a policy file"},
+	{"why", ambit_verb_why, "what a policy says about one path or peer"},
+	{"log", ambit_verb_log, "print a trail"},
+	{"ps", ambit_verb_ps, "list the cells that are running"},
+	{"doctor", ambit_verb_doctor, "what this kernel can enforce, and proof"},
+	{"arm", ambit_verb_arm, "load ambit into the kernel"},
+	{"disarm", ambit_verb_disarm, "take ambit out of the kernel again"},
 };
 
 const char *argp_program_version = "ambit " AMBIT_VERSION;
@@ -49,7 +49,8 @@ static const char *help_text(void)
 	if (!out)
 		return NULL;
 	fputs("Keeps a command inside the files, programs and peers that its policy names.\v"
-	      "Verbs (ambit VERB --help has their options):\n", out);
+	      "Verbs (ambit VERB --help has their options):\n",
+		out);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 	return fclose(out) ? NULL : text;
@@ -57,7 +58,7 @@ static const char *help_text(void)
 
 static int unknown(const char *word)
 {
-	const char *names[ARRAY_SIZE(verbs) + 1] = { NULL };
+	const char *names[ARRAY_SIZE(verbs) + 1] = {NULL};
 	const char *near;
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -100,8 +101,8 @@ static int open_standard(void)
 
 int main(int argc, char **argv)
 {
-	struct argp argp = { .parser = parse_option, .args_doc = "VERB [OPTION...]" };
-	struct words words = { 0 };
+	struct argp argp = {.parser = parse_option, .args_doc = "VERB [OPTION...]"};
+	struct words words = {0};
 	int status;
 
 	if (open_standard())

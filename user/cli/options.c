@@ -5,13 +5,13 @@
 enum { KEY_QUIET = 'q', KEY_JSON = 'j', KEY_POLICY = 'p', KEY_USER = 'u', KEY_TRAIL = 't' };
 
 static const struct argp_option options[] = {
-	{ "policy", KEY_POLICY, "FILE", 0, "the policy", 0 },
-	{ "user", KEY_USER, "NAME", 0, "run the command as this user (else: who called sudo)", 0 },
-	{ "trail", KEY_TRAIL, "FILE", 0, "append the trail to FILE (else: a new one in "
-					 AMBIT_TRAIL_DIR ")", 0 },
-	{ "quiet", KEY_QUIET, NULL, 0, "print no denials and no summary", 0 },
-	{ "json", KEY_JSON, NULL, 0, "print denials and summary as JSON lines", 0 },
-	{ 0 },
+	{"policy", KEY_POLICY, "FILE", 0, "the policy", 0},
+	{"user", KEY_USER, "NAME", 0, "run the command as this user (else: who called sudo)", 0},
+	{"trail", KEY_TRAIL, "FILE", 0,
+		"append the trail to FILE (else: a new one in " AMBIT_TRAIL_DIR ")", 0},
+	{"quiet", KEY_QUIET, NULL, 0, "print no denials and no summary", 0},
+	{"json", KEY_JSON, NULL, 0, "print denials and summary as JSON lines", 0},
+	{0},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -42,7 +42,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (!run->argv)
 			argp_error(state, "a command is missing: %s -- COMMAND", state->name);
 		else if (!run->policy && !run->audit)
-			argp_error(state, "a policy is missing: %s -p POLICY -- COMMAND", state->name);
+			argp_error(
+				state, "a policy is missing: %s -p POLICY -- COMMAND", state->name);
 		return run->argv && (run->policy || run->audit) ? 0 : EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -55,14 +56,17 @@ int ambit_run_options(int argc, char **argv, bool audit, unsigned flags, struct 
 		.options = options,
 		.parser = parse_option,
 		.args_doc = "[--] COMMAND [ARGUMENT...]",
-		.doc = audit ? "Runs COMMAND and records what the policy would deny, or without one "
-			       "everything it does.\vExit status: that of COMMAND; 125 if ambit failed, "
+		.doc = audit ? "Runs COMMAND and records what the policy would deny, or without "
+			       "one "
+			       "everything it does.\vExit status: that of COMMAND; 125 if ambit "
+			       "failed, "
 			       "126 if COMMAND cannot be executed, 127 if it is not found."
 			     : "Runs COMMAND inside what the policy names.\vExit status: that of "
-			       "COMMAND; 125 if ambit failed, 126 if COMMAND cannot be executed, 127 if "
+			       "COMMAND; 125 if ambit failed, 126 if COMMAND cannot be executed, "
+			       "127 if "
 			       "it is not found.",
 	};
-	struct run_options parsed = { .audit = audit };
+	struct run_options parsed = {.audit = audit};
 	int error;
 
 	argp_err_exit_status = EXIT_AMBIT;

@@ -69,7 +69,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static int list(bool json)
 {
 	struct kernel *kernel = NULL;
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 	int error = ambit_kernel_open(&kernel, &diag);
 
 	if (error && error != -ENOENT)
@@ -89,8 +89,8 @@ static int list(bool json)
 int ambit_verb_ps(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "json", 'j', NULL, 0, "print one JSON object a cell", 0 },
-		{ 0 },
+		{"json", 'j', NULL, 0, "print one JSON object a cell", 0},
+		{0},
 	};
 	static const struct argp argp = {
 		.options = options,

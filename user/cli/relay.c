@@ -12,7 +12,7 @@
 #include "base/util.h"
 #include "cli/run.h"
 
-static const int relayed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int relayed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 /* What is ignored (nohup, a shell's background job) stays ignored. */
 static void signals_to_relay(sigset_t *ret)
@@ -28,7 +28,7 @@ static void signals_to_relay(sigset_t *ret)
 
 int ambit_relay_open(struct relay *ret, struct signal_state *ret_state)
 {
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct relay relay = RELAY_NONE;
 	sigset_t set;
 	int error;
@@ -50,14 +50,14 @@ int ambit_relay_open(struct relay *ret, struct signal_state *ret_state)
 
 bool ambit_relay_is_pending(const struct relay *relay)
 {
-	struct pollfd poll_fd = { .fd = relay->signal_fd, .events = POLLIN };
+	struct pollfd poll_fd = {.fd = relay->signal_fd, .events = POLLIN};
 
 	return poll(&poll_fd, 1, 0) > 0;
 }
 
 static void start_timer(int fd)
 {
-	const struct itimerspec patience = { .it_value.tv_sec = RELAY_PATIENCE_S };
+	const struct itimerspec patience = {.it_value.tv_sec = RELAY_PATIENCE_S};
 
 	timerfd_settime(fd, 0, &patience, NULL);
 }

@@ -62,7 +62,8 @@ static int open_cell(struct run *run, struct diag *diag)
 
 static int start(struct run *run, struct diag *diag)
 {
-	int error = ambit_launch_new(&run->target, run->options.argv, &run->signals, &run->launch, diag);
+	int error = ambit_launch_new(
+		&run->target, run->options.argv, &run->signals, &run->launch, diag);
 
 	if (!error)
 		error = ambit_cell_enter(run->cell, run->launch.pid, run->launch.pidfd, diag);
@@ -98,12 +99,12 @@ static int prepare(struct run *run, struct diag *diag)
 static int attend(struct run *run)
 {
 	struct pollfd fds[] = {
-		{ .fd = run->launch.pidfd, .events = POLLIN },
-		{ .fd = ambit_cell_ring_fd(run->cell), .events = POLLIN },
-		{ .fd = run->relay.signal_fd, .events = POLLIN },
-		{ .fd = run->relay.timer_fd, .events = POLLIN },
+		{.fd = run->launch.pidfd, .events = POLLIN},
+		{.fd = ambit_cell_ring_fd(run->cell), .events = POLLIN},
+		{.fd = run->relay.signal_fd, .events = POLLIN},
+		{.fd = run->relay.timer_fd, .events = POLLIN},
 	};
-	siginfo_t info = { 0 };
+	siginfo_t info = {0};
 
 	while (!(fds[0].revents & POLLIN)) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
@@ -135,7 +136,7 @@ static void conclude(struct run *run, int status)
 
 static void run_clear(struct run *run)
 {
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 
 	ambit_launch_clear(&run->launch);
 	ambit_session_close(&run->session);
@@ -165,7 +166,7 @@ static int load_policy(struct run *run, struct diag *diag)
 
 static int run_command(struct run *run)
 {
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 	int status = EXIT_AMBIT, error;
 
 	if (load_policy(run, &diag)) {
@@ -188,7 +189,7 @@ static int run_command(struct run *run)
 
 static int verb(int argc, char **argv, bool audit)
 {
-	struct run run = { .relay = RELAY_NONE, .launch = LAUNCH_NONE };
+	struct run run = {.relay = RELAY_NONE, .launch = LAUNCH_NONE};
 	int status;
 
 	if (ambit_run_options(argc, argv, audit, 0, &run.options))

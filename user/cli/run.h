@@ -51,7 +51,7 @@ struct launch {
 	int go_fd;     /* closing it unused ends the process */
 	int report_fd; /* what went wrong in there */
 };
-#define LAUNCH_NONE ((struct launch){ .pid = -1, .pidfd = -1, .go_fd = -1, .report_fd = -1 })
+#define LAUNCH_NONE ((struct launch){.pid = -1, .pidfd = -1, .go_fd = -1, .report_fd = -1})
 
 /* Starts the process and waits until it has become the user it will run as. It holds no descriptor
  * but 0, 1, 2 and its two pipes, cannot gain privileges, and dies with us. */
@@ -73,7 +73,7 @@ struct relay {
 	int timer_fd;
 	bool asked; /* the command was told to end */
 };
-#define RELAY_NONE ((struct relay){ .signal_fd = -1, .timer_fd = -1 })
+#define RELAY_NONE ((struct relay){.signal_fd = -1, .timer_fd = -1})
 /* How long a command may take to end after it was told to. */
 #define RELAY_PATIENCE_S 5
 

@@ -45,8 +45,10 @@ static int make_trail_dir(struct diag *diag)
 	if (mkdir(AMBIT_TRAIL_DIR, 0700) == 0 || errno == EEXIST)
 		return 0;
 	error = -errno;
-	ambit_diag_set(diag, NULL, 0, 0, "cannot make \"" AMBIT_TRAIL_DIR "\" for the trail: %s; "
-		"name a file with --trail", strerror(-error));
+	ambit_diag_set(diag, NULL, 0, 0,
+		"cannot make \"" AMBIT_TRAIL_DIR "\" for the trail: %s; "
+		"name a file with --trail",
+		strerror(-error));
 	return error;
 }
 
@@ -115,8 +117,7 @@ static bool is_shown(const struct session *session, const struct record *record)
 	const struct run_options *options = session->options;
 
 	return !options->quiet && options->policy && record->event->kind == EVENT_DECISION &&
-	       record->event->verdict != VERDICT_ALLOW &&
-	       ambit_fold_is_new(session->fold, record);
+	       record->event->verdict != VERDICT_ALLOW && ambit_fold_is_new(session->fold, record);
 }
 
 static int handle(const struct ambit_event *event, size_t size, void *data)
@@ -147,9 +148,8 @@ static void note_losses(struct session *session)
 		(ambit_events_lost(&now) == ambit_events_lost(&session->seen) &&
 			now.lost_tally == session->seen.lost_tally))
 		return;
-	ambit_session_write(session,
-		ambit_lost_json(session->cell_name, ambit_cell_id(session->cell), &now,
-			&session->seen));
+	ambit_session_write(session, ambit_lost_json(session->cell_name,
+					     ambit_cell_id(session->cell), &now, &session->seen));
 	session->seen = now;
 }
 

@@ -22,7 +22,7 @@ static void collect(const struct ambit_tally_key *key, uint64_t count, void *dat
 		tallies->failed = true;
 		return;
 	}
-	items[tallies->count++] = (struct trail_tally){ .key = *key, .count = count };
+	items[tallies->count++] = (struct trail_tally){.key = *key, .count = count};
 	tallies->items = items;
 }
 
@@ -66,7 +66,8 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 	const struct ambit_counters *counters = end->counters;
 	bool audit = session->mode == MODE_AUDIT;
 
-	fprintf(out, "ambit: cell %s: %" PRIu64 " allowed, %" PRIu64 " %s, events lost: %" PRIu64 "\n",
+	fprintf(out,
+		"ambit: cell %s: %" PRIu64 " allowed, %" PRIu64 " %s, events lost: %" PRIu64 "\n",
 		session->cell_name, sum(counters->allowed), sum(counters->denied),
 		audit ? "would be denied" : "denied", ambit_events_lost(counters));
 	for (size_t i = 0; i < end->tally_count; i++) {
@@ -78,8 +79,10 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 		fputc('\n', out);
 	}
 	if (counters->lost_tally)
-		fprintf(out, "ambit: %" PRIu64 " denials are counted above but have no row here: "
-			     "the kernel's table was full\n", (uint64_t)counters->lost_tally);
+		fprintf(out,
+			"ambit: %" PRIu64 " denials are counted above but have no row here: "
+			"the kernel's table was full\n",
+			(uint64_t)counters->lost_tally);
 	if (session->unreadable)
 		fprintf(out, "ambit: %" PRIu64 " records of the kernel could not be read\n",
 			session->unreadable);
@@ -105,7 +108,7 @@ static void print_text(const struct session *session, const struct trail_end *en
 void ambit_summary(struct session *session, int status)
 {
 	struct ambit_counters counters;
-	struct tallies tallies = { 0 };
+	struct tallies tallies = {0};
 	_cleanup_free_ char *json = NULL;
 	int error = ambit_cell_counters(session->cell, &counters);
 	struct trail_end end;

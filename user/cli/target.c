@@ -87,7 +87,7 @@ static void find_self(struct target *target)
 int ambit_target_find(const char *user, struct target *ret, struct diag *diag)
 {
 	const char *sudo = geteuid() ? NULL : getenv("SUDO_UID");
-	struct target target = { 0 };
+	struct target target = {0};
 	int error = 0;
 
 	if (user)
@@ -111,5 +111,5 @@ void ambit_target_clear(struct target *target)
 	free(target->name);
 	free(target->home);
 	free(target->shell);
-	*target = (struct target){ 0 };
+	*target = (struct target){0};
 }

@@ -26,7 +26,8 @@ void ambit_ui_diag(const struct diag *diag)
 	else if (!diag->line)
 		fprintf(stderr, "%s: %s\n", diag->file, diag->text ?: "out of memory");
 	else if (!diag->column)
-		fprintf(stderr, "%s:%u: %s\n", diag->file, diag->line, diag->text ?: "out of memory");
+		fprintf(stderr, "%s:%u: %s\n", diag->file, diag->line,
+			diag->text ?: "out of memory");
 	else
 		fprintf(stderr, "%s:%u:%u: %s\n", diag->file, diag->line, diag->column,
 			diag->text ?: "out of memory");
@@ -51,8 +52,8 @@ void ambit_ui_line(FILE *out, const char *line, bool colour)
 {
 	static const struct {
 		const char *verb, *on;
-	} colours[] = { { "denied  ", "\033[31m" }, { "would deny  ", "\033[33m" },
-		{ "held  ", "\033[33m" }, { "allowed  ", "\033[32m" } };
+	} colours[] = {{"denied  ", "\033[31m"}, {"would deny  ", "\033[33m"},
+		{"held  ", "\033[33m"}, {"allowed  ", "\033[32m"}};
 
 	for (size_t i = 0; colour && i < ARRAY_SIZE(colours); i++) {
 		size_t length = strlen(colours[i].verb);

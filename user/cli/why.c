@@ -21,22 +21,22 @@ struct why_options {
 enum { KEY_READ = 256, KEY_WRITE, KEY_EXEC, KEY_UNIX, KEY_CONNECT, KEY_LISTEN };
 
 static const struct argp_option options[] = {
-	{ "policy", 'p', "FILE", 0, "the policy", 0 },
-	{ "read", KEY_READ, "PATH", 0, "may PATH be read?", 1 },
-	{ "write", KEY_WRITE, "PATH", 0, "may it be written, made, moved, taken away?", 1 },
-	{ "exec", KEY_EXEC, "PATH", 0, "may it be executed?", 1 },
-	{ "unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to?", 1 },
-	{ "connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer be connected to (/udp: UDP)?", 1 },
-	{ "listen", KEY_LISTEN, "ADDR:PORT", 0, "may this address be listened on?", 1 },
-	{ "user", 'u', "NAME", 0, "~ is the home of this user", 2 },
-	{ "json", 'j', NULL, 0, "print one JSON object", 2 },
-	{ 0 },
+	{"policy", 'p', "FILE", 0, "the policy", 0},
+	{"read", KEY_READ, "PATH", 0, "may PATH be read?", 1},
+	{"write", KEY_WRITE, "PATH", 0, "may it be written, made, moved, taken away?", 1},
+	{"exec", KEY_EXEC, "PATH", 0, "may it be executed?", 1},
+	{"unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to?", 1},
+	{"connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer be connected to (/udp: UDP)?", 1},
+	{"listen", KEY_LISTEN, "ADDR:PORT", 0, "may this address be listened on?", 1},
+	{"user", 'u', "NAME", 0, "~ is the home of this user", 2},
+	{"json", 'j', NULL, 0, "print one JSON object", 2},
+	{0},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const enum ambit_op ops[] = { OP_READ, OP_WRITE, OP_EXEC, OP_UNIX, OP_CONNECT,
-		OP_LISTEN };
+	static const enum ambit_op ops[] = {
+		OP_READ, OP_WRITE, OP_EXEC, OP_UNIX, OP_CONNECT, OP_LISTEN};
 	struct why_options *why = state->input;
 
 	if (key >= KEY_READ && key <= KEY_LISTEN) {
@@ -82,11 +82,12 @@ static char *real_path(const char *path)
 	}
 	if (slash && (!strcmp(slash, "/..") || !strcmp(slash, "/.")))
 		return NULL;
-	parent = !slash ? strdup(".") : slash == path ? strdup("/")
-						      : strndup(path, (size_t)(slash - path));
+	parent = !slash		 ? strdup(".")
+		 : slash == path ? strdup("/")
+				 : strndup(path, (size_t)(slash - path));
 	real = parent ? real_path(parent) : NULL;
-	if (!real ||
-		asprintf(&joined, "%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : path) < 0)
+	if (!real || asprintf(&joined, "%s/%s", strcmp(real, "/") ? real : "",
+			     slash ? slash + 1 : path) < 0)
 		return NULL;
 	return joined;
 }
@@ -96,7 +97,7 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 	struct ambit_event *event, struct decision *ret)
 {
 	_cleanup_free_ char *problem = NULL;
-	struct peer peers[PEERS_MAX] = { 0 };
+	struct peer peers[PEERS_MAX] = {0};
 	size_t count = 0;
 
 	if (peer_parse(why->object, why->op, peers, &count, &problem)) {
@@ -108,16 +109,16 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 
 		if (peer->bits != (peer->family == AMBIT_FAMILY_V4 ? 32 : 128) ||
 			peer->port_low != peer->port_high) {
-			ambit_ui_say("\"%s\" is a range: ask for one address and one port",
-				why->object);
+			ambit_ui_say(
+				"\"%s\" is a range: ask for one address and one port", why->object);
 			return -EINVAL;
 		}
 		event->family = peer->family;
 		event->proto = peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 		event->port = peer->port_low;
 		memcpy(event->addr, peer->addr, sizeof(event->addr));
-		*ret = ambit_tables_peer(tables, why->op, event->proto, event->family, event->addr,
-			event->port);
+		*ret = ambit_tables_peer(
+			tables, why->op, event->proto, event->family, event->addr, event->port);
 		if (ret->verdict != VERDICT_ALLOW)
 			break;
 	}
@@ -142,8 +143,8 @@ static int ask_path(const struct why_options *why, const struct tables *tables, 
 
 static void print_answer(const struct why_options *why, const struct record *record)
 {
-	static const char *const verbs[] = { [VERDICT_ALLOW] = "allowed", [VERDICT_ASK] = "held",
-		[VERDICT_DENY] = "denied" };
+	static const char *const verbs[] = {
+		[VERDICT_ALLOW] = "allowed", [VERDICT_ASK] = "held", [VERDICT_DENY] = "denied"};
 	bool audit = !(record->event->flags & AMBIT_EVENT_ENFORCED);
 	_cleanup_free_ char *object = NULL, *cause = NULL, *line = NULL;
 
@@ -164,11 +165,11 @@ static void print_answer(const struct why_options *why, const struct record *rec
 
 static int answer(const struct why_options *why, const struct loaded *loaded)
 {
-	struct ambit_event event = { .abi = AMBIT_ABI, .op = (__u8)why->op };
+	struct ambit_event event = {.abi = AMBIT_ABI, .op = (__u8)why->op};
 	bool is_peer = why->op == OP_CONNECT || why->op == OP_LISTEN;
 	_cleanup_free_ char *path = NULL;
-	struct record record = { .event = &event };
-	struct decision decision = { 0 };
+	struct record record = {.event = &event};
+	struct decision decision = {0};
 	int error = is_peer ? ask_peer(why, loaded->tables, &event, &decision)
 			    : ask_path(why, loaded->tables, &path, &decision);
 
@@ -191,13 +192,14 @@ int ambit_verb_why(int argc, char **argv)
 		.options = options,
 		.parser = parse_option,
 		.doc = "Says what a policy decides about one path or peer, and which line of it.\v"
-		       "Paths are followed through links as far as they exist. Exit status: 0 allowed, "
+		       "Paths are followed through links as far as they exist. Exit status: 0 "
+		       "allowed, "
 		       "1 denied, 2 no answer.",
 	};
-	struct why_options why = { 0 };
-	struct loaded loaded = { 0 };
-	struct target target = { 0 };
-	struct diag diag = { 0 };
+	struct why_options why = {0};
+	struct loaded loaded = {0};
+	struct target target = {0};
+	struct diag diag = {0};
 	int status = EXIT_USAGE;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &why))

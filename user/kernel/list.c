@@ -41,8 +41,8 @@ static unsigned count_processes(uint32_t id)
 	return count;
 }
 
-int ambit_cells_each(struct kernel *kernel,
-	void (*each)(const struct cell_info *info, void *data), void *data)
+int ambit_cells_each(
+	struct kernel *kernel, void (*each)(const struct cell_info *info, void *data), void *data)
 {
 	uint32_t id, next;
 	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;

@@ -5,8 +5,8 @@
 #include "trail/trail.h"
 #include "trail/writer.h"
 
-static const char *const verdicts[] = { [VERDICT_ALLOW] = "allow", [VERDICT_ASK] = "ask",
-	[VERDICT_DENY] = "deny" };
+static const char *const verdicts[] = {
+	[VERDICT_ALLOW] = "allow", [VERDICT_ASK] = "ask", [VERDICT_DENY] = "deny"};
 
 static void put_decision(struct writer *writer, const struct record *record)
 {
@@ -28,8 +28,8 @@ static void put_policy(struct writer *writer, const struct record *record)
 	if (record->rule) {
 		ambit_writer_number(writer, "rule", record->rule->id);
 		ambit_writer_number(writer, "line", record->rule->line);
-		ambit_writer_string(writer, "section",
-			ambit_section(record->rule->op, record->rule->verdict));
+		ambit_writer_string(
+			writer, "section", ambit_section(record->rule->op, record->rule->verdict));
 		ambit_writer_string(writer, "pattern", record->rule->text);
 	} else if (event->reason == REASON_NO_RULE) {
 		if (record->section_line)
@@ -78,8 +78,8 @@ static void put_process(struct writer *writer, const struct record *record)
 	ambit_writer_number(writer, "uid", event->uid);
 	ambit_writer_number(writer, "gid", event->gid);
 	ambit_writer_number(writer, "start_ns", event->start_time);
-	ambit_writer_bytes(writer, "comm", "comm_hex", event->comm,
-		strnlen(event->comm, sizeof(event->comm)));
+	ambit_writer_bytes(
+		writer, "comm", "comm_hex", event->comm, strnlen(event->comm, sizeof(event->comm)));
 	ambit_writer_bytes(writer, "parent_comm", "parent_comm_hex", event->parent_comm,
 		strnlen(event->parent_comm, sizeof(event->parent_comm)));
 	ambit_writer_bytes(writer, "exe", "exe_hex", record->exe, record->exe_length);

@@ -40,10 +40,10 @@ static const char *family_name(unsigned family)
 	static const struct {
 		unsigned family;
 		const char *name;
-	} names[] = { { AF_UNIX, "unix" }, { AF_INET, "inet" }, { AF_INET6, "inet6" },
-		{ AF_NETLINK, "netlink" }, { AF_PACKET, "packet" }, { AF_VSOCK, "vsock" },
-		{ AF_ALG, "alg" }, { AF_XDP, "xdp" }, { AF_TIPC, "tipc" }, { AF_CAN, "can" },
-		{ AF_BLUETOOTH, "bluetooth" }, { AF_KEY, "key" }, { AF_RDS, "rds" } };
+	} names[] = {{AF_UNIX, "unix"}, {AF_INET, "inet"}, {AF_INET6, "inet6"},
+		{AF_NETLINK, "netlink"}, {AF_PACKET, "packet"}, {AF_VSOCK, "vsock"},
+		{AF_ALG, "alg"}, {AF_XDP, "xdp"}, {AF_TIPC, "tipc"}, {AF_CAN, "can"},
+		{AF_BLUETOOTH, "bluetooth"}, {AF_KEY, "key"}, {AF_RDS, "rds"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (names[i].family == family)
@@ -71,8 +71,8 @@ static void put_object(FILE *out, const struct record *record)
 	else if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		put_peer(out, event);
 	else if (event->op == OP_SOCKET)
-		fprintf(out, "%s(%u) type %u protocol %u", family_name(event->family), event->family,
-			event->detail, event->proto);
+		fprintf(out, "%s(%u) type %u protocol %u", family_name(event->family),
+			event->family, event->detail, event->proto);
 	else if (event->op == OP_TASK && event->detail)
 		put_signal(out, event->detail);
 	else
@@ -132,8 +132,8 @@ static void put_line(FILE *out, const struct record *record)
 	put_cause(out, record);
 }
 
-static char *text_of(void (*put)(FILE *out, const struct record *record),
-	const struct record *record)
+static char *text_of(
+	void (*put)(FILE *out, const struct record *record), const struct record *record)
 {
 	char *text = NULL;
 	size_t size;

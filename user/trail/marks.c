@@ -9,7 +9,7 @@
 #include "trail/trail.h"
 #include "trail/writer.h"
 
-static const char *const modes[] = { [MODE_ENFORCE] = "enforce", [MODE_AUDIT] = "audit" };
+static const char *const modes[] = {[MODE_ENFORCE] = "enforce", [MODE_AUDIT] = "audit"};
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -48,7 +48,7 @@ static struct json_object *argv_of(char *const *argv)
 	struct json_object *array = json_object_new_array();
 
 	for (; array && *argv; argv++) {
-		struct writer item = { .root = json_object_new_object() };
+		struct writer item = {.root = json_object_new_object()};
 		struct json_object *text = NULL;
 
 		/* An empty argument has to stay an argument. */
@@ -108,7 +108,7 @@ char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_cou
 /* {"read": 12, …}: operations that did not occur are left out. */
 static struct json_object *counts_of(const __u64 counts[OP_MAX])
 {
-	struct writer writer = { .root = json_object_new_object() };
+	struct writer writer = {.root = json_object_new_object()};
 
 	for (unsigned op = 0; op < OP_MAX; op++)
 		if (counts[op])
@@ -119,7 +119,7 @@ static struct json_object *counts_of(const __u64 counts[OP_MAX])
 static struct json_object *tally_of(const struct trail_end *end, const struct trail_tally *tally)
 {
 	const struct rule *rule = ambit_policy_rule(end->policy, tally->key.rule);
-	struct writer writer = { .root = json_object_new_object() };
+	struct writer writer = {.root = json_object_new_object()};
 
 	ambit_writer_number(&writer, "count", tally->count);
 	ambit_writer_string(&writer, "op", ambit_op_text(tally->key.op));

@@ -20,8 +20,11 @@ struct stored {
 	char *path, *exe; /* owned where they come from hex */
 };
 
-static const char *const types[] = { [TRAIL_DECISION] = "decision", [TRAIL_EXEC] = "exec",
-	[TRAIL_START] = "start", [TRAIL_LOST] = "lost", [TRAIL_END] = "end" };
+static const char *const types[] = {[TRAIL_DECISION] = "decision",
+	[TRAIL_EXEC] = "exec",
+	[TRAIL_START] = "start",
+	[TRAIL_LOST] = "lost",
+	[TRAIL_END] = "end"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
 static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
@@ -75,7 +78,7 @@ static const char *type_text(unsigned type)
 
 static const char *verdict_text(unsigned verdict)
 {
-	static const char *const texts[] = { "allow", "ask", "deny" };
+	static const char *const texts[] = {"allow", "ask", "deny"};
 
 	return texts[verdict];
 }
@@ -133,7 +136,7 @@ static int comm_at(const struct stored *stored, char comm[AMBIT_COMM_SIZE])
 static uint64_t time_at(const struct stored *stored, const char *key)
 {
 	const char *text = string_at(stored, key, NULL);
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 	unsigned ns = 0;
 	const char *rest;
 
@@ -223,8 +226,8 @@ static int record_at(struct stored *stored)
 		error = bytes_at(stored, "path", "path_hex", &stored->path, &record->path,
 			&record->path_length);
 	if (!error)
-		error = bytes_at(stored, "exe", "exe_hex", &stored->exe, &record->exe,
-			&record->exe_length);
+		error = bytes_at(
+			stored, "exe", "exe_hex", &stored->exe, &record->exe, &record->exe_length);
 	if (error)
 		return error;
 	record->event = &stored->event;
@@ -233,8 +236,11 @@ static int record_at(struct stored *stored)
 	record->policy_name = string_at(stored, "policy", NULL);
 	record->wall = time_at(stored, "time");
 	if (stored->event.rule && pattern) {
-		stored->rule = (struct rule){ .id = stored->event.rule, .op = stored->event.op,
-			.verdict = stored->event.verdict, .text = (char *)pattern, .line = line };
+		stored->rule = (struct rule){.id = stored->event.rule,
+			.op = stored->event.op,
+			.verdict = stored->event.verdict,
+			.text = (char *)pattern,
+			.line = line};
 		record->rule = &stored->rule;
 	} else {
 		record->section_line = line;

@@ -14,19 +14,19 @@ _Static_assert(ARRAY_SIZE(op_texts) == OP_MAX, "a text for each operation");
 static const struct {
 	const char *code, *text;
 } reasons[] = {
-#define X(name, code, text) [REASON_##name] = { code, text },
+#define X(name, code, text) [REASON_##name] = {code, text},
 	AMBIT_REASONS(X)
 #undef X
 };
 _Static_assert(ARRAY_SIZE(reasons) == REASON_MAX, "a text for each reason");
 
 static const char *const sections[OP_MAX][VERDICT_MAX] = {
-	[OP_READ] = { "files.allow.read", "files.ask.read", "files.deny.read" },
-	[OP_WRITE] = { "files.allow.write", "files.ask.write", "files.deny.write" },
-	[OP_EXEC] = { "files.allow.exec", "files.ask.exec", "files.deny.exec" },
-	[OP_UNIX] = { "network.allow.unix", "network.ask.unix", "network.deny.unix" },
-	[OP_CONNECT] = { "network.allow.connect", "network.ask.connect", "network.deny.connect" },
-	[OP_LISTEN] = { "network.allow.listen", "network.ask.listen", "network.deny.listen" },
+	[OP_READ] = {"files.allow.read", "files.ask.read", "files.deny.read"},
+	[OP_WRITE] = {"files.allow.write", "files.ask.write", "files.deny.write"},
+	[OP_EXEC] = {"files.allow.exec", "files.ask.exec", "files.deny.exec"},
+	[OP_UNIX] = {"network.allow.unix", "network.ask.unix", "network.deny.unix"},
+	[OP_CONNECT] = {"network.allow.connect", "network.ask.connect", "network.deny.connect"},
+	[OP_LISTEN] = {"network.allow.listen", "network.ask.listen", "network.deny.listen"},
 };
 
 const char *ambit_op_text(unsigned op)
@@ -101,7 +101,8 @@ int ambit_record_decode(const void *bytes, size_t size, const struct policy *pol
 	record.path_length = event->path_len;
 	record.exe = record.path + event->path_len;
 	record.exe_length = event->exe_len;
-	/* The clocks are compared for each event, so that a step of the wall clock is not carried on. */
+	/* The clocks are compared for each event, so that a step of the wall clock is not carried
+	 * on. */
 	record.wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC) + event->time;
 	ambit_record_explain(&record, policy);
 	*ret = record;

@@ -16,7 +16,8 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 {
 	/* O_NONBLOCK: opening a fifo must not wait for a reader before it is refused. */
 	_cleanup_close_ int fd = open(path,
-		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+		0600);
 	struct trail *trail;
 	struct stat st;
 
@@ -24,7 +25,8 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 		int error = -errno;
 
 		ambit_diag_set(diag, NULL, 0, 0, "cannot open the trail \"%s\": %s%s", path,
-			strerror(-error), error == -ELOOP ? ": name the file, not a link to it" : "");
+			strerror(-error),
+			error == -ELOOP ? ": name the file, not a link to it" : "");
 		return error;
 	}
 	if (!S_ISREG(st.st_mode)) {
@@ -34,7 +36,8 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the trail \"%s\" exists and others could change it: chown it to the user "
-			"that ambit runs as and chmod it to 600, or name another file", path);
+			"that ambit runs as and chmod it to 600, or name another file",
+			path);
 		return -EPERM;
 	}
 	trail = malloc(sizeof(*trail));
@@ -48,8 +51,8 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 int ambit_trail_write(struct trail *trail, const char *json)
 {
 	struct iovec parts[] = {
-		{ .iov_base = (void *)json, .iov_len = strlen(json) },
-		{ .iov_base = (void *)"\n", .iov_len = 1 },
+		{.iov_base = (void *)json, .iov_len = strlen(json)},
+		{.iov_base = (void *)"\n", .iov_len = 1},
 	};
 	ssize_t done;
 

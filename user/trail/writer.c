@@ -13,14 +13,15 @@
 
 void ambit_writer_begin(struct writer *writer, const char *type)
 {
-	*writer = (struct writer){ .root = json_object_new_object() };
+	*writer = (struct writer){.root = json_object_new_object()};
 	ambit_writer_number(writer, "v", AMBIT_TRAIL_SCHEMA);
 	ambit_writer_string(writer, "type", type);
 }
 
 void ambit_writer_object(struct writer *writer, const char *key, struct json_object *value)
 {
-	if (writer->root && value && !json_object_object_add_ex(writer->root, key, value, ADD_FLAGS))
+	if (writer->root && value &&
+		!json_object_object_add_ex(writer->root, key, value, ADD_FLAGS))
 		return;
 	json_object_put(value);
 	writer->failed = true;
@@ -74,8 +75,8 @@ static struct json_object *hex_of(const char *bytes, size_t size)
 	return json_object_new_string_len(hex, (int)(2 * size));
 }
 
-void ambit_writer_bytes(struct writer *writer, const char *key, const char *hex_key,
-	const char *bytes, size_t size)
+void ambit_writer_bytes(
+	struct writer *writer, const char *key, const char *hex_key, const char *bytes, size_t size)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t length;

@@ -133,7 +133,8 @@ static void random_events(void **state)
 		decoded++;
 		/* The reader knows rules and peers by what the line shows of them. */
 		if (record.rule && ring.event.reason == REASON_RULE &&
-			(record.rule->op != ring.event.op || record.rule->verdict != ring.event.verdict))
+			(record.rule->op != ring.event.op ||
+				record.rule->verdict != ring.event.verdict))
 			continue;
 		expect_round_trip(&record);
 	}
@@ -159,15 +160,15 @@ static void longest_line(void **state)
 static void hostile_rings(void **state)
 {
 	union test_ring ring;
-	struct record record = { .cell = "untouched" };
+	struct record record = {.cell = "untouched"};
 
 	(void)state;
 	test_event(&ring, "/x", 2);
 	for (size_t size = 0; size < sizeof(ring.event) + 2 + 16; size++)
 		assert_int_equal(
 			ambit_record_decode(&ring, size, &test_policy, "c", &record), -EBADMSG);
-	assert_int_equal(ambit_record_decode(&ring, sizeof(ring.event) + 18, &test_policy, "c", &record),
-		0);
+	assert_int_equal(
+		ambit_record_decode(&ring, sizeof(ring.event) + 18, &test_policy, "c", &record), 0);
 	for (unsigned field = 0; field < 6; field++) {
 		test_event(&ring, "/x", 2);
 		switch (field) {
@@ -189,7 +190,8 @@ static void hostile_rings(void **state)
 		default:
 			ring.event.path_len = AMBIT_PATH_SIZE;
 		}
-		assert_int_equal(ambit_record_decode(&ring, sizeof(ring), &test_policy, "c", &record),
+		assert_int_equal(
+			ambit_record_decode(&ring, sizeof(ring), &test_policy, "c", &record),
 			-EBADMSG);
 	}
 	assert_int_equal(

@@ -26,8 +26,9 @@ static void denied_write(void **state)
 	expect_line(&ring, "denied  write /etc/passwd  by python3(412)  policy coding-agent:14  "
 			   "not in files.allow.write");
 	ring.event.flags = 0;
-	expect_line(&ring, "would deny  write /etc/passwd  by python3(412)  policy coding-agent:14  "
-			   "not in files.allow.write");
+	expect_line(&ring,
+		"would deny  write /etc/passwd  by python3(412)  policy coding-agent:14  "
+		"not in files.allow.write");
 	ring.event.op = OP_EXEC;
 	expect_line(&ring, "would deny  exec /etc/passwd  by python3(412)  policy coding-agent  "
 			   "not in files.allow.exec");
@@ -55,24 +56,30 @@ static void objects_without_a_path(void **state)
 		struct ambit_event about;
 		const char *object;
 	} cases[] = {
-		{ { .op = OP_CONNECT, .family = AMBIT_FAMILY_V4, .port = 443, .proto = AMBIT_PROTO_TCP,
-			  .addr = { 192, 0, 2, 7 } },
-			"connect 192.0.2.7:443" },
-		{ { .op = OP_LISTEN, .family = AMBIT_FAMILY_V6, .port = 53, .proto = AMBIT_PROTO_UDP,
-			  .addr = { [15] = 1 } },
-			"listen [::1]:53/udp" },
-		{ { .op = OP_SOCKET, .family = 17, .detail = 3, .proto = 1 },
-			"socket packet(17) type 3 protocol 1" },
-		{ { .op = OP_TASK, .detail = 9 }, "task KILL" },
-		{ { .op = OP_TASK, .detail = 200 }, "task signal-200" },
-		{ { .op = OP_SYSTEM, .hook = 1 }, "system (file_open)" },
-		{ { .op = OP_SYSTEM, .hook = 60000 }, "system (no name)" },
-		{ { .op = OP_UNIX, .hook = 60000 }, "unix (no name)" },
+		{{.op = OP_CONNECT,
+			 .family = AMBIT_FAMILY_V4,
+			 .port = 443,
+			 .proto = AMBIT_PROTO_TCP,
+			 .addr = {192, 0, 2, 7}},
+			"connect 192.0.2.7:443"},
+		{{.op = OP_LISTEN,
+			 .family = AMBIT_FAMILY_V6,
+			 .port = 53,
+			 .proto = AMBIT_PROTO_UDP,
+			 .addr = {[15] = 1}},
+			"listen [::1]:53/udp"},
+		{{.op = OP_SOCKET, .family = 17, .detail = 3, .proto = 1},
+			"socket packet(17) type 3 protocol 1"},
+		{{.op = OP_TASK, .detail = 9}, "task KILL"},
+		{{.op = OP_TASK, .detail = 200}, "task signal-200"},
+		{{.op = OP_SYSTEM, .hook = 1}, "system (file_open)"},
+		{{.op = OP_SYSTEM, .hook = 60000}, "system (no name)"},
+		{{.op = OP_UNIX, .hook = 60000}, "unix (no name)"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct record record = { .event = &cases[i].about };
+		struct record record = {.event = &cases[i].about};
 		_cleanup_free_ char *object = ambit_record_object(&record);
 
 		assert_string_equal(object, cases[i].object);
@@ -102,19 +109,25 @@ static void names_cannot_forge(void **state)
 	static const struct {
 		const char *path, *shown;
 	} cases[] = {
-		{ "/a  by root(1)  policy x", "\"/a  by root(1)  policy x\"" },
-		{ "/a\ndenied  read /b", "\"/a\\ndenied  read /b\"" },
-		{ "/a\x1b[2Jb", "\"/a\\x1b[2Jb\"" },
-		{ "/a\xff\xfe", "\"/a\\xff\\xfe\"" },
-		{ "/a\"b\\c", "\"/a\\\"b\\\\c\"" },
-		{ "/caf\xc3\xa9", "/caf\xc3\xa9" },
-		{ "/a\xc2\x9b" "31m", "\"/a\\u{9b}31m\"" },
-		{ "/\xe2\x80\xae" "fdp.sh", "\"/\\u{202e}fdp.sh\"" },
-		{ "/a\xe2\x80\x83" "b", "\"/a\\u{2003}b\"" },
-		{ "/\xed\xa0\x80", "\"/\\xed\\xa0\\x80\"" },
-		{ "/\xc0\xaf", "\"/\\xc0\\xaf\"" },
-		{ "/\xf4\x90\x80\x80", "\"/\\xf4\\x90\\x80\\x80\"" },
-		{ "/\xf0\x9f\x98\x80", "/\xf0\x9f\x98\x80" },
+		{"/a  by root(1)  policy x", "\"/a  by root(1)  policy x\""},
+		{"/a\ndenied  read /b", "\"/a\\ndenied  read /b\""},
+		{"/a\x1b[2Jb", "\"/a\\x1b[2Jb\""},
+		{"/a\xff\xfe", "\"/a\\xff\\xfe\""},
+		{"/a\"b\\c", "\"/a\\\"b\\\\c\""},
+		{"/caf\xc3\xa9", "/caf\xc3\xa9"},
+		{"/a\xc2\x9b"
+		 "31m",
+			"\"/a\\u{9b}31m\""},
+		{"/\xe2\x80\xae"
+		 "fdp.sh",
+			"\"/\\u{202e}fdp.sh\""},
+		{"/a\xe2\x80\x83"
+		 "b",
+			"\"/a\\u{2003}b\""},
+		{"/\xed\xa0\x80", "\"/\\xed\\xa0\\x80\""},
+		{"/\xc0\xaf", "\"/\\xc0\\xaf\""},
+		{"/\xf4\x90\x80\x80", "\"/\\xf4\\x90\\x80\\x80\""},
+		{"/\xf0\x9f\x98\x80", "/\xf0\x9f\x98\x80"},
 	};
 
 	(void)state;
@@ -137,8 +150,9 @@ static void comm_is_a_word_too(void **state)
 	(void)state;
 	test_event(&ring, "/x", 2);
 	memcpy(ring.event.comm, "x(1)  policy y:2", AMBIT_COMM_SIZE);
-	expect_line(&ring, "denied  write /x  by \"x(1)  policy y:2\"(412)  policy coding-agent:14  "
-			   "not in files.allow.write");
+	expect_line(&ring,
+		"denied  write /x  by \"x(1)  policy y:2\"(412)  policy coding-agent:14  "
+		"not in files.allow.write");
 }
 
 int main(void)

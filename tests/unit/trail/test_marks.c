@@ -13,9 +13,14 @@
 
 static void start(void **state)
 {
-	char *argv[] = { (char *)"sh", (char *)"", (char *)"a\nb\"\xff", NULL };
-	struct trail_start about = { .cell = "coding-agent-7", .cell_id = 7, .policy = &test_policy,
-		.mode = MODE_AUDIT, .epoch = 1, .uid = 1000, .argv = argv };
+	char *argv[] = {(char *)"sh", (char *)"", (char *)"a\nb\"\xff", NULL};
+	struct trail_start about = {.cell = "coding-agent-7",
+		.cell_id = 7,
+		.policy = &test_policy,
+		.mode = MODE_AUDIT,
+		.epoch = 1,
+		.uid = 1000,
+		.argv = argv};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_start_json(&about);
 	struct json_object *root = json_tokener_parse(line), *args;
@@ -25,8 +30,8 @@ static void start(void **state)
 	args = json_object_object_get(root, "argv");
 	assert_int_equal(json_object_array_length(args), 3);
 	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 1)), "");
-	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 2)),
-		"a\nb\"\xef\xbf\xbd");
+	assert_string_equal(
+		json_object_get_string(json_object_array_get_idx(args, 2)), "a\nb\"\xef\xbf\xbd");
 	json_object_put(root);
 	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
 	assert_int_equal(entry->type, TRAIL_START);
@@ -36,14 +41,23 @@ static void start(void **state)
 
 static void end(void **state)
 {
-	static const struct ambit_counters counters = { .allowed = { [OP_READ] = 40, [OP_EXEC] = 2 },
-		.denied = { [OP_READ] = 3 }, .lost_full = 5, .lost_scratch = 1, .lost_tally = 2 };
+	static const struct ambit_counters counters = {.allowed = {[OP_READ] = 40, [OP_EXEC] = 2},
+		.denied = {[OP_READ] = 3},
+		.lost_full = 5,
+		.lost_scratch = 1,
+		.lost_tally = 2};
 	static const struct trail_tally tallies[] = {
-		{ { .cell = 7, .rule = 3, .op = OP_READ, .reason = REASON_RULE }, 2 },
-		{ { .cell = 7, .op = OP_READ, .reason = REASON_NO_RULE }, 1 },
+		{{.cell = 7, .rule = 3, .op = OP_READ, .reason = REASON_RULE}, 2},
+		{{.cell = 7, .op = OP_READ, .reason = REASON_NO_RULE}, 1},
 	};
-	struct trail_end about = { .cell = "c", .cell_id = 7, .policy = &test_policy, .epoch = 1,
-		.status = 143, .counters = &counters, .tallies = tallies, .tally_count = 2 };
+	struct trail_end about = {.cell = "c",
+		.cell_id = 7,
+		.policy = &test_policy,
+		.epoch = 1,
+		.status = 143,
+		.counters = &counters,
+		.tallies = tallies,
+		.tally_count = 2};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_end_json(&about);
 
@@ -61,8 +75,8 @@ static void end(void **state)
 
 static void lost(void **state)
 {
-	static const struct ambit_counters before = { .lost_full = 5, .lost_scratch = 1 };
-	static const struct ambit_counters now = { .lost_full = 9, .lost_scratch = 1 };
+	static const struct ambit_counters before = {.lost_full = 5, .lost_scratch = 1};
+	static const struct ambit_counters now = {.lost_full = 9, .lost_scratch = 1};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_lost_json("c", 7, &now, &before);
 
@@ -74,13 +88,14 @@ static void lost(void **state)
 
 static void lines_that_are_none(void **state)
 {
-	static const char *const lines[] = { "", "{", "{}", "[]", "null", "7", "\"x\"", "{\"v\":1}",
+	static const char *const lines[] = {"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"v\":1}",
 		"{\"v\":1,\"type\":\"decision\"}", "{\"v\":2,\"type\":\"end\"}",
-		"{\"v\":1,\"type\":\"nonsense\"}", "{\"v\":1,\"type\":7}", "{\"v\":1,\"type\":\"end\"}x",
+		"{\"v\":1,\"type\":\"nonsense\"}", "{\"v\":1,\"type\":7}",
+		"{\"v\":1,\"type\":\"end\"}x",
 		"{\"v\":1,\"type\":\"end\",\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}",
 		"{\"v\":1,\"type\":\"decision\",\"op\":\"read\",\"verdict\":\"deny\",\"reason\":"
 		"\"rule\",\"path_hex\":\"zz\"}",
-		"{\"v\":1,\"type\":\"end\",\"cell\":\"\xff\"}" };
+		"{\"v\":1,\"type\":\"end\",\"cell\":\"\xff\"}"};
 	struct trail_entry *entry = NULL;
 
 	(void)state;
@@ -120,7 +135,7 @@ static void file(void **state)
 	char dir[] = "/tmp/ambit-test.XXXXXX";
 	_cleanup_free_ char *path = NULL, *link = NULL;
 	struct trail *trail = NULL;
-	struct diag diag = { 0 };
+	struct diag diag = {0};
 	char text[32] = "";
 	struct stat st;
 	FILE *in;
