@@ -28,7 +28,7 @@ static inline int array_grow(void **items, size_t *room, size_t need, size_t siz
 }
 
 /* `array` has the members NAME, NAME_room; makes room for `need` items in all. */
-#define ARRAY_GROW(array, name, need)                                                      \
+#define ARRAY_GROW(array, name, need)                                                              \
 	array_grow((void **)&(array)->name, &(array)->name##_room, (need), sizeof(*(array)->name))
 
 #endif

@@ -36,8 +36,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option check_argp_options[] = {
-	{ "json", 'j', NULL, 0, "Print one JSON object a file", 0 },
-	{ 0 },
+	{"json", 'j', NULL, 0, "Print one JSON object a file", 0},
+	{0},
 };
 
 static const struct argp check_argp = {
@@ -82,8 +82,8 @@ static struct json_object *diags_json(const struct diags *diags)
 		if (diag->line)
 			json_object_object_add(error, "line", json_object_new_int64(diag->line));
 		if (diag->column)
-			json_object_object_add(error, "column",
-				json_object_new_int64(diag->column));
+			json_object_object_add(
+				error, "column", json_object_new_int64(diag->column));
 		json_object_object_add(error, "text",
 			json_object_new_string(diag->text ? diag->text : "out of memory"));
 		json_object_array_add(list, error);
@@ -100,10 +100,10 @@ static void print_json(const char *file, const struct diags *diags, const struct
 	json_object_object_add(object, "ok", json_object_new_boolean(tables != NULL));
 	if (tables) {
 		json_object_object_add(object, "name", json_object_new_string(policy->name));
-		json_object_object_add(object, "rules",
-			json_object_new_int64((int64_t)policy->rule_count));
-		json_object_object_add(object, "states",
-			json_object_new_int64(tables->state_count));
+		json_object_object_add(
+			object, "rules", json_object_new_int64((int64_t)policy->rule_count));
+		json_object_object_add(
+			object, "states", json_object_new_int64(tables->state_count));
 		json_object_object_add(object, "bytes",
 			json_object_new_int64((int64_t)tables->segment_count *
 					      (int64_t)sizeof(struct ambit_segment)));
@@ -123,8 +123,7 @@ static int check_one(const char *file, const struct policy_env *env, bool json)
 
 	r = check_file(file, env, &diags, &policy, &tables);
 	if (r < 0 && !diags.count)
-		ambit_diags_add(&diags, file, 0, 0, "cannot check \"%s\": %s", file,
-			strerror(-r));
+		ambit_diags_add(&diags, file, 0, 0, "cannot check \"%s\": %s", file, strerror(-r));
 	if (json)
 		print_json(file, &diags, policy, tables);
 	else if (tables)

@@ -14,10 +14,10 @@ struct dfa_arc {
 };
 
 struct dfa_state {
-	uint32_t set;	 /* nodes that the state stands for, index in its subset */
+	uint32_t set;	  /* nodes that the state stands for, index in its subset */
 	uint32_t decided; /* ids that match whatever follows */
-	uint32_t accept; /* ids that match if the input ends here */
-	uint32_t other;	 /* next state for every byte without an arc */
+	uint32_t accept;  /* ids that match if the input ends here */
+	uint32_t other;	  /* next state for every byte without an arc */
 	uint32_t first_arc, arc_count;
 };
 

@@ -32,8 +32,8 @@ int ids_union(struct ids *ids, uint32_t a, uint32_t b, uint32_t *ret);
 
 /*
  * Which of two rules is named when both match and say the same. Of paths it is the one that covers
- * more, that is the one that matched higher up: below, nothing has to be kept in mind then. Of peers
- * it is the one with the smaller id.
+ * more, that is the one that matched higher up: below, nothing has to be kept in mind then. Of
+ * peers it is the one with the smaller id.
  */
 enum ids_order {
 	IDS_FIRST,

@@ -12,8 +12,8 @@ static struct ambit_head tables_head(const struct tables *tables)
 	return head;
 }
 
-static uint32_t tables_walk(const struct tables *tables, uint32_t state, const void *bytes,
-	size_t length)
+static uint32_t tables_walk(
+	const struct tables *tables, uint32_t state, const void *bytes, size_t length)
 {
 	const uint8_t *input = bytes;
 
@@ -31,8 +31,7 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 
 	if (!number)
 		return decision;
-	memcpy(&accept,
-		&tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS],
+	memcpy(&accept, &tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS],
 		sizeof(accept));
 	if (accept.deny[column] == AMBIT_RULE_SPECIAL)
 		return (struct decision){VERDICT_DENY, REASON_SPECIAL, 0};
@@ -43,8 +42,8 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 	return decision;
 }
 
-struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,
-	size_t length)
+struct decision ambit_tables_path(
+	const struct tables *tables, enum ambit_op op, const char *path, size_t length)
 {
 	uint32_t start = tables_head(tables).path_start[op & (AMBIT_COLUMNS - 1)];
 	uint32_t state = tables_walk(tables, start, path, length);

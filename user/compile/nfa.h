@@ -48,8 +48,8 @@ struct nfa {
 	struct nfa_set *sets; /* 0 is not used */
 	size_t sets_room;
 	uint32_t set_count;
-	struct ids *ids;  /* borrowed */
-	bool is_peer; /* the input has a fixed length: a match needs no '/' to cover the rest */
+	struct ids *ids; /* borrowed */
+	bool is_peer;	 /* the input has a fixed length: a match needs no '/' to cover the rest */
 };
 #define NFA_ROOT 1
 

@@ -39,8 +39,8 @@ static int segment_add(struct pack *pack)
 
 	if (tables->segment_count == AMBIT_SEGMENTS_MAX)
 		return -E2BIG;
-	r = array_grow((void **)&tables->segments, &pack->segments_room, tables->segment_count + 1UL,
-		sizeof(*tables->segments));
+	r = array_grow((void **)&tables->segments, &pack->segments_room,
+		tables->segment_count + 1UL, sizeof(*tables->segments));
 	if (r < 0)
 		return r;
 	memset(&tables->segments[tables->segment_count++], 0, sizeof(*tables->segments));
@@ -92,8 +92,8 @@ static int row_find(struct open_segment *open, const struct dfa_arc *arcs, uint3
 	return -ENOSPC;
 }
 
-static void row_take(struct open_segment *open, uint32_t base, const struct dfa_arc *arcs,
-	uint32_t count)
+static void row_take(
+	struct open_segment *open, uint32_t base, const struct dfa_arc *arcs, uint32_t count)
 {
 	open->free[base / 64] &= ~(1ULL << (base % 64));
 	for (uint32_t i = 0; i < count; i++) {

@@ -6,7 +6,8 @@
 #include "compile/dfa.h"
 #include "compile/tables.h"
 
-/* Fills `tables` (empty before). -E2BIG when there are more accepts or segments than abi.h allows. */
+/* Fills `tables` (empty before). -E2BIG when there are more accepts or segments than abi.h allows.
+ */
 int tables_pack(struct tables *tables, const struct dfa *dfa, const struct ids *ids);
 
 #endif

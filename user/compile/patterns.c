@@ -102,8 +102,8 @@ static int add_range(struct nfa *nfa, uint32_t from, unsigned low, unsigned high
 }
 
 /* Two bytes: the high one between `first` and `last`, then the low one between `low` and `high`. */
-static int add_port_part(struct nfa *nfa, uint32_t node, const unsigned bounds[4],
-	const struct ambit_accept *accept)
+static int add_port_part(
+	struct nfa *nfa, uint32_t node, const unsigned bounds[4], const struct ambit_accept *accept)
 {
 	int r;
 
@@ -119,8 +119,8 @@ static int add_port_part(struct nfa *nfa, uint32_t node, const unsigned bounds[4
 	return nfa_accept(nfa, node, accept);
 }
 
-static int add_ports(struct nfa *nfa, uint32_t node, const struct peer *peer,
-	const struct ambit_accept *accept)
+static int add_ports(
+	struct nfa *nfa, uint32_t node, const struct peer *peer, const struct ambit_accept *accept)
 {
 	unsigned first = peer->port_low >> 8, last = peer->port_high >> 8;
 	unsigned low = peer->port_low & 255, high = peer->port_high & 255;
@@ -150,8 +150,8 @@ static bool any_port(const struct peer *peer)
 	return peer->port_low == 0 && peer->port_high == UINT16_MAX;
 }
 
-static int add_address(struct nfa *nfa, uint32_t node, const struct peer *peer,
-	const struct ambit_accept *accept)
+static int add_address(
+	struct nfa *nfa, uint32_t node, const struct peer *peer, const struct ambit_accept *accept)
 {
 	unsigned size = peer->family == AMBIT_FAMILY_V4 ? 4 : 16, at;
 	int r = 0;
@@ -225,7 +225,8 @@ int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 
 		for (size_t p = 0; p < rule->peer_count; p++) {
 			const struct peer *peer = &rule->peers[p];
-			enum peer_column column = rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
+			enum peer_column column =
+				rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
 			struct ambit_accept accept;
 
 			if (column == PEER_CONNECT && rule->verdict == VERDICT_ALLOW &&

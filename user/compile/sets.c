@@ -4,7 +4,7 @@
 #include "base/util.h"
 #include "compile/sets.h"
 
-#define SETS_SLOTS 256 /* to begin with; a power of two */
+#define SETS_SLOTS 256	      /* to begin with; a power of two */
 #define SETS_NODES (1U << 26) /* members of all sets together: 256 MiB */
 
 static const struct byte_set set_all = {{~0ULL, ~0ULL, ~0ULL, ~0ULL}};
@@ -183,8 +183,8 @@ static bool node_decides(const struct ids *ids, const struct nfa_node *node, uin
 
 /*
  * A star at the end of a pattern matches the rest of the name and all beneath: nodes of which only
- * larger ids can come need not be kept beside it. Without this, patterns such as *a*, *b*, *c* would
- * have a state for every combination of those that were seen.
+ * larger ids can come need not be kept beside it. Without this, patterns such as *a*, *b*, *c*
+ * would have a state for every combination of those that were seen.
  */
 static int work_reduce(struct sets *sets)
 {
@@ -310,7 +310,8 @@ static int gather_set(struct gather *gather, const struct node_set *set)
 		const struct nfa_node *node = &nfa->nodes[index];
 
 		if (node->loop) {
-			r = gather_wide(gather, node->loop == LOOP_ALL ? &set_all : &set_name, index);
+			r = gather_wide(
+				gather, node->loop == LOOP_ALL ? &set_all : &set_name, index);
 			if (r < 0)
 				return r;
 		}

@@ -15,12 +15,12 @@ struct step {
 };
 
 struct node_set {
-	uint32_t first, count;	       /* in `nodes`, ascending */
-	uint32_t accept;	       /* ids that match when the input ends, or goes on beneath */
-	uint32_t at_once;	       /* those of them that match whatever follows */
+	uint32_t first, count; /* in `nodes`, ascending */
+	uint32_t accept;       /* ids that match when the input ends, or goes on beneath */
+	uint32_t at_once;      /* those of them that match whatever follows */
 	uint32_t first_step, step_count; /* in `steps` */
-	uint32_t other;		       /* set after every byte without a step */
-	bool stepped;		       /* the line above is filled */
+	uint32_t other;			 /* set after every byte without a step */
+	bool stepped;			 /* the line above is filled */
 };
 
 /* A target that is reached by all bytes of a set. */
@@ -52,7 +52,7 @@ struct sets {
 	uint32_t heads[256];
 	struct chain {
 		uint32_t next, target;
-	} *chains; /* 0 is not used */
+	} * chains; /* 0 is not used */
 	size_t chains_room;
 	struct wide *wides;
 	size_t wides_room;

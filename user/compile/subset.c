@@ -207,7 +207,8 @@ static int state_expand(struct subset *subset, uint32_t index)
 		struct step step = subset->sets.steps[set.first_step + i];
 		uint32_t target;
 
-		r = state_get(subset, step.set, step.byte == '/' ? beneath : state.decided, &target);
+		r = state_get(
+			subset, step.set, step.byte == '/' ? beneath : state.decided, &target);
 		if (r < 0)
 			return r;
 		r = arc_add(dfa, target, step.byte);

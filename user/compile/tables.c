@@ -45,8 +45,8 @@ static int build_paths(struct build *build, const struct policy *policy, enum am
 	if (r >= 0)
 		r = nfa_finish(&build->nfa);
 	if (r >= 0)
-		r = dfa_build(&build->dfa, &build->nfa, &build->dfa.path_start[op],
-			&build->culprit);
+		r = dfa_build(
+			&build->dfa, &build->nfa, &build->dfa.path_start[op], &build->culprit);
 	nfa_free(&build->nfa);
 	return r;
 }
@@ -105,8 +105,8 @@ static int build_tables(const struct policy *policy, uint32_t state_limit, uint3
 	return 0;
 }
 
-int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limit,
-	struct diag *diag, struct tables **ret)
+int ambit_tables_compile_within(
+	const struct policy *policy, uint32_t state_limit, struct diag *diag, struct tables **ret)
 {
 	uint32_t culprit = 0;
 	const struct rule *rule;
@@ -122,7 +122,8 @@ int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limi
 	else if (rule)
 		ambit_diag_set(diag, policy->file, rule->line, rule->column,
 			"the policy is too large to compile (more than %" PRIu32
-			" states): most of them exist for the pattern \"%s\"; name the places one by "
+			" states): most of them exist for the pattern \"%s\"; name the places one "
+			"by "
 			"one, or use fewer \"*\" and \"?\" in it",
 			state_limit, rule->text);
 	else

@@ -49,8 +49,10 @@ static int sets_find(char **ret, struct diag *diag)
 	if (!is_directory(place) && !wanted)
 		place = AMBIT_DATA_DIR "/policies/sets";
 	if (!is_directory(place)) {
-		ambit_diag_set(diag, NULL, 0, 0, "no directory of sets at \"%s\": install ambit, "
-			"or name the directory in AMBIT_SETS", place);
+		ambit_diag_set(diag, NULL, 0, 0,
+			"no directory of sets at \"%s\": install ambit, "
+			"or name the directory in AMBIT_SETS",
+			place);
 		return -ENOENT;
 	}
 	*ret = realpath(place, NULL);
@@ -68,8 +70,10 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 	own.cwd = getcwd(NULL, 0);
 	if (!own.cwd) {
 		r = -errno;
-		ambit_diag_set(diag, NULL, 0, 0, "the working directory is gone: %s; change to one "
-			"that exists", strerror(-r));
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the working directory is gone: %s; change to one "
+			"that exists",
+			strerror(-r));
 		ambit_policy_env_clear(&own);
 		return r;
 	}

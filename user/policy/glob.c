@@ -12,11 +12,13 @@ static int set_byte(struct glob *glob, uint8_t *ret, const char **ret_problem)
 	if (byte == '\\')
 		byte = *++glob->at;
 	if (!byte) {
-		*ret_problem = "has a \"[\" without a \"]\"; close it, or write \"\\[\" for the character";
+		*ret_problem =
+			"has a \"[\" without a \"]\"; close it, or write \"\\[\" for the character";
 		return -EINVAL;
 	}
 	if (byte == '/') {
-		*ret_problem = "has a \"/\" in brackets, which matches nothing; name the directories one by one";
+		*ret_problem = "has a \"/\" in brackets, which matches nothing; name the "
+			       "directories one by one";
 		return -EINVAL;
 	}
 	glob->at++;
@@ -30,7 +32,8 @@ static int set_range(struct glob *glob, struct byte_set *set, const char **ret_p
 	int r;
 
 	if (*glob->at == '[' && strchr(":.=", glob->at[1]) && glob->at[1]) {
-		*ret_problem = "uses a character class such as [:alpha:], which does not exist here; write a range such as [a-zA-Z]";
+		*ret_problem = "uses a character class such as [:alpha:], which does not exist "
+			       "here; write a range such as [a-zA-Z]";
 		return -EINVAL;
 	}
 	r = set_byte(glob, &low, ret_problem);
@@ -44,7 +47,8 @@ static int set_range(struct glob *glob, struct byte_set *set, const char **ret_p
 			return r;
 	}
 	if (high < low) {
-		*ret_problem = "has a range in brackets that runs backwards; write the smaller end first";
+		*ret_problem =
+			"has a range in brackets that runs backwards; write the smaller end first";
 		return -EINVAL;
 	}
 	for (unsigned byte = low; byte <= high; byte++)
@@ -66,7 +70,8 @@ static int glob_set(struct glob *glob, struct byte_set *ret, const char **ret_pr
 
 	glob->at++;
 	if (*glob->at == '^') {
-		*ret_problem = "has \"[^\"; write \"[!\" for \"none of these\", or \"[\\^\" for the character";
+		*ret_problem = "has \"[^\"; write \"[!\" for \"none of these\", or \"[\\^\" for "
+			       "the character";
 		return -EINVAL;
 	}
 	negated = *glob->at == '!';
@@ -101,7 +106,8 @@ static int glob_stars(struct glob *glob, struct glob_token *ret, const char **re
 		     (glob->at[stars] == '/' || !glob->at[stars]);
 
 	if (stars > 2 || (stars == 2 && !alone)) {
-		*ret_problem = "has \"**\" glued to other characters; \"**\" stands alone between slashes, \"*\" stays within one name";
+		*ret_problem = "has \"**\" glued to other characters; \"**\" stands alone between "
+			       "slashes, \"*\" stays within one name";
 		return -EINVAL;
 	}
 	glob->at += stars;
@@ -138,7 +144,8 @@ int glob_next(struct glob *glob, struct glob_token *ret, const char **ret_proble
 	case '\\':
 		byte = *++glob->at;
 		if (!byte) {
-			*ret_problem = "ends in a lone \"\\\"; remove it, or write \"\\\\\" for the character";
+			*ret_problem = "ends in a lone \"\\\"; remove it, or write \"\\\\\" for "
+				       "the character";
 			return -EINVAL;
 		}
 		if (byte == '/') {
@@ -148,10 +155,12 @@ int glob_next(struct glob *glob, struct glob_token *ret, const char **ret_proble
 		break;
 	case '{':
 	case '}':
-		*ret_problem = "has a brace; write one pattern for each alternative, or \"\\{\" and \"\\}\" for the characters";
+		*ret_problem = "has a brace; write one pattern for each alternative, or \"\\{\" "
+			       "and \"\\}\" for the characters";
 		return -EINVAL;
 	case '$':
-		*ret_problem = "has a \"$\"; write \"${name}\" for a variable, or \"\\$\" for the character";
+		*ret_problem = "has a \"$\"; write \"${name}\" for a variable, or \"\\$\" for the "
+			       "character";
 		return -EINVAL;
 	default:
 		break;

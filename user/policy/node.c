@@ -48,8 +48,8 @@ const char *yaml_text(const struct yaml *yaml)
 
 static char *event_show(const struct yaml *yaml)
 {
-	return text_show((const char *)yaml->event.data.scalar.value,
-		yaml->event.data.scalar.length);
+	return text_show(
+		(const char *)yaml->event.data.scalar.value, yaml->event.data.scalar.length);
 }
 
 static char *keys_join(const struct yaml_key *keys, size_t count)
@@ -61,16 +61,16 @@ static char *keys_join(const struct yaml_key *keys, size_t count)
 
 		if (keys[i].value == YAML_KEY_QUIET)
 			continue;
-		longer = text_format("%s%s%s", joined ? joined : "", joined ? ", " : "",
-			keys[i].name);
+		longer = text_format(
+			"%s%s%s", joined ? joined : "", joined ? ", " : "", keys[i].name);
 		free(joined);
 		joined = longer;
 	}
 	return joined;
 }
 
-static void key_unknown(struct yaml *yaml, const char *where, const struct yaml_key *keys,
-	size_t count)
+static void key_unknown(
+	struct yaml *yaml, const char *where, const struct yaml_key *keys, size_t count)
 {
 	_cleanup_free_ char *shown = event_show(yaml), *joined = keys_join(keys, count);
 	const char *text = yaml_text(yaml);
@@ -102,8 +102,10 @@ static const struct yaml_key *key_find(struct yaml *yaml, const char *where,
 			continue;
 		mark = yaml_mark(yaml);
 		if (lines[i]) {
-			yaml_error(yaml, mark, "the key \"%s\" stands in line %u already; put both "
-				"together", keys[i].name, lines[i]);
+			yaml_error(yaml, mark,
+				"the key \"%s\" stands in line %u already; put both "
+				"together",
+				keys[i].name, lines[i]);
 			return NULL;
 		}
 		lines[i] = mark.line;
@@ -163,8 +165,9 @@ int yaml_list(struct yaml *yaml, const char *where,
 
 	if (yaml->event.type != YAML_SEQUENCE_START_EVENT) {
 		_cleanup_free_ char *shown =
-			yaml->event.type == YAML_SCALAR_EVENT && !yaml_is_null(yaml) ?
-				event_show(yaml) : strdup("...");
+			yaml->event.type == YAML_SCALAR_EVENT && !yaml_is_null(yaml)
+				? event_show(yaml)
+				: strdup("...");
 
 		yaml_error(yaml, yaml_mark(yaml), "%s must be a list, not %s; write [%s]", where,
 			yaml_type(yaml), yaml_is_null(yaml) ? "" : shown);
@@ -182,13 +185,17 @@ int yaml_list(struct yaml *yaml, const char *where,
 		if (yaml->event.type == YAML_ALIAS_EVENT)
 			continue; /* refused already */
 		if (yaml->event.type != YAML_SCALAR_EVENT)
-			yaml_error(yaml, mark, "%s must hold texts, not %s; put quotes around a "
-				"text that begins with \"[\" or \"{\"", where, yaml_type(yaml));
+			yaml_error(yaml, mark,
+				"%s must hold texts, not %s; put quotes around a "
+				"text that begins with \"[\" or \"{\"",
+				where, yaml_type(yaml));
 		else if (yaml_is_null(yaml))
 			yaml_error(yaml, mark, "%s holds an empty line; remove the \"-\"", where);
 		else if (!yaml_text(yaml))
-			yaml_error(yaml, mark, "%s holds a text with a NUL byte, which no path or "
-				"address has; remove it", where);
+			yaml_error(yaml, mark,
+				"%s holds a text with a NUL byte, which no path or "
+				"address has; remove it",
+				where);
 		else
 			r = item(yaml, yaml_text(yaml), mark, data);
 		if (r >= 0)

@@ -10,7 +10,7 @@
 #include "policy/rule.h"
 #include "policy/text.h"
 
-#define BIT(op) (1U << (op))
+#define BIT(op)	  (1U << (op))
 #define NAME_SIZE 64 /* longest name of a policy */
 
 struct parser {
@@ -33,8 +33,10 @@ static int rule_add(struct yaml *yaml, struct parser *parser, const char *text, 
 	int r;
 
 	if (policy->rule_count == AMBIT_RULES_MAX) {
-		yaml_error(yaml, mark, "this is more than %d rules, the most that a policy can "
-			"have; use patterns that cover several places", AMBIT_RULES_MAX);
+		yaml_error(yaml, mark,
+			"this is more than %d rules, the most that a policy can "
+			"have; use patterns that cover several places",
+			AMBIT_RULES_MAX);
 		return -EINVAL;
 	}
 	r = array_grow((void **)&policy->rules, &parser->rules_room, policy->rule_count + 1,
@@ -56,14 +58,14 @@ static int rule_add(struct yaml *yaml, struct parser *parser, const char *text, 
 	return 0;
 }
 
-void policy_add_problem(struct diags *diags, const char *file, struct mark mark, const char *text,
-	char *problem)
+void policy_add_problem(
+	struct diags *diags, const char *file, struct mark mark, const char *text, char *problem)
 {
 	_cleanup_free_ char *shown = text_show(text, strlen(text));
 	_cleanup_free_ char *clean = problem ? text_clean(problem) : NULL;
 
-	ambit_diags_add(diags, file, mark.line, mark.column, "pattern \"%s\" %s", shown ? shown : "",
-		clean ? clean : "could not be read: out of memory");
+	ambit_diags_add(diags, file, mark.line, mark.column, "pattern \"%s\" %s",
+		shown ? shown : "", clean ? clean : "could not be read: out of memory");
 	free(problem);
 }
 
@@ -186,9 +188,10 @@ int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *da
 	if (!text || strcmp(text, AMBIT_API_VERSION)) {
 		_cleanup_free_ char *shown = text_show(text ? text : "", text ? strlen(text) : 0);
 
-		yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be \"" AMBIT_API_VERSION "\", the "
-			"version that this ambit reads, not %s \"%s\"", key->name, yaml_type(yaml),
-			shown);
+		yaml_error(yaml, yaml_mark(yaml),
+			"\"%s\" must be \"" AMBIT_API_VERSION "\", the "
+			"version that this ambit reads, not %s \"%s\"",
+			key->name, yaml_type(yaml), shown);
 	}
 	return yaml_skip(yaml);
 }
@@ -201,9 +204,12 @@ static int parse_name(struct yaml *yaml, const struct yaml_key *key, void *data)
 
 	(void)key;
 	if (!length || length > NAME_SIZE || *text == '.' ||
-		text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")]) {
-		yaml_error(yaml, yaml_mark(yaml), "\"name\" must be 1 to %d letters, digits, \".\", "
-			"\"_\" or \"-\", and not begin with \".\"", NAME_SIZE);
+		text[strspn(text,
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")]) {
+		yaml_error(yaml, yaml_mark(yaml),
+			"\"name\" must be 1 to %d letters, digits, \".\", "
+			"\"_\" or \"-\", and not begin with \".\"",
+			NAME_SIZE);
 		return yaml_skip(yaml);
 	}
 	parser->policy->name = strdup(text);
@@ -325,8 +331,8 @@ static int parse_text(const char *file, const char *text, size_t size, struct di
 		return -ENOMEM;
 	r = yaml_open(&yaml, file, text, size, diags);
 	if (r == -ENODATA || (r >= 0 && yaml_is_null(&yaml))) {
-		ambit_diags_add(diags, file, 1, 1, "the file is empty; begin with \"apiVersion: "
-			AMBIT_API_VERSION "\"");
+		ambit_diags_add(diags, file, 1, 1,
+			"the file is empty; begin with \"apiVersion: " AMBIT_API_VERSION "\"");
 		r = -EINVAL;
 	} else if (r >= 0) {
 		r = parse_document(&yaml, &parser);
@@ -339,8 +345,8 @@ static int parse_text(const char *file, const char *text, size_t size, struct di
 	return 0;
 }
 
-int ambit_policy_parse(const char *file, const char *text, size_t size, struct diags *diags,
-	struct policy **ret)
+int ambit_policy_parse(
+	const char *file, const char *text, size_t size, struct diags *diags, struct policy **ret)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = NULL;
 	bool failed = false;
@@ -353,8 +359,8 @@ int ambit_policy_parse(const char *file, const char *text, size_t size, struct d
 	return 0;
 }
 
-int ambit_policy_load(const char *path, const struct policy_env *env, struct diags *diags,
-	struct policy **ret)
+int ambit_policy_load(
+	const char *path, const struct policy_env *env, struct diags *diags, struct policy **ret)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = NULL;
 	_cleanup_free_ char *text = NULL;

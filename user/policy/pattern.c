@@ -19,12 +19,6 @@ static const char *dummy_lookup(const char *name, void *data)
 
 static const struct policy_env dummy_env = {"/x", "/x", NULL, dummy_lookup, NULL};
 
-static int problem(char **ret, char *text)
-{
-	*ret = text;
-	return text ? -EINVAL : -ENOMEM;
-}
-
 /* `path` escaped, without the slashes at its end: the root is "". */
 static int escape_base(const char *path, char **ret)
 {
@@ -51,13 +45,13 @@ static int lead_resolve(const char *text, const struct policy_env *env, char **r
 	if (length == 1 && *text == '~') {
 		base = env->home;
 		if (!base || *base != '/')
-			return problem(ret_problem, strdup("needs a home directory, and none is "
-				"known; set HOME or write the path out"));
+			return text_problem(ret_problem, "needs a home directory, and none is "
+							 "known; set HOME or write the path out");
 	} else if (length == 1 && *text == '.') {
 		base = env->cwd;
 		if (!base || *base != '/')
-			return problem(ret_problem, strdup("needs a working directory, and none "
-				"is known; write the path out"));
+			return text_problem(ret_problem, "needs a working directory, and none "
+							 "is known; write the path out");
 	} else if (!strncmp(text, "**", 2) && length == 2) {
 		*ret_rest = text;
 		*ret = strdup("/");
@@ -67,15 +61,16 @@ static int lead_resolve(const char *text, const struct policy_env *env, char **r
 		*ret = strdup(*text == '$' && env == &dummy_env ? "/" : "");
 		return *ret ? 0 : -ENOMEM;
 	} else if (*text == '~') {
-		return problem(ret_problem, strdup("names another user's home; write the path "
-			"out, only \"~\" and \"~/...\" are known"));
+		return text_problem(ret_problem, "names another user's home; write the path "
+						 "out, only \"~\" and \"~/...\" are known");
 	} else if (!strncmp(text, "..", 2) && length == 2) {
-		return problem(ret_problem, strdup("leads out of the working directory; write an "
-			"absolute path"));
+		return text_problem(ret_problem, "leads out of the working directory; write an "
+						 "absolute path");
 	} else {
-		return problem(ret_problem,
-			text_format("is relative; write \"./%s\" for the one in the working "
-				    "directory, or \"**/%s\" for any depth", text, text));
+		return text_problem(ret_problem,
+			"is relative; write \"./%s\" for the one in the working "
+			"directory, or \"**/%s\" for any depth",
+			text, text);
 	}
 	return escape_base(base, ret);
 }
@@ -84,23 +79,30 @@ static int lead_resolve(const char *text, const struct policy_env *env, char **r
 static int variable_resolve(const char *text, const struct policy_env *env, char **ret,
 	const char **ret_rest, char **ret_problem)
 {
-	const char *name = text + 2, *end = name + strspn(name,
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	const char
+		*name = text + 2,
+		*end = name +
+		       strspn(name,
+			       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
 	char copy[VARIABLE_MAX + 1];
 	const char *value;
 
 	if (*end != '}' || end == name || end - name > VARIABLE_MAX)
-		return problem(ret_problem, strdup("has a malformed variable; write \"${name}\" "
-			"with letters, digits and \"_\""));
+		return text_problem(ret_problem, "has a malformed variable; write \"${name}\" "
+						 "with letters, digits and \"_\"");
 	memcpy(copy, name, (size_t)(end - name));
 	copy[end - name] = '\0';
 	value = env->lookup ? env->lookup(copy, env->data) : NULL;
 	if (!value)
-		return problem(ret_problem, text_format("uses the variable \"%s\", which is not "
-			"set; set it, or write the path out", copy));
+		return text_problem(ret_problem,
+			"uses the variable \"%s\", which is not "
+			"set; set it, or write the path out",
+			copy);
 	if (!*value)
-		return problem(ret_problem, text_format("uses the variable \"%s\", which is "
-			"empty; set it, or write the path out", copy));
+		return text_problem(ret_problem,
+			"uses the variable \"%s\", which is "
+			"empty; set it, or write the path out",
+			copy);
 	*ret_rest = end + 1;
 	return escape_base(value, ret);
 }
@@ -147,16 +149,16 @@ struct component {
 static int component_check(const struct component *component, bool last, char **ret_problem)
 {
 	if (!component->tokens && !last)
-		return problem(ret_problem, strdup("has an empty component; write one \"/\" where "
-			"two are"));
+		return text_problem(ret_problem, "has an empty component; write one \"/\" where "
+						 "two are");
 	if (component->tokens == component->dots && component->tokens == 1)
-		return problem(ret_problem, strdup("has a \".\" in the middle; remove \"./\""));
+		return text_problem(ret_problem, "has a \".\" in the middle; remove \"./\"");
 	if (component->tokens == component->dots && component->tokens == 2)
-		return problem(ret_problem, strdup("has a \"..\", which no path in the kernel has; "
-			"write the directory that is meant"));
+		return text_problem(ret_problem, "has a \"..\", which no path in the kernel has; "
+						 "write the directory that is meant");
 	if (component->bytes > NAME_MAX)
-		return problem(ret_problem, strdup("can never match: one of its names is longer "
-			"than 255 bytes; shorten or remove it"));
+		return text_problem(ret_problem, "can never match: one of its names is longer "
+						 "than 255 bytes; shorten or remove it");
 	return 0;
 }
 
@@ -170,12 +172,13 @@ static int glob_check(const char *text, char **ret_problem)
 	int r;
 
 	if (strlen(text) >= AMBIT_PATH_SIZE)
-		return problem(ret_problem, strdup("can never match: it is longer than 4095 bytes, "
-			"the longest path of the kernel; shorten or remove it"));
+		return text_problem(ret_problem,
+			"can never match: it is longer than 4095 bytes, "
+			"the longest path of the kernel; shorten or remove it");
 	for (;;) {
 		r = glob_next(&glob, &token, &wrong);
 		if (r < 0)
-			return problem(ret_problem, strdup(wrong));
+			return text_problem(ret_problem, "%s", wrong);
 		if (token.kind == GLOB_END)
 			return component_check(&component, true, ret_problem);
 		if (token.kind == GLOB_BYTE && token.byte == '/') {
@@ -191,8 +194,7 @@ static int glob_check(const char *text, char **ret_problem)
 	}
 }
 
-int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
-	char **ret_problem)
+int pattern_resolve(const char *text, const struct policy_env *env, char **ret, char **ret_problem)
 {
 	_cleanup_free_ char *lead = NULL, *path = NULL;
 	const char *rest;
@@ -200,7 +202,7 @@ int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
 	int r;
 
 	if (!*text)
-		return problem(ret_problem, strdup("is empty; remove it"));
+		return text_problem(ret_problem, "is empty; remove it");
 	env = env ? env : &dummy_env;
 	r = lead_resolve(text, env, &lead, &rest, ret_problem);
 	if (r < 0)
@@ -209,8 +211,10 @@ int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
 	if (r < 0)
 		return r;
 	if (*path && *path != '/')
-		return problem(ret_problem, text_format("begins with a variable whose value is no "
-			"absolute path (\"%s\"); set it to one", path));
+		return text_problem(ret_problem,
+			"begins with a variable whose value is no "
+			"absolute path (\"%s\"); set it to one",
+			path);
 	r = *path ? glob_check(path, ret_problem) : 0;
 	if (r < 0)
 		return r;

@@ -10,8 +10,7 @@
 
 /* Puts in what ~ . and ${name} stand for and checks the result. `env` NULL only checks: every name
  * stands for something then. -EINVAL with a problem, or -ENOMEM without. */
-int pattern_resolve(const char *text, const struct policy_env *env, char **ret,
-	char **ret_problem);
+int pattern_resolve(const char *text, const struct policy_env *env, char **ret, char **ret_problem);
 
 /* Follows the symbolic links in the part before the first component with a glob character, as far
  * as that exists. `*ret` is NULL where that changes nothing. Nothing below /proc is followed: the

@@ -13,11 +13,8 @@
 
 #define HOST_MAX 64 /* bytes of an address with its prefix length */
 
-static int problem(char **ret, char *text)
-{
-	*ret = text;
-	return text ? -EINVAL : -ENOMEM;
-}
+static const char problem_domain[] = "is a domain, which is not supported yet; write its addresses";
+static const char problem_long[] = "is longer than any address; write ADDRESS:PORT";
 
 /* A number without sign, spaces or leading zeros; -EINVAL also when it is larger than `max`. */
 static int number_parse(const char *text, size_t length, unsigned max, unsigned *ret)
@@ -51,11 +48,15 @@ static int ports_parse(const char *text, size_t length, struct peer *peer, char 
 			r = number_parse(dash + 1, length - first - 1, UINT16_MAX, &high);
 	}
 	if (r < 0)
-		return problem(ret_problem, text_format("has no valid port in \"%.*s\"; write a "
-			"port (443), a range (3000-3999) or \"*\"", (int)length, text));
+		return text_problem(ret_problem,
+			"has no valid port in \"%.*s\"; write a "
+			"port (443), a range (3000-3999) or \"*\"",
+			(int)length, text);
 	if (high < low)
-		return problem(ret_problem, text_format("has a port range that runs backwards; "
-			"write %u-%u", high, low));
+		return text_problem(ret_problem,
+			"has a port range that runs backwards; "
+			"write %u-%u",
+			high, low);
 	peer->port_low = (uint16_t)low;
 	peer->port_high = (uint16_t)high;
 	return 0;
@@ -70,8 +71,10 @@ static int tail_parse(const char *text, struct peer *peer, char **ret_problem)
 	peer->tcp = !*protocol || !strcmp(protocol, "/tcp");
 	peer->udp = !*protocol || !strcmp(protocol, "/udp");
 	if (!peer->tcp && !peer->udp)
-		return problem(ret_problem, text_format("has the unknown protocol \"%s\"; write "
-			"\"/tcp\" or \"/udp\", or nothing for both", protocol + 1));
+		return text_problem(ret_problem,
+			"has the unknown protocol \"%s\"; write "
+			"\"/tcp\" or \"/udp\", or nothing for both",
+			protocol + 1);
 	return ports_parse(text + 1, length, peer, ret_problem);
 }
 
@@ -94,23 +97,25 @@ static bool host_clear(struct peer *peer)
 	return cleared;
 }
 
-static int prefix_parse(const char *host, const char *slash, struct peer *peer,
-	char **ret_problem)
+static int prefix_parse(const char *host, const char *slash, struct peer *peer, char **ret_problem)
 {
 	unsigned bits = address_bits(peer);
 	char text[INET6_ADDRSTRLEN] = "";
 	int family = peer->family == AMBIT_FAMILY_V4 ? AF_INET : AF_INET6;
 
 	if (slash && number_parse(slash + 1, strlen(slash + 1), bits, &bits) < 0)
-		return problem(ret_problem, text_format("has the prefix length \"%s\"; it must be "
-			"a number from 0 to %u", slash + 1, address_bits(peer)));
+		return text_problem(ret_problem,
+			"has the prefix length \"%s\"; it must be "
+			"a number from 0 to %u",
+			slash + 1, address_bits(peer));
 	peer->bits = (uint8_t)bits;
 	if (!host_clear(peer))
 		return 0;
 	inet_ntop(family, peer->addr, text, sizeof(text));
-	return problem(ret_problem, text_format("has bits set past the prefix; write \"%s/%u\" for "
-		"the range, or \"%.*s\" for the one address", text, bits, (int)(slash - host),
-		host));
+	return text_problem(ret_problem,
+		"has bits set past the prefix; write \"%s/%u\" for "
+		"the range, or \"%.*s\" for the one address",
+		text, bits, (int)(slash - host), host);
 }
 
 /* IPv6 ranges that stand for IPv4 ones, and where the IPv4 address begins in them. */
@@ -133,8 +138,10 @@ static int v4_convert(struct peer *peer, char **ret_problem)
 		if (peer->bits < v4_ranges[i].bits || memcmp(peer->addr, v4_ranges[i].prefix, at))
 			continue;
 		if (peer->bits > v4_ranges[i].bits + 32)
-			return problem(ret_problem, text_format("is part of one %s address, which "
-				"stands for an IPv4 address; write that", v4_ranges[i].name));
+			return text_problem(ret_problem,
+				"is part of one %s address, which "
+				"stands for an IPv4 address; write that",
+				v4_ranges[i].name);
 		memmove(peer->addr, peer->addr + at, 4);
 		memset(peer->addr + 4, 0, sizeof(peer->addr) - 4);
 		peer->bits = (uint8_t)(peer->bits - v4_ranges[i].bits);
@@ -154,25 +161,28 @@ static bool is_unspecified(const struct peer *peer)
 static bool looks_like_name(const char *host)
 {
 	return host[strspn(host, "0123456789./")] &&
-	       !host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*")];
+	       !host[strspn(
+		       host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*")];
 }
 
 /* `host` is no IPv4 address: why not. */
 static int host_refuse(const char *host, const char *tail, char **ret_problem)
 {
 	if (!strcmp(host, "*"))
-		return problem(ret_problem, text_format("has \"*\" for an address; write "
-			"\"0.0.0.0/0%s\" for all of IPv4 and \"[::/0]%s\" for all of IPv6", tail,
-			tail));
+		return text_problem(ret_problem,
+			"has \"*\" for an address; write "
+			"\"0.0.0.0/0%s\" for all of IPv4 and \"[::/0]%s\" for all of IPv6",
+			tail, tail);
 	if (looks_like_name(host))
-		return problem(ret_problem, strdup("is a domain, which is not supported yet; write "
-			"its addresses"));
-	return problem(ret_problem, text_format("has no valid IPv4 address in \"%s\"; write four "
-		"numbers from 0 to 255, such as 10.1.2.3 or 10.0.0.0/8", host));
+		return text_problem(ret_problem, "%s", problem_domain);
+	return text_problem(ret_problem,
+		"has no valid IPv4 address in \"%s\"; write four "
+		"numbers from 0 to 255, such as 10.1.2.3 or 10.0.0.0/8",
+		host);
 }
 
-static int host_parse(const char *host, const char *tail, bool brackets, struct peer *peer,
-	char **ret_problem)
+static int host_parse(
+	const char *host, const char *tail, bool brackets, struct peer *peer, char **ret_problem)
 {
 	const char *slash = strchr(host, '/');
 	size_t length = slash ? (size_t)(slash - host) : strlen(host);
@@ -185,8 +195,10 @@ static int host_parse(const char *host, const char *tail, bool brackets, struct 
 	if (inet_pton(brackets ? AF_INET6 : AF_INET, address, peer->addr) != 1) {
 		if (!brackets)
 			return host_refuse(host, tail, ret_problem);
-		return problem(ret_problem, text_format("has no valid IPv6 address in \"%s\"; "
-			"write one such as 2001:db8::1 or 2001:db8::/32", host));
+		return text_problem(ret_problem,
+			"has no valid IPv6 address in \"%s\"; "
+			"write one such as 2001:db8::1 or 2001:db8::/32",
+			host);
 	}
 	r = prefix_parse(host, slash, peer, ret_problem);
 	if (r < 0)
@@ -204,20 +216,21 @@ static int split(const char *text, char host[HOST_MAX], const char **ret_tail, b
 	size_t length = (size_t)(end - begin);
 
 	if (brackets && !*end)
-		return problem(ret_problem, strdup("has a \"[\" without a \"]\"; write "
-			"\"[ADDRESS]:PORT\""));
+		return text_problem(ret_problem, "has a \"[\" without a \"]\"; write "
+						 "\"[ADDRESS]:PORT\"");
 	if (!brackets && strchr(end + (*end == ':'), ':'))
-		return problem(ret_problem, strdup("looks like an IPv6 address; write it in "
-			"brackets, \"[ADDRESS]:PORT\""));
+		return text_problem(ret_problem, "looks like an IPv6 address; write it in "
+						 "brackets, \"[ADDRESS]:PORT\"");
 	if (brackets && !*tail && strchr(text, '/') && !strchr(begin, ':'))
-		return problem(ret_problem, strdup("has no IPv6 address in the brackets"));
+		return text_problem(ret_problem, "has no IPv6 address in the brackets");
 	if (*tail != ':')
-		return problem(ret_problem, text_format("has no port; write \"%s:443\", or \"%s:*\" "
-			"for all ports", text, text));
+		return text_problem(ret_problem,
+			"has no port; write \"%s:443\", or \"%s:*\" "
+			"for all ports",
+			text, text);
 	if (length >= HOST_MAX)
-		return problem(ret_problem, strchr(begin, '.') && !brackets ?
-			strdup("is a domain, which is not supported yet; write its addresses") :
-			strdup("is longer than any address; write ADDRESS:PORT"));
+		return text_problem(ret_problem, "%s",
+			strchr(begin, '.') && !brackets ? problem_domain : problem_long);
 	memcpy(host, begin, length);
 	host[length] = '\0';
 	*ret_tail = tail;
@@ -255,9 +268,10 @@ int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], s
 	if (r < 0)
 		return r;
 	if (op == OP_CONNECT && is_unspecified(&peer))
-		return problem(ret_problem, text_format("can never match: connecting to the "
+		return text_problem(ret_problem,
+			"can never match: connecting to the "
 			"unspecified address reaches this machine; write \"%s%s\"",
-			peer.family == AMBIT_FAMILY_V4 ? "127.0.0.1" : "[::1]", tail));
+			peer.family == AMBIT_FAMILY_V4 ? "127.0.0.1" : "[::1]", tail);
 	ret[0] = peer;
 	*ret_count = 1;
 	return 0;

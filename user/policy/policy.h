@@ -24,7 +24,7 @@ struct peer {
 /* One pattern of the file. A rule that came out of a set carries the line of the policy that named
  * the set. */
 struct rule {
-	uint32_t id; /* from 1, in the order of the file; what events carry */
+	uint32_t id;	  /* from 1, in the order of the file; what events carry */
 	enum ambit_op op; /* OP_READ … OP_LISTEN */
 	enum ambit_verdict verdict;
 	char *text; /* the pattern as it stands in the file (or "@set: pattern"); owned */
@@ -65,15 +65,15 @@ struct policy_env {
 int ambit_policy_read(const char *path, char **ret_text, size_t *ret_size, struct diags *diags);
 
 /* Parses `text`; adds every error it finds to `diags` and returns -EINVAL if there was one. */
-int ambit_policy_parse(const char *file, const char *text, size_t size, struct diags *diags,
-	struct policy **ret);
+int ambit_policy_parse(
+	const char *file, const char *text, size_t size, struct diags *diags, struct policy **ret);
 
 /* Fills paths, peers and specials of every rule. Adds every error to `diags`. */
 int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, struct diags *diags);
 
 /* All three for a file; errors of each step are added, as far as the one before allows. */
-int ambit_policy_load(const char *path, const struct policy_env *env, struct diags *diags,
-	struct policy **ret);
+int ambit_policy_load(
+	const char *path, const struct policy_env *env, struct diags *diags, struct policy **ret);
 
 /* A policy without rules: everything is denied (canary), or recorded (ambit audit). */
 int ambit_policy_empty(const char *name, enum ambit_mode mode, struct policy **ret);

@@ -10,8 +10,8 @@
 
 static int file_refuse(struct diags *diags, const char *path, int error, const char *why)
 {
-	ambit_diags_add(diags, path, 0, 0, "cannot read \"%s\": %s", path,
-		why ? why : strerror(-error));
+	ambit_diags_add(
+		diags, path, 0, 0, "cannot read \"%s\": %s", path, why ? why : strerror(-error));
 	return error;
 }
 
@@ -28,9 +28,11 @@ static int file_open(const char *path, struct diags *diags, int *ret, size_t *re
 	if (S_ISDIR(status.st_mode))
 		return file_refuse(diags, path, -EISDIR, "it is a directory; name a file in it");
 	if (!S_ISREG(status.st_mode))
-		return file_refuse(diags, path, -EINVAL, "it is not a regular file; copy it to one");
+		return file_refuse(
+			diags, path, -EINVAL, "it is not a regular file; copy it to one");
 	if ((uint64_t)status.st_size > FILE_MAX)
-		return file_refuse(diags, path, -EFBIG, "it is larger than 16 MiB; no policy needs "
+		return file_refuse(diags, path, -EFBIG,
+			"it is larger than 16 MiB; no policy needs "
 			"that");
 	*ret = TAKE_FD(fd);
 	*ret_size = (size_t)status.st_size;
@@ -65,7 +67,8 @@ static void nul_report(const char *path, const char *text, size_t offset, struct
 		column = text[i] == '\n' ? 1 : column + 1;
 		line += text[i] == '\n';
 	}
-	ambit_diags_add(diags, path, line, column, "a NUL byte: this is not a text file; save it as "
+	ambit_diags_add(diags, path, line, column,
+		"a NUL byte: this is not a text file; save it as "
 		"UTF-8");
 }
 

@@ -38,8 +38,8 @@ static void resolver_problem(struct resolver *resolver, const char *file, struct
 }
 
 /* Adds the path of a pattern, and where it leads by symbolic links, if elsewhere. */
-static int rule_add_paths(struct rule *rule, const char *text, const struct policy_env *env,
-	char **ret_problem)
+static int rule_add_paths(
+	struct rule *rule, const char *text, const struct policy_env *env, char **ret_problem)
 {
 	_cleanup_free_ char *path = NULL, *followed = NULL;
 	char **paths;
@@ -63,7 +63,8 @@ static int rule_add_paths(struct rule *rule, const char *text, const struct poli
 
 static int rule_add_peers(struct rule *rule, const char *text, char **ret_problem)
 {
-	struct peer *peers = reallocarray(rule->peers, rule->peer_count + PEERS_MAX, sizeof(*peers));
+	struct peer *peers =
+		reallocarray(rule->peers, rule->peer_count + PEERS_MAX, sizeof(*peers));
 	size_t count;
 	int r;
 
@@ -83,8 +84,8 @@ static int rule_add_text(struct resolver *resolver, struct rule *rule, const cha
 	char *problem = NULL;
 	int r;
 
-	r = op_has_peers(rule->op) ? rule_add_peers(rule, text, &problem) :
-		rule_add_paths(rule, text, resolver->env, &problem);
+	r = op_has_peers(rule->op) ? rule_add_peers(rule, text, &problem)
+				   : rule_add_paths(rule, text, resolver->env, &problem);
 	if (r != -EINVAL)
 		return r;
 	resolver_problem(resolver, file, mark, text, problem);
@@ -92,8 +93,8 @@ static int rule_add_text(struct resolver *resolver, struct rule *rule, const cha
 }
 
 /* Begins another rule, which is what `from` says; `text` is taken over. */
-static int rule_begin(struct resolver *resolver, const struct rule *from, char *text,
-	struct rule **ret)
+static int rule_begin(
+	struct resolver *resolver, const struct rule *from, char *text, struct rule **ret)
 {
 	struct rule rule = {
 		.id = (uint32_t)resolver->rule_count + 1,
@@ -115,8 +116,8 @@ static int rule_begin(struct resolver *resolver, const struct rule *from, char *
 }
 
 /* The set of that name, read once. NULL in `*ret` after an error, which was added. */
-static int set_get(struct resolver *resolver, const char *name, const char *file,
-	struct mark mark, struct set **ret)
+static int set_get(struct resolver *resolver, const char *name, const char *file, struct mark mark,
+	struct set **ret)
 {
 	const char *dir = resolver->env->sets_dir;
 	int r;
@@ -210,7 +211,7 @@ static int resolve_rules(struct resolver *resolver)
 		if (resolver->rule_count > AMBIT_RULES_MAX) {
 			resolver_problem(resolver, policy->file, mark, rule->text,
 				text_format("makes more than %d rules, the most that a policy can "
-					"have; use patterns that cover several places",
+					    "have; use patterns that cover several places",
 					AMBIT_RULES_MAX));
 			return 0;
 		}

@@ -25,8 +25,8 @@ const char *set_name(const char *text, char **ret_problem);
 int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *data);
 
 /* Adds `pattern "TEXT" PROBLEM` and frees the problem; NULL means out of memory. */
-void policy_add_problem(struct diags *diags, const char *file, struct mark mark, const char *text,
-	char *problem);
+void policy_add_problem(
+	struct diags *diags, const char *file, struct mark mark, const char *text, char *problem);
 
 /* A set: policies/sets/NAME.yaml. */
 struct set_item {

@@ -22,7 +22,7 @@ const char *set_name(const char *text, char **ret_problem)
 		!name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")])
 		return name;
 	*ret_problem = strdup("is no name of a set; write \"@\" and small letters, digits or "
-		"\"-\", or \"./@...\" for a file of that name");
+			      "\"-\", or \"./@...\" for a file of that name");
 	return NULL;
 }
 
@@ -69,8 +69,10 @@ static int parse_items(struct yaml *yaml, const struct yaml_key *key, void *data
 	struct set *set = data;
 
 	if (set->item_count) {
-		yaml_error(yaml, yaml_mark(yaml), "a set has either paths or peers; move the %s to "
-			"a set of their own", key->name);
+		yaml_error(yaml, yaml_mark(yaml),
+			"a set has either paths or peers; move the %s to "
+			"a set of their own",
+			key->name);
 		return yaml_skip(yaml);
 	}
 	set->has_peers = key->value;
@@ -99,7 +101,8 @@ static int set_parse_document(struct yaml *yaml, struct set *set)
 				set_keys[i].name, set_keys[i].name,
 				i ? set->name : AMBIT_API_VERSION);
 	if (!set->item_count && !yaml->failed)
-		yaml_error(yaml, mark, "the set is empty; add \"paths:\" or \"peers:\" with a list");
+		yaml_error(
+			yaml, mark, "the set is empty; add \"paths:\" or \"peers:\" with a list");
 	return yaml_finish(yaml);
 }
 
@@ -111,7 +114,8 @@ static int set_parse(struct set *set, const char *text, size_t size, struct diag
 
 	r = yaml_open(&yaml, set->file, text, size, diags);
 	if (r == -ENODATA) {
-		ambit_diags_add(diags, set->file, 1, 1, "the file is empty; begin with "
+		ambit_diags_add(diags, set->file, 1, 1,
+			"the file is empty; begin with "
 			"\"apiVersion: " AMBIT_API_VERSION "\"");
 		r = -EINVAL;
 	} else if (r >= 0) {
@@ -145,16 +149,19 @@ static char *nearest_set(const char *dir, const char *name)
 	return nearest;
 }
 
-static void set_missing(const char *dir, const char *name, const char *from, struct mark mark,
-	struct diags *diags)
+static void set_missing(
+	const char *dir, const char *name, const char *from, struct mark mark, struct diags *diags)
 {
 	_cleanup_free_ char *nearest = nearest_set(dir, name);
 
 	if (nearest)
-		ambit_diags_add(diags, from, mark.line, mark.column, "there is no set \"@%s\" in "
-			"\"%s\"; did you mean \"@%s\"?", name, dir, nearest);
+		ambit_diags_add(diags, from, mark.line, mark.column,
+			"there is no set \"@%s\" in "
+			"\"%s\"; did you mean \"@%s\"?",
+			name, dir, nearest);
 	else
-		ambit_diags_add(diags, from, mark.line, mark.column, "there is no set \"@%s\": "
+		ambit_diags_add(diags, from, mark.line, mark.column,
+			"there is no set \"@%s\": "
 			"\"%s/%s.yaml\" does not exist; make it, or name a set that is there",
 			name, dir, name);
 }

@@ -15,7 +15,8 @@ static size_t utf8_length(const unsigned char *text, size_t length)
 	static const struct {
 		unsigned char mask, lead;
 		unsigned low;
-	} forms[] = {{0x80, 0x00, 0x20}, {0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	} forms[] = {
+		{0x80, 0x00, 0x20}, {0xe0, 0xc0, 0xa0}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(forms) && i < length; i++) {
 		unsigned code = text[0] & (unsigned char)~forms[i].mask;
@@ -124,4 +125,18 @@ char *text_format(const char *format, ...)
 	r = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	return r < 0 ? NULL : text;
+}
+
+int text_problem(char **ret, const char *format, ...)
+{
+	va_list arguments;
+	int r;
+
+	va_start(arguments, format);
+	r = vasprintf(ret, format, arguments);
+	va_end(arguments);
+	if (r >= 0)
+		return -EINVAL;
+	*ret = NULL;
+	return -ENOMEM;
 }

@@ -15,6 +15,9 @@ char *text_clean(const char *text);
  * most likely a misspelling of; NULL if none is near. */
 const char *text_nearest(const char *word, const void *words, size_t count, size_t stride);
 
+/* Says what is wrong: an owned sentence in `*ret`, and -EINVAL; -ENOMEM and NULL without memory. */
+int text_problem(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* asprintf() that returns the text, or NULL. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -31,8 +31,8 @@ static struct mark mark_convert(struct yaml *yaml, const yaml_mark_t *mark)
 	if (mark->line < yaml->line)
 		yaml->line = yaml->line_start = 0;
 	while (yaml->line < mark->line) {
-		const char *end = memchr(yaml->text + yaml->line_start, '\n',
-			yaml->size - yaml->line_start);
+		const char *end =
+			memchr(yaml->text + yaml->line_start, '\n', yaml->size - yaml->line_start);
 
 		/* Another kind of line break: only libyaml knows. */
 		if (!end)
@@ -73,13 +73,13 @@ static const char *problem_hint(const yaml_parser_t *parser)
 		const char *problem, *hint;
 	} hints[] = {
 		{"cannot start any token", "; put quotes around a text that begins with \"@\", "
-			"\"%\" or \"`\", and indent with spaces"},
+					   "\"%\" or \"`\", and indent with spaces"},
 		{"did not find expected alphabetic or numeric character",
 			"; put quotes around a text that begins with \"*\" or \"&\""},
 		{"mapping values are not allowed", "; check the indentation, and put quotes "
-			"around a text with \": \" in it"},
+						   "around a text with \": \" in it"},
 		{"did not find expected ',' or ']'", "; close the list, and put quotes around a "
-			"text that begins with \"[\""},
+						     "text that begins with \"[\""},
 		{"found unknown escape character", "; write the text in single quotes"},
 		{"found invalid tag", "; put quotes around a text that begins with \"!\""},
 	};
@@ -129,7 +129,8 @@ static void event_check(struct yaml *yaml)
 		tag = event->data.mapping_start.tag;
 		break;
 	case YAML_ALIAS_EVENT:
-		yaml_error(yaml, yaml_mark(yaml), "YAML aliases are off; write the text out, and "
+		yaml_error(yaml, yaml_mark(yaml),
+			"YAML aliases are off; write the text out, and "
 			"put quotes around a pattern that begins with \"*\"");
 		break;
 	case YAML_DOCUMENT_START_EVENT:
@@ -148,10 +149,12 @@ static void event_check(struct yaml *yaml)
 		break;
 	}
 	if (anchor)
-		yaml_error(yaml, yaml_mark(yaml), "YAML anchors are off; remove the \"&\" and its "
+		yaml_error(yaml, yaml_mark(yaml),
+			"YAML anchors are off; remove the \"&\" and its "
 			"name, or put quotes around the text");
 	if (tag)
-		yaml_error(yaml, yaml_mark(yaml), "YAML tags are off; remove the \"!\" and its "
+		yaml_error(yaml, yaml_mark(yaml),
+			"YAML tags are off; remove the \"!\" and its "
 			"name, or put quotes around the text");
 }
 
@@ -169,8 +172,10 @@ int yaml_next(struct yaml *yaml)
 		yaml->event.type == YAML_SEQUENCE_END_EVENT)
 		yaml->depth--;
 	if (yaml->depth > DEPTH_MAX) {
-		yaml_error(yaml, yaml_mark(yaml), "is nested more than %d deep; no policy needs "
-			"that, remove brackets", DEPTH_MAX);
+		yaml_error(yaml, yaml_mark(yaml),
+			"is nested more than %d deep; no policy needs "
+			"that, remove brackets",
+			DEPTH_MAX);
 		return -EINVAL;
 	}
 	return 0;
@@ -192,8 +197,8 @@ int yaml_skip(struct yaml *yaml)
 	return 0;
 }
 
-int yaml_open(struct yaml *yaml, const char *file, const char *text, size_t size,
-	struct diags *diags)
+int yaml_open(
+	struct yaml *yaml, const char *file, const char *text, size_t size, struct diags *diags)
 {
 	int r;
 
@@ -226,7 +231,8 @@ int yaml_finish(struct yaml *yaml)
 	if (r < 0)
 		return r;
 	if (yaml->event.type != YAML_STREAM_END_EVENT)
-		yaml_error(yaml, yaml_mark(yaml), "a second document begins here; one file holds "
+		yaml_error(yaml, yaml_mark(yaml),
+			"a second document begins here; one file holds "
 			"one policy or set, remove the \"---\"");
 	return 0;
 }

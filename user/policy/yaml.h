@@ -22,8 +22,8 @@ struct yaml {
 	const char *text;
 	size_t size;
 	struct diags *diags;
-	unsigned depth; /* of mappings and lists that are open */
-	bool failed;	/* some error was added */
+	unsigned depth;	 /* of mappings and lists that are open */
+	bool failed;	 /* some error was added */
 	struct mark key; /* of the value that is read */
 	/* Where the line of the last mark begins, so that columns can be given in bytes. */
 	size_t line_start, line;
@@ -31,8 +31,8 @@ struct yaml {
 
 /* Begins to read and moves to the root node. -ENODATA when there is none, -EINVAL after an error
  * (added to `diags`). */
-int yaml_open(struct yaml *yaml, const char *file, const char *text, size_t size,
-	struct diags *diags);
+int yaml_open(
+	struct yaml *yaml, const char *file, const char *text, size_t size, struct diags *diags);
 /* Moves past the root node; a second document is an error. */
 int yaml_finish(struct yaml *yaml);
 void yaml_close(struct yaml *yaml);
@@ -59,7 +59,7 @@ void yaml_error(struct yaml *yaml, struct mark mark, const char *format, ...)
 struct yaml_key {
 	const char *name;
 	int (*parse)(struct yaml *yaml, const struct yaml_key *key, void *data);
-	unsigned value; /* the caller's, except YAML_KEY_QUIET: messages do not list the key */
+	unsigned value;	  /* the caller's, except YAML_KEY_QUIET: messages do not list the key */
 	const void *more; /* the caller's */
 };
 #define YAML_KEY_QUIET 0xffffffffU

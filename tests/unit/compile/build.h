@@ -21,8 +21,8 @@ static inline struct policy *build_policy(void)
 	return policy;
 }
 
-static inline struct rule *build_rule(struct policy *policy, enum ambit_op op,
-	enum ambit_verdict verdict)
+static inline struct rule *build_rule(
+	struct policy *policy, enum ambit_op op, enum ambit_verdict verdict)
 {
 	struct rule *rule;
 
@@ -38,8 +38,8 @@ static inline struct rule *build_rule(struct policy *policy, enum ambit_op op,
 	return rule;
 }
 
-static inline void build_path(struct policy *policy, enum ambit_op op, enum ambit_verdict verdict,
-	const char *pattern)
+static inline void build_path(
+	struct policy *policy, enum ambit_op op, enum ambit_verdict verdict, const char *pattern)
 {
 	struct rule *rule = build_rule(policy, op, verdict);
 

@@ -13,7 +13,8 @@
 #define RULES	 14
 #define TEXT	 96
 
-/* --- the naive matcher ----------------------------------------------------------------------------- */
+/* --- the naive matcher
+ * ----------------------------------------------------------------------------- */
 
 /* The set that begins at `pattern` ("[" included): does it hold `byte`, and where does it end? */
 static bool naive_set(const char *pattern, unsigned char byte, const char **ret_end)
@@ -52,7 +53,8 @@ static bool naive_name(const char *pattern, size_t length, const char *name, siz
 	if (*pattern == '[') {
 		bool found = naive_set(pattern, (unsigned char)*name, &end);
 
-		return found && naive_name(end, length - (size_t)(end - pattern), name + 1, size - 1);
+		return found &&
+		       naive_name(end, length - (size_t)(end - pattern), name + 1, size - 1);
 	}
 	if (*pattern == '\\')
 		pattern++, length--;
@@ -111,7 +113,8 @@ static struct decision naive_decide(const struct policy *policy, enum ambit_op o
 	return decision;
 }
 
-/* --- PCRE2 ----------------------------------------------------------------------------------------- */
+/* --- PCRE2
+ * ----------------------------------------------------------------------------------------- */
 
 static void regex_put(char **end, const char *text)
 {
@@ -172,15 +175,15 @@ static pcre2_code *regex_compile(const char *pattern)
 		}
 	}
 	regex_put(&end, "(?:/.*)?\\z");
-	code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL, &error, &offset,
-		NULL);
+	code = pcre2_compile(
+		(PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL, &error, &offset, NULL);
 	if (!code)
 		fail_msg("PCRE2 does not take %s for %s", text, pattern);
 	return code;
 }
 
-static enum ambit_verdict regex_decide(const struct policy *policy, pcre2_code *const *codes,
-	enum ambit_op op, const char *path)
+static enum ambit_verdict regex_decide(
+	const struct policy *policy, pcre2_code *const *codes, enum ambit_op op, const char *path)
 {
 	pcre2_match_data *data = pcre2_match_data_create(2, NULL);
 	enum ambit_verdict verdict = VERDICT_DENY;
@@ -197,12 +200,13 @@ static enum ambit_verdict regex_decide(const struct policy *policy, pcre2_code *
 	return verdict;
 }
 
-/* --- random policies and paths --------------------------------------------------------------------- */
+/* --- random policies and paths
+ * --------------------------------------------------------------------- */
 
 static const char *const names[] = {"a", "b", "ab", "aab", "ba", ".a", "a.b", "abc", "b]", "a-c",
 	"\xff", "\xc3\xa4", "a\nb", "*", "a*", "bbbb", "a b"};
-static const char *const globs[] = {"*", "?", "a*", "*b", "*a*", "*.b", "a?b", "??", "[ab]",
-	"[!a]", "[a-b]*", "[!b-z]b", "*[]x]*" + 0, "\\*", "\\a", "a\\*", "[\\]a]b", "[+-9]", "?*?",
+static const char *const globs[] = {"*", "?", "a*", "*b", "*a*", "*.b", "a?b", "??", "[ab]", "[!a]",
+	"[a-b]*", "[!b-z]b", "*[]x]*" + 0, "\\*", "\\a", "a\\*", "[\\]a]b", "[+-9]", "?*?",
 	"[\x80-\xff]", "[\x80-\xff]*", "*a*b*", "[a-]", "**", "**", "**"};
 
 static void random_pattern(uint64_t *seed, char text[TEXT])
@@ -245,8 +249,8 @@ static void check_path(const struct policy *policy, const struct tables *tables,
 	for (size_t i = 0; i < policy->rule_count; i++)
 		print_error("%u op %u verdict %u %s\n", policy->rules[i].id, policy->rules[i].op,
 			policy->rules[i].verdict, policy->rules[i].paths[0]);
-	fail_msg("path \"%s\" op %u: verdict %u reason %u rule %u, naive %u %u %u, PCRE2 %u", path, op,
-		is.verdict, is.reason, is.rule, naive.verdict, naive.reason, naive.rule, regex);
+	fail_msg("path \"%s\" op %u: verdict %u reason %u rule %u, naive %u %u %u, PCRE2 %u", path,
+		op, is.verdict, is.reason, is.rule, naive.verdict, naive.reason, naive.rule, regex);
 }
 
 static void check_policy(uint64_t *seed)
@@ -283,7 +287,8 @@ static void random_policies_agree(void **state)
 		check_policy(&seed);
 }
 
-/* --- what is easily got wrong ---------------------------------------------------------------------- */
+/* --- what is easily got wrong
+ * ---------------------------------------------------------------------- */
 
 static void covers(const char *pattern, const char *path, bool expected)
 {
@@ -369,8 +374,8 @@ static void the_rule_that_covers_most_is_named(void **state)
 	build_path(policy, OP_READ, VERDICT_DENY, "/a/x");
 	tables = build_tables(policy);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct decision decision = ambit_tables_path(tables, OP_READ, cases[i].path,
-			strlen(cases[i].path));
+		struct decision decision =
+			ambit_tables_path(tables, OP_READ, cases[i].path, strlen(cases[i].path));
 
 		assert_int_equal(decision.reason, REASON_RULE);
 		assert_int_equal(decision.rule, cases[i].rule);

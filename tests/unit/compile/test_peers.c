@@ -48,8 +48,8 @@ static bool naive_is_special(const struct policy *policy, const struct question 
 	return false;
 }
 
-static struct decision naive_decide(const struct policy *policy, enum ambit_op op,
-	const struct question *question)
+static struct decision naive_decide(
+	const struct policy *policy, enum ambit_op op, const struct question *question)
 {
 	bool special = op == OP_CONNECT && naive_is_special(policy, question);
 	struct decision decision = {VERDICT_DENY, special ? REASON_SPECIAL : REASON_NO_RULE, 0};
@@ -80,8 +80,8 @@ static void random_address(uint64_t *seed, uint8_t family, uint8_t addr[16])
 
 static uint16_t random_port(uint64_t *seed)
 {
-	static const uint16_t ports[] = {0, 1, 22, 80, 255, 256, 257, 443, 511, 512, 3000, 65279,
-		65280, 65535};
+	static const uint16_t ports[] = {
+		0, 1, 22, 80, 255, 256, 257, 443, 511, 512, 3000, 65279, 65280, 65535};
 
 	return ports[build_pick(seed, ARRAY_SIZE(ports))];
 }
@@ -96,7 +96,7 @@ static struct peer random_peer(uint64_t *seed)
 	random_address(seed, peer.family, peer.addr);
 	peer.bits = (uint8_t)build_pick(seed, size + 1);
 	for (unsigned i = peer.bits; i < size; i++)
-		peer.addr[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		peer.addr[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	peer.port_low = build_pick(seed, 3) ? random_port(seed) : 0;
 	peer.port_high = build_pick(seed, 3) ? random_port(seed) : 65535;
 	if (peer.port_low > peer.port_high) {
@@ -110,27 +110,29 @@ static struct peer random_peer(uint64_t *seed)
 	return peer;
 }
 
-static void check_question(const struct policy *policy, const struct tables *tables, enum ambit_op op,
-	const struct question *question)
+static void check_question(const struct policy *policy, const struct tables *tables,
+	enum ambit_op op, const struct question *question)
 {
 	struct decision naive = naive_decide(policy, op, question);
-	struct decision is = ambit_tables_peer(tables, op, question->proto, question->family,
-		question->addr, question->port);
+	struct decision is = ambit_tables_peer(
+		tables, op, question->proto, question->family, question->addr, question->port);
 
 	if (is.verdict == naive.verdict && is.reason == naive.reason && is.rule == naive.rule)
 		return;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct peer *peer = &policy->rules[i].peers[0];
 
-		print_error("%zu op %u verdict %u family %u %u.%u.%u.%u/%u ports %u-%u tcp %d udp %d\n",
+		print_error(
+			"%zu op %u verdict %u family %u %u.%u.%u.%u/%u ports %u-%u tcp %d udp %d\n",
 			i + 1, policy->rules[i].op, policy->rules[i].verdict, peer->family,
 			peer->addr[0], peer->addr[1], peer->addr[2], peer->addr[3], peer->bits,
 			peer->port_low, peer->port_high, peer->tcp, peer->udp);
 	}
 	fail_msg("proto %u family %u %u.%u.%u.%u port %u: verdict %u reason %u rule %u, naive "
-		"%u %u %u", question->proto, question->family, question->addr[0],
-		question->addr[1], question->addr[2], question->addr[3], question->port,
-		is.verdict, is.reason, is.rule, naive.verdict, naive.reason, naive.rule);
+		 "%u %u %u",
+		question->proto, question->family, question->addr[0], question->addr[1],
+		question->addr[2], question->addr[3], question->port, is.verdict, is.reason,
+		is.rule, naive.verdict, naive.reason, naive.rule);
 }
 
 static struct question random_question(uint64_t *seed, const struct policy *policy)
@@ -195,8 +197,12 @@ static void every_port(void **state)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
 	_cleanup_(tables_cleanup) struct tables *tables = NULL;
-	const struct peer peer = {.family = AMBIT_FAMILY_V4, .bits = 32, .addr = {127, 0, 0, 1},
-		.port_low = 3000, .port_high = 3999, .tcp = true};
+	const struct peer peer = {.family = AMBIT_FAMILY_V4,
+		.bits = 32,
+		.addr = {127, 0, 0, 1},
+		.port_low = 3000,
+		.port_high = 3999,
+		.tcp = true};
 	(void)state;
 
 	build_peer(policy, OP_LISTEN, VERDICT_ALLOW, &peer);
@@ -214,10 +220,18 @@ static void special_has_to_be_named(void **state)
 	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
 	_cleanup_(tables_cleanup) struct tables *tables = NULL;
 	const struct peer all = {.family = AMBIT_FAMILY_V4, .port_high = 65535, .tcp = true};
-	const struct peer metadata = {.family = AMBIT_FAMILY_V4, .bits = 32,
-		.addr = {169, 254, 169, 254}, .port_high = 65535, .tcp = true, .udp = true};
-	const struct peer http = {.family = AMBIT_FAMILY_V4, .bits = 32,
-		.addr = {169, 254, 169, 254}, .port_low = 80, .port_high = 80, .tcp = true};
+	const struct peer metadata = {.family = AMBIT_FAMILY_V4,
+		.bits = 32,
+		.addr = {169, 254, 169, 254},
+		.port_high = 65535,
+		.tcp = true,
+		.udp = true};
+	const struct peer http = {.family = AMBIT_FAMILY_V4,
+		.bits = 32,
+		.addr = {169, 254, 169, 254},
+		.port_low = 80,
+		.port_high = 80,
+		.tcp = true};
 	const struct question questions[] = {
 		{AMBIT_PROTO_TCP, AMBIT_FAMILY_V4, {169, 254, 169, 254}, 80},
 		{AMBIT_PROTO_TCP, AMBIT_FAMILY_V4, {169, 254, 169, 254}, 443},

@@ -21,8 +21,10 @@ static void empty_policy(void **state)
 		assert_int_equal(ambit_tables_path(tables, op, "/a/b", 4).verdict, VERDICT_DENY);
 	}
 	assert_true(head.peer_start >= AMBIT_HEAD_WORDS);
-	assert_int_equal(ambit_tables_peer(tables, OP_CONNECT, AMBIT_PROTO_UDP, AMBIT_FAMILY_V4, addr,
-		53).verdict, VERDICT_DENY);
+	assert_int_equal(
+		ambit_tables_peer(tables, OP_CONNECT, AMBIT_PROTO_UDP, AMBIT_FAMILY_V4, addr, 53)
+			.verdict,
+		VERDICT_DENY);
 }
 
 /* More accepts than one segment holds, and rows in many segments. */
@@ -43,7 +45,8 @@ static void many_rules(void **state)
 	assert_true(tables->segment_count > 4);
 	assert_int_equal(tables->accept_count, 5002);
 	for (unsigned i = 0; i < 5000; i++) {
-		int length = snprintf(path, sizeof(path), "/srv/%03u/project-%u/x.pe", i % 100, i * 7919);
+		int length = snprintf(
+			path, sizeof(path), "/srv/%03u/project-%u/x.pe", i % 100, i * 7919);
 		struct decision decision = ambit_tables_path(tables, OP_READ, path, (size_t)length);
 
 		assert_int_equal(decision.verdict, VERDICT_ALLOW);
@@ -60,8 +63,10 @@ static void check_layout(const struct tables *tables)
 {
 	uint64_t last = (uint64_t)tables->segment_count * AMBIT_SEGMENT_WORDS;
 
-	for (uint64_t at = AMBIT_HEAD_WORDS + tables->accept_count * AMBIT_ACCEPT_WORDS; at < last; at++) {
-		uint64_t word = tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS];
+	for (uint64_t at = AMBIT_HEAD_WORDS + tables->accept_count * AMBIT_ACCEPT_WORDS; at < last;
+		at++) {
+		uint64_t word =
+			tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS];
 		uint32_t base = (uint32_t)(word >> 32 & 0xffff) - 1, next = (uint32_t)word;
 		uint64_t row;
 
@@ -73,15 +78,16 @@ static void check_layout(const struct tables *tables)
 		if (!next)
 			continue;
 		assert_true(next < last);
-		row = tables->segments[next / AMBIT_SEGMENT_WORDS].words[next % AMBIT_SEGMENT_WORDS];
+		row = tables->segments[next / AMBIT_SEGMENT_WORDS]
+			      .words[next % AMBIT_SEGMENT_WORDS];
 		assert_int_equal(row >> 32 & 0xffff, next % AMBIT_SEGMENT_WORDS + 1);
 	}
 }
 
 static void layout(void **state)
 {
-	static const char *const patterns[] = {"/**/*.pem", "/**/a*b?c*", "/[!a]/**/x[a-f]*", "/usr",
-		"/**/[\x01-\x7f]*/y", "/**/*secret*", "/home/*/.ssh"};
+	static const char *const patterns[] = {"/**/*.pem", "/**/a*b?c*", "/[!a]/**/x[a-f]*",
+		"/usr", "/**/[\x01-\x7f]*/y", "/**/*secret*", "/home/*/.ssh"};
 	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
 	_cleanup_(tables_cleanup) struct tables *tables = NULL;
 	char path[32];

@@ -32,20 +32,20 @@ static struct policy *parse(const char *text)
 
 static void rules(void **state)
 {
-	_cleanup_(policy_cleanup) struct policy *policy = parse(HEAD
-		"mode: audit\n"
-		"files:\n"
-		"  allow:\n"
-		"    read: [/usr, ~/.gitconfig, .]\n"
-		"    exec:\n"
-		"      - \"@runtime\"\n"
-		"  deny:\n"
-		"    write: [ \"**/.git/hooks\" ]\n"
-		"network:\n"
-		"  allow:\n"
-		"    connect: [\"10.0.0.0/8:443\"]\n"
-		"    listen: []\n"
-		"    unix: [/run/x.sock]\n");
+	_cleanup_(policy_cleanup) struct policy *policy =
+		parse(HEAD "mode: audit\n"
+			   "files:\n"
+			   "  allow:\n"
+			   "    read: [/usr, ~/.gitconfig, .]\n"
+			   "    exec:\n"
+			   "      - \"@runtime\"\n"
+			   "  deny:\n"
+			   "    write: [ \"**/.git/hooks\" ]\n"
+			   "network:\n"
+			   "  allow:\n"
+			   "    connect: [\"10.0.0.0/8:443\"]\n"
+			   "    listen: []\n"
+			   "    unix: [/run/x.sock]\n");
 	static const struct {
 		enum ambit_op op;
 		enum ambit_verdict verdict;
@@ -81,15 +81,19 @@ static void rules(void **state)
 
 static void aliases_of_the_seed(void **state)
 {
-	_cleanup_(policy_cleanup) struct policy *policy = parse(HEAD
-		"allowed_paths: [/data]\ndenied_paths: [/data/x]\nexecute_code: true\n");
+	_cleanup_(policy_cleanup) struct policy *policy =
+		parse(HEAD "allowed_paths: [/data]\ndenied_paths: [/data/x]\nexecute_code: true\n");
 	_cleanup_(policy_cleanup) struct policy *none = parse(HEAD "execute_code: false\n");
 	static const struct {
 		enum ambit_op op;
 		enum ambit_verdict verdict;
 	} expected[] = {
-		{OP_READ, VERDICT_ALLOW}, {OP_WRITE, VERDICT_ALLOW}, {OP_READ, VERDICT_DENY},
-		{OP_WRITE, VERDICT_DENY}, {OP_EXEC, VERDICT_DENY}, {OP_EXEC, VERDICT_ALLOW},
+		{OP_READ, VERDICT_ALLOW},
+		{OP_WRITE, VERDICT_ALLOW},
+		{OP_READ, VERDICT_DENY},
+		{OP_WRITE, VERDICT_DENY},
+		{OP_EXEC, VERDICT_DENY},
+		{OP_EXEC, VERDICT_ALLOW},
 		{OP_EXEC, VERDICT_ALLOW},
 	};
 	(void)state;
@@ -146,8 +150,10 @@ static void keys(void **state)
 		"1:13: \"apiVersion\" must be \"ambit/v1\"\n2:7: \"name\" must be 1 to 64 letters");
 	expect(HEAD "mode: enfroce\n", "3:7: \"mode\" must be \"enforce\" or \"audit\"");
 	expect(HEAD "mode: [enforce]\n", "3:7: \"mode\" must be \"enforce\" or \"audit\"");
-	expect(HEAD "flies: {}\n", "3:1: unknown key \"flies\" in a policy; did you mean \"files\"?");
-	expect(HEAD "zzzzzz: {}\n", "3:1: unknown key \"zzzzzz\" in a policy; the keys are apiVersion");
+	expect(HEAD "flies: {}\n",
+		"3:1: unknown key \"flies\" in a policy; did you mean \"files\"?");
+	expect(HEAD "zzzzzz: {}\n",
+		"3:1: unknown key \"zzzzzz\" in a policy; the keys are apiVersion");
 	expect(HEAD "files:\n  alow: {}\n",
 		"4:3: unknown key \"alow\" in \"files\"; did you mean \"allow\"?");
 	expect(HEAD "files:\n  allow:\n    raed: [x]\n    connect: [x]\n",
@@ -164,7 +170,8 @@ static void keys(void **state)
 static void types(void **state)
 {
 	(void)state;
-	expect(HEAD "files: [a]\n", "3:8: \"files\" must be a mapping with the keys allow, deny, not a list");
+	expect(HEAD "files: [a]\n",
+		"3:8: \"files\" must be a mapping with the keys allow, deny, not a list");
 	expect(HEAD "files:\nnetwork: x\n",
 		"3:7: \"files\" must be a mapping with the keys allow, deny, not nothing\n"
 		"4:10: \"network\" must be a mapping");
@@ -178,7 +185,8 @@ static void types(void **state)
 	expect(HEAD "files:\n  allow:\n    read:\n    -\n    - \"a\\0b\"\n",
 		"6:6: \"files.allow.read\" holds an empty line\n"
 		"7:7: \"files.allow.read\" holds a text with a NUL byte");
-	expect(HEAD "network: {allow: {connect: [[::1]:443]}}\n", "3:29: \"network.allow.connect\" must hold texts, not a mapping; put quotes\n"
+	expect(HEAD "network: {allow: {connect: [[::1]:443]}}\n",
+		"3:29: \"network.allow.connect\" must hold texts, not a mapping; put quotes\n"
 		"3:30: is not YAML");
 	expect("- a\n", "1:1: a policy must be a mapping with the keys apiVersion, name");
 	expect("just text\n", "1:1: a policy must be a mapping");
@@ -192,7 +200,8 @@ static void yaml_that_is_refused(void **state)
 	expect("---\n", "1:1: the file is empty");
 	expect(HEAD "files: &a {}\n", "3:8: YAML anchors are off");
 	expect(HEAD "files: !!map {}\n", "3:8: YAML tags are off");
-	expect("apiVersion: &v ambit/v1\nname: *v\n", "1:13: YAML anchors are off\n"
+	expect("apiVersion: &v ambit/v1\nname: *v\n",
+		"1:13: YAML anchors are off\n"
 		"2:7: YAML aliases are off\n2:7: \"name\" must be");
 	expect(HEAD "files: {allow: {read: [*a]}}\n", "3:24: YAML aliases are off");
 	expect(HEAD "files: {allow: {read: [**/x]}}\n",
@@ -206,7 +215,9 @@ static void yaml_that_is_refused(void **state)
 	expect(HEAD "files: {\n", "4:1: is not YAML");
 	expect(HEAD "\tfiles: {}\n", "3:1: is not YAML");
 	expect(HEAD "name2: \"\xff\"\n", "3:9: is not text in UTF-8");
-	expect("\xff\xfe" "a\0", "1:1: is not text in UTF-8");
+	expect("\xff\xfe"
+	       "a\0",
+		"1:1: is not text in UTF-8");
 	/* Columns are bytes, not characters. */
 	expect(HEAD "files: {allow: {read: [/\xc3\xa4, \xc3\xa4]}}\n",
 		"3:29: pattern \"\xc3\xa4\" is relative");
@@ -226,9 +237,10 @@ static void one_megabyte_of_brackets(void **state)
 		memset(text, '[', 1 << 20);
 		text[1 << 20] = '\0';
 		memcpy(text, heads[i], length);
-		assert_int_equal(ambit_policy_parse("test.yaml", text, 1 << 20, &diags, &policy),
-			-EINVAL);
-		assert_non_null(strstr(diags.items[diags.count - 1].text, "nested more than 16 deep"));
+		assert_int_equal(
+			ambit_policy_parse("test.yaml", text, 1 << 20, &diags, &policy), -EINVAL);
+		assert_non_null(
+			strstr(diags.items[diags.count - 1].text, "nested more than 16 deep"));
 		ambit_diags_clear(&diags);
 	}
 }

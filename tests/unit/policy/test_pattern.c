@@ -28,14 +28,28 @@ static void good_paths(void **state)
 	static const struct {
 		const char *text, *path;
 	} cases[] = {
-		{"/", "/"}, {"/usr", "/usr"}, {"/usr/", "/usr"}, {"/a/**/b", "/a/**/b"},
-		{"**", "/**"}, {"**/.env*", "/**/.env*"}, {".", "/work/my project"},
-		{"./a", "/work/my project/a"}, {"./", "/work/my project"},
-		{"~", "/home/user\\[1\\]"}, {"~/.ssh", "/home/user\\[1\\]/.ssh"},
-		{"./**/x", "/work/my project/**/x"}, {"/srv/${tenant}/x", "/srv/acme/x"},
-		{"${dir}", "/srv/data"}, {"${dir}/x", "/srv/data/x"}, {"${dir}x", "/srv/datax"},
-		{"${glob}/*", "/srv/\\[a\\]\\*\\?\\{x\\}\\$\\\\/*"}, {"/\\${tenant}", "/\\${tenant}"},
-		{"/a\\*b", "/a\\*b"}, {"/a[!b-d]", "/a[!b-d]"}, {"/...", "/..."}, {"/.a", "/.a"},
+		{"/", "/"},
+		{"/usr", "/usr"},
+		{"/usr/", "/usr"},
+		{"/a/**/b", "/a/**/b"},
+		{"**", "/**"},
+		{"**/.env*", "/**/.env*"},
+		{".", "/work/my project"},
+		{"./a", "/work/my project/a"},
+		{"./", "/work/my project"},
+		{"~", "/home/user\\[1\\]"},
+		{"~/.ssh", "/home/user\\[1\\]/.ssh"},
+		{"./**/x", "/work/my project/**/x"},
+		{"/srv/${tenant}/x", "/srv/acme/x"},
+		{"${dir}", "/srv/data"},
+		{"${dir}/x", "/srv/data/x"},
+		{"${dir}x", "/srv/datax"},
+		{"${glob}/*", "/srv/\\[a\\]\\*\\?\\{x\\}\\$\\\\/*"},
+		{"/\\${tenant}", "/\\${tenant}"},
+		{"/a\\*b", "/a\\*b"},
+		{"/a[!b-d]", "/a[!b-d]"},
+		{"/...", "/..."},
+		{"/.a", "/.a"},
 		{"/a b\nc", "/a b\nc"},
 	};
 	(void)state;
@@ -62,23 +76,44 @@ static void bad_paths(void **state)
 	static const struct {
 		const char *text, *problem;
 	} cases[] = {
-		{"", "is empty"}, {"usr", "is relative; write \"./usr\""}, {"*.pem", "is relative"},
-		{"..", "leads out"}, {"../x", "leads out"}, {"~root/x", "names another user's home"},
-		{"/a//b", "has an empty component"}, {"//", "has an empty component"},
-		{"/a/./b", "has a \".\" in the middle"}, {"/a/../b", "has a \"..\""},
-		{"/a/..", "has a \"..\""}, {"/a/.", "has a \".\""}, {"/\\.\\./b", "has a \"..\""},
-		{"/a**", "has \"**\" glued"}, {"/**a", "has \"**\" glued"}, {"/a/***", "has \"**\" glued"},
-		{"/[", "has a \"[\" without"}, {"/[a", "has a \"[\" without"}, {"/[a\\", "has a \"[\""},
-		{"/[]", "has empty brackets"}, {"/[!]", "has empty brackets"}, {"/[a/b]", "has a \"/\" in brackets"},
-		{"/[z-a]", "has a range"}, {"/[^a]", "has \"[^\""}, {"/[[:alpha:]]", "uses a character class"},
+		{"", "is empty"},
+		{"usr", "is relative; write \"./usr\""},
+		{"*.pem", "is relative"},
+		{"..", "leads out"},
+		{"../x", "leads out"},
+		{"~root/x", "names another user's home"},
+		{"/a//b", "has an empty component"},
+		{"//", "has an empty component"},
+		{"/a/./b", "has a \".\" in the middle"},
+		{"/a/../b", "has a \"..\""},
+		{"/a/..", "has a \"..\""},
+		{"/a/.", "has a \".\""},
+		{"/\\.\\./b", "has a \"..\""},
+		{"/a**", "has \"**\" glued"},
+		{"/**a", "has \"**\" glued"},
+		{"/a/***", "has \"**\" glued"},
+		{"/[", "has a \"[\" without"},
+		{"/[a", "has a \"[\" without"},
+		{"/[a\\", "has a \"[\""},
+		{"/[]", "has empty brackets"},
+		{"/[!]", "has empty brackets"},
+		{"/[a/b]", "has a \"/\" in brackets"},
+		{"/[z-a]", "has a range"},
+		{"/[^a]", "has \"[^\""},
+		{"/[[:alpha:]]", "uses a character class"},
 		{"/[!\x01-\xff]", "has brackets that match nothing"},
-		{"/a\\", "ends in a lone"}, {"/a\\/b", "has an escaped \"/\""},
-		{"/{a,b}", "has a brace"}, {"/$HOME", "has a \"$\""},
-		{"/${", "has a malformed variable"}, {"/${}", "has a malformed variable"},
-		{"/${a-b}", "has a malformed variable"}, {"/${nope}", "uses the variable \"nope\", which is not set"},
+		{"/a\\", "ends in a lone"},
+		{"/a\\/b", "has an escaped \"/\""},
+		{"/{a,b}", "has a brace"},
+		{"/$HOME", "has a \"$\""},
+		{"/${", "has a malformed variable"},
+		{"/${}", "has a malformed variable"},
+		{"/${a-b}", "has a malformed variable"},
+		{"/${nope}", "uses the variable \"nope\", which is not set"},
 		{"/${empty}", "uses the variable \"empty\", which is empty"},
 		{"${relative}/x", "begins with a variable whose value is no absolute path"},
-		{"${up}/x", "has a \"..\""}, {"/a${dir}//x", "has an empty component"},
+		{"${up}/x", "has a \"..\""},
+		{"/a${dir}//x", "has an empty component"},
 	};
 	(void)state;
 
@@ -88,7 +123,8 @@ static void bad_paths(void **state)
 		if (pattern_resolve(cases[i].text, &env, &path, &problem) != -EINVAL)
 			fail_msg("%s is taken as %s", cases[i].text, path);
 		if (strncmp(problem, cases[i].problem, strlen(cases[i].problem)))
-			fail_msg("%s: expected %s\nfound %s", cases[i].text, cases[i].problem, problem);
+			fail_msg("%s: expected %s\nfound %s", cases[i].text, cases[i].problem,
+				problem);
 	}
 }
 
@@ -186,28 +222,40 @@ static void bad_peers(void **state)
 	static const struct {
 		const char *text, *problem;
 	} cases[] = {
-		{"", "has no port"}, {"1.2.3.4", "has no port; write \"1.2.3.4:443\""},
-		{"[::1]", "has no port; write \"[::1]:443\""}, {"::1:443", "looks like an IPv6 address"},
-		{"2001:db8::/32", "looks like an IPv6 address"}, {"[::1:443", "has a \"[\" without"},
-		{"1.2.3.4:", "has no valid port"}, {"1.2.3.4:0443", "has no valid port"},
-		{"1.2.3.4:65536", "has no valid port"}, {"1.2.3.4:-1", "has no valid port"},
-		{"1.2.3.4:1-", "has no valid port"}, {"1.2.3.4:a", "has no valid port"},
+		{"", "has no port"},
+		{"1.2.3.4", "has no port; write \"1.2.3.4:443\""},
+		{"[::1]", "has no port; write \"[::1]:443\""},
+		{"::1:443", "looks like an IPv6 address"},
+		{"2001:db8::/32", "looks like an IPv6 address"},
+		{"[::1:443", "has a \"[\" without"},
+		{"1.2.3.4:", "has no valid port"},
+		{"1.2.3.4:0443", "has no valid port"},
+		{"1.2.3.4:65536", "has no valid port"},
+		{"1.2.3.4:-1", "has no valid port"},
+		{"1.2.3.4:1-", "has no valid port"},
+		{"1.2.3.4:a", "has no valid port"},
 		{"1.2.3.4:9-3", "has a port range that runs backwards; write 3-9"},
 		{"1.2.3.4:80/sctp", "has the unknown protocol \"sctp\""},
 		{"1.2.3.4:80/", "has the unknown protocol"},
-		{"10.1.2.3/8:1", "has bits set past the prefix; write \"10.0.0.0/8\" for the range, or "
+		{"10.1.2.3/8:1",
+			"has bits set past the prefix; write \"10.0.0.0/8\" for the range, or "
 			"\"10.1.2.3\""},
 		{"[2001:db8::1/32]:1", "has bits set past the prefix; write \"2001:db8::/32\""},
 		{"10.0.0.0/33:1", "has the prefix length \"33\"; it must be a number from 0 to 32"},
-		{"10.0.0.0/:1", "has the prefix length"}, {"10.0.0.0/08:1", "has the prefix length"},
+		{"10.0.0.0/:1", "has the prefix length"},
+		{"10.0.0.0/08:1", "has the prefix length"},
 		{"[::/129]:1", "has the prefix length \"129\""},
-		{"256.1.1.1:1", "has no valid IPv4 address"}, {"1.2.3:1", "has no valid IPv4 address"},
-		{"01.2.3.4:1", "has no valid IPv4 address"}, {"[1.2.3.4]:1", "has no valid IPv6 address"},
-		{"[fe80::1%eth0]:1", "has no valid IPv6 address"}, {":443", "has no valid IPv4 address"},
+		{"256.1.1.1:1", "has no valid IPv4 address"},
+		{"1.2.3:1", "has no valid IPv4 address"},
+		{"01.2.3.4:1", "has no valid IPv4 address"},
+		{"[1.2.3.4]:1", "has no valid IPv6 address"},
+		{"[fe80::1%eth0]:1", "has no valid IPv6 address"},
+		{":443", "has no valid IPv4 address"},
 		{"*:443", "has \"*\" for an address; write \"0.0.0.0/0:443\""},
 		{"example.com:443", "is a domain, which is not supported yet"},
 		{"*.example.com:443", "is a domain, which is not supported yet"},
-		{"0.0.0.0:80", "can never match"}, {"[::]:80", "can never match"},
+		{"0.0.0.0:80", "can never match"},
+		{"[::]:80", "can never match"},
 		{"[2002:a00:1::/64]:80", "is part of one 6to4 address"},
 		{"http://x:80", "looks like"},
 	};
@@ -221,7 +269,8 @@ static void bad_peers(void **state)
 		if (peer_parse(cases[i].text, OP_CONNECT, peers, &count, &problem) != -EINVAL)
 			fail_msg("%s is taken", cases[i].text);
 		if (strncmp(problem, cases[i].problem, strlen(cases[i].problem)))
-			fail_msg("%s: expected %s\nfound %s", cases[i].text, cases[i].problem, problem);
+			fail_msg("%s: expected %s\nfound %s", cases[i].text, cases[i].problem,
+				problem);
 	}
 }
 

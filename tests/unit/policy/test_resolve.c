@@ -8,7 +8,7 @@
 #include "diags.h"
 #include "policy/env.h"
 
-#define HEAD "apiVersion: ambit/v1\nname: test\n"
+#define HEAD	"apiVersion: ambit/v1\nname: test\n"
 #define SPECIAL "apiVersion: ambit/v1\nset: special\npeers: [\"224.0.0.0/4:*\"]\n"
 
 static char root[PATH_MAX];
@@ -25,7 +25,8 @@ static char *in_root(const char *path)
 
 static void put(const char *path, const char *text, size_t size)
 {
-	_cleanup_close_ int fd = open(in_root(path), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	_cleanup_close_ int fd =
+		open(in_root(path), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, size), size);
@@ -145,8 +146,10 @@ static void symbolic_links(void **state)
 		char text[3 * PATH_MAX];
 
 		if (cases[i].link)
-			assert_int_equal(symlink(cases[i].target ? cases[i].target : in_root("real"),
-				in_root(cases[i].link)), 0);
+			assert_int_equal(
+				symlink(cases[i].target ? cases[i].target : in_root("real"),
+					in_root(cases[i].link)),
+				0);
 		snprintf(text, sizeof(text), HEAD "files: {deny: {read: ['%s']}}\n",
 			in_root(cases[i].pattern));
 		policy = expect_policy(text);
@@ -210,7 +213,8 @@ static void bad_sets(void **state)
 			"3:9: pattern \"@places\" is a set inside a set"},
 		{"other", "apiVersion: ambit/v1\nset: another\npaths: [/a]\n",
 			"2:6: \"set\" must be \"other\", like the file"},
-		{"both", "apiVersion: ambit/v1\nset: both\npaths: [/a]\npeers: [\"10.0.0.0/8:*\"]\n",
+		{"both",
+			"apiVersion: ambit/v1\nset: both\npaths: [/a]\npeers: [\"10.0.0.0/8:*\"]\n",
 			"4:8: a set has either paths or peers"},
 		{"none", "apiVersion: ambit/v1\nset: none\n", "1:1: the set is empty"},
 		{"void", "", "1:1: the file is empty"},

@@ -70,8 +70,10 @@ static void sets(void **state)
 
 		assert_int_equal(ambit_policy_read(paths.gl_pathv[i], &content, &size, &diags), 0);
 		peers = strstr(content, "\npeers:");
-		snprintf(text, sizeof(text), "apiVersion: ambit/v1\nname: x\n%s: {deny: {%s: "
-			"[\"@%.*s\"]}}\n", peers ? "network" : "files", peers ? "connect" : "read",
+		snprintf(text, sizeof(text),
+			"apiVersion: ambit/v1\nname: x\n%s: {deny: {%s: "
+			"[\"@%.*s\"]}}\n",
+			peers ? "network" : "files", peers ? "connect" : "read",
 			(int)strlen(base) - 5, base);
 		assert_int_equal(ambit_policy_parse("x", text, strlen(text), &diags, &policy), 0);
 		if (ambit_policy_resolve(policy, &env, &diags) < 0)
@@ -142,15 +144,20 @@ static void coding_agent(void **state)
 		{OP_WRITE, VERDICT_DENY, "/usr/bin/node"},
 		{OP_UNIX, VERDICT_DENY, "/run/docker.sock"},
 	};
-	_cleanup_(shipped_cleanup) struct shipped shipped = shipped_load("policies/coding-agent.yaml");
+	_cleanup_(shipped_cleanup) struct shipped shipped =
+		shipped_load("policies/coding-agent.yaml");
 	static const uint8_t loopback[16] = {127, 0, 0, 1}, elsewhere[16] = {192, 0, 2, 7};
 	(void)state;
 
 	ask(&shipped, questions, ARRAY_SIZE(questions));
-	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP, AMBIT_FAMILY_V4,
-		loopback, 11434).verdict, VERDICT_ALLOW);
-	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP, AMBIT_FAMILY_V4,
-		elsewhere, 443).verdict, VERDICT_DENY);
+	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP,
+				 AMBIT_FAMILY_V4, loopback, 11434)
+				 .verdict,
+		VERDICT_ALLOW);
+	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP,
+				 AMBIT_FAMILY_V4, elsewhere, 443)
+				 .verdict,
+		VERDICT_DENY);
 }
 
 static void mcp_filesystem(void **state)
@@ -185,13 +192,16 @@ static void mail_agent(void **state)
 		{OP_WRITE, VERDICT_DENY, "/tmp/x"},
 		{OP_READ, VERDICT_DENY, HOME "/.ssh/id_ed25519"},
 	};
-	_cleanup_(shipped_cleanup) struct shipped shipped = shipped_load("policies/mail-agent.yaml");
+	_cleanup_(shipped_cleanup) struct shipped shipped =
+		shipped_load("policies/mail-agent.yaml");
 	static const uint8_t loopback[16] = {127, 0, 0, 66};
 	(void)state;
 
 	ask(&shipped, questions, ARRAY_SIZE(questions));
-	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP, AMBIT_FAMILY_V4,
-		loopback, 2525).verdict, VERDICT_DENY);
+	assert_int_equal(ambit_tables_peer(shipped.tables, OP_CONNECT, AMBIT_PROTO_TCP,
+				 AMBIT_FAMILY_V4, loopback, 2525)
+				 .verdict,
+		VERDICT_DENY);
 }
 
 /* A set cannot hold a set, so the lines of @metadata stand in @special again: all of them. */
@@ -214,7 +224,8 @@ static void metadata_is_special(void **state)
 
 		for (size_t p = 0; rule->op == OP_LISTEN && p < rule->peer_count; p++)
 			assert_int_equal(ambit_tables_peer(tables, OP_CONNECT, AMBIT_PROTO_TCP,
-				rule->peers[p].family, rule->peers[p].addr, 80).reason,
+						 rule->peers[p].family, rule->peers[p].addr, 80)
+						 .reason,
 				REASON_SPECIAL);
 	}
 }
