@@ -4,6 +4,7 @@
  * pattern that goes through one would never match.
  */
 #include <string.h>
+#include "base/array.h"
 #include "base/util.h"
 #include "policy/glob.h"
 #include "policy/pattern.h"
@@ -15,8 +16,27 @@
 struct follow {
 	char done[AMBIT_PATH_SIZE];
 	char left[AMBIT_PATH_SIZE];
-	unsigned links;
+	struct links *links;
+	unsigned count; /* of links that were followed */
 };
+
+void links_clear(struct links *links)
+{
+	for (size_t i = 0; i < links->count; i++)
+		free(links->items[i]);
+	free(links->items);
+	*links = (struct links){};
+}
+
+static int links_add(struct links *links, const char *path)
+{
+	int r = ARRAY_GROW(links, items, links->count + 1);
+
+	if (r < 0)
+		return r;
+	links->items[links->count] = strdup(path);
+	return links->items[links->count++] ? 0 : -ENOMEM;
+}
 
 static void done_up(struct follow *follow)
 {
@@ -61,9 +81,11 @@ static int link_enter(struct follow *follow, const char *target)
 	char left[AMBIT_PATH_SIZE] = "";
 	int r;
 
-	if (++follow->links > LINKS_MAX)
+	if (++follow->count > LINKS_MAX)
 		return -ELOOP;
-	r = path_append(left, target);
+	r = links_add(follow->links, follow->done);
+	if (r >= 0)
+		r = path_append(left, target);
 	if (r >= 0)
 		r = path_append(left, follow->left);
 	if (r < 0)
@@ -102,7 +124,7 @@ static int follow_name(struct follow *follow, const char *name)
 }
 
 /* The path that `path` leads to, as far as it exists. -ELOOP, -ENAMETOOLONG. */
-static int path_follow(const char *path, char **ret)
+static int path_follow(const char *path, char **ret, struct links *links)
 {
 	_cleanup_free_ struct follow *follow = calloc(1, sizeof(*follow));
 	char name[AMBIT_PATH_SIZE];
@@ -113,6 +135,7 @@ static int path_follow(const char *path, char **ret)
 	if (strlen(path) >= sizeof(follow->left))
 		return -ENAMETOOLONG;
 	strcpy(follow->left, path);
+	follow->links = links;
 	while (r == 0 && left_next(follow, name))
 		r = follow_name(follow, name);
 	if (r >= 0)
@@ -139,7 +162,7 @@ static size_t literal_length(const char *pattern)
 	}
 }
 
-int pattern_follow(const char *pattern, char **ret)
+int pattern_follow(const char *pattern, char **ret, struct links *links)
 {
 	size_t length = literal_length(pattern);
 	_cleanup_free_ char *plain = glob_unescape(pattern, length);
@@ -148,7 +171,7 @@ int pattern_follow(const char *pattern, char **ret)
 
 	if (!plain)
 		return -ENOMEM;
-	r = path_follow(plain, &followed);
+	r = path_follow(plain, &followed, links);
 	/* A path that leads nowhere opens nothing either: only what is written counts. */
 	if (r == -ELOOP || r == -ENAMETOOLONG || (r >= 0 && !strcmp(followed, plain)) || !*plain) {
 		*ret = NULL;

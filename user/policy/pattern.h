@@ -12,10 +12,22 @@
  * stands for something then. -EINVAL with a problem, or -ENOMEM without. */
 int pattern_resolve(const char *text, const struct policy_env *env, char **ret, char **ret_problem);
 
+/* Symbolic links that lie on the way of a pattern, by their own absolute paths. */
+struct links {
+	char **items; /* owned, with what they point to */
+	size_t items_room, count;
+};
+void links_clear(struct links *links);
+
 /* Follows the symbolic links in the part before the first component with a glob character, as far
- * as that exists. `*ret` is NULL where that changes nothing. Nothing below /proc is followed: the
- * links there mean another thing to each process. */
-int pattern_follow(const char *pattern, char **ret);
+ * as that exists. `*ret` is NULL where that changes nothing. The links that were followed are added
+ * to `links`, also after an error. Nothing below /proc is followed: the links there mean another
+ * thing to each process. */
+int pattern_follow(const char *pattern, char **ret, struct links *links);
+
+/* True if the pattern covers `path`: an independent answer to what the automaton says, for the few
+ * questions that are asked before there is one. */
+bool pattern_covers(const char *pattern, const char *path);
 
 /* A peer as it stands in a policy; "localhost" is two. `op` is OP_CONNECT or OP_LISTEN. */
 #define PEERS_MAX 2

@@ -9,6 +9,15 @@
 
 #define SPECIAL_SET "special" /* ranges that have to be named */
 
+/* An allowing pattern that goes through symbolic links. */
+struct passage {
+	char *text; /* as it stands in its file; owned, like all here */
+	char *file;
+	char *leads_to;
+	struct mark mark;
+	struct links links;
+};
+
 struct resolver {
 	const struct policy *policy;
 	const struct policy_env *env;
@@ -18,10 +27,23 @@ struct resolver {
 	size_t sets_room, set_count;
 	struct rule *rules; /* resolved so far; owned */
 	size_t rules_room, rule_count;
+	struct passage *passages;
+	size_t passages_room, passage_count;
 };
+
+static void passage_clear(struct passage *passage)
+{
+	free(passage->text);
+	free(passage->file);
+	free(passage->leads_to);
+	links_clear(&passage->links);
+}
 
 static void resolver_clear(struct resolver *resolver)
 {
+	for (size_t i = 0; i < resolver->passage_count; i++)
+		passage_clear(&resolver->passages[i]);
+	free(resolver->passages);
 	for (size_t i = 0; i < resolver->set_count; i++)
 		set_free(resolver->sets[i]);
 	for (size_t i = 0; i < resolver->rule_count; i++)
@@ -37,18 +59,49 @@ static void resolver_problem(struct resolver *resolver, const char *file, struct
 	resolver->failed = true;
 }
 
+/* Where a pattern stands, for errors. */
+struct place {
+	const char *file, *text;
+	struct mark mark;
+};
+
+/* Keeps the links of an allowing pattern, to look at them when all rules are known. */
+static int passage_add(struct resolver *resolver, const struct place *place, const char *leads_to,
+	struct links *links)
+{
+	struct passage passage = {
+		.text = strdup(place->text),
+		.file = strdup(place->file),
+		.leads_to = strdup(leads_to),
+		.mark = place->mark,
+	};
+	int r = ARRAY_GROW(resolver, passages, resolver->passage_count + 1);
+
+	if (r < 0 || !passage.text || !passage.file || !passage.leads_to) {
+		passage_clear(&passage);
+		return -ENOMEM;
+	}
+	passage.links = *links;
+	*links = (struct links){};
+	resolver->passages[resolver->passage_count++] = passage;
+	return 0;
+}
+
 /* Adds the path of a pattern, and where it leads by symbolic links, if elsewhere. */
 static int rule_add_paths(
-	struct rule *rule, const char *text, const struct policy_env *env, char **ret_problem)
+	struct resolver *resolver, struct rule *rule, const struct place *place, char **ret_problem)
 {
 	_cleanup_free_ char *path = NULL, *followed = NULL;
+	_cleanup_(links_clear) struct links links = {};
 	char **paths;
 	int r;
 
-	r = pattern_resolve(text, env, &path, ret_problem);
+	r = pattern_resolve(place->text, resolver->env, &path, ret_problem);
 	if (r < 0)
 		return r;
-	r = pattern_follow(path, &followed);
+	r = pattern_follow(path, &followed, &links);
+	if (r >= 0 && followed && rule->verdict == VERDICT_ALLOW)
+		r = passage_add(resolver, place, followed, &links);
 	if (r < 0)
 		return r;
 	paths = reallocarray(rule->paths, rule->path_count + 2, sizeof(*paths));
@@ -77,18 +130,17 @@ static int rule_add_peers(struct rule *rule, const char *text, char **ret_proble
 	return r;
 }
 
-/* Adds what `text` stands for to a rule; a problem of the text is added to the errors. */
-static int rule_add_text(struct resolver *resolver, struct rule *rule, const char *text,
-	const char *file, struct mark mark)
+/* Adds what a text stands for to a rule; a problem of the text is added to the errors. */
+static int rule_add_text(struct resolver *resolver, struct rule *rule, const struct place *place)
 {
 	char *problem = NULL;
 	int r;
 
-	r = op_has_peers(rule->op) ? rule_add_peers(rule, text, &problem)
-				   : rule_add_paths(rule, text, resolver->env, &problem);
+	r = op_has_peers(rule->op) ? rule_add_peers(rule, place->text, &problem)
+				   : rule_add_paths(resolver, rule, place, &problem);
 	if (r != -EINVAL)
 		return r;
-	resolver_problem(resolver, file, mark, text, problem);
+	resolver_problem(resolver, place->file, place->mark, place->text, problem);
 	return 0;
 }
 
@@ -158,7 +210,8 @@ static int resolve_items(struct resolver *resolver, const struct rule *from, con
 		else
 			r = rule ? 0 : rule_begin(resolver, from, strdup(from->text), &rule);
 		if (r >= 0)
-			r = rule_add_text(resolver, rule, item->text, set->file, item->mark);
+			r = rule_add_text(
+				resolver, rule, &(struct place){set->file, item->text, item->mark});
 		if (r < 0)
 			return r;
 	}
@@ -192,8 +245,8 @@ static int resolve_rule(struct resolver *resolver, const struct rule *from)
 	r = rule_begin(resolver, from, strdup(from->text), &rule);
 	if (r < 0)
 		return r;
-	return rule_add_text(resolver, rule, from->text, resolver->policy->file,
-		(struct mark){from->line, from->column});
+	return rule_add_text(resolver, rule,
+		&(struct place){resolver->policy->file, from->text, {from->line, from->column}});
 }
 
 static int resolve_rules(struct resolver *resolver)
@@ -217,6 +270,47 @@ static int resolve_rules(struct resolver *resolver)
 		}
 	}
 	return 0;
+}
+
+/* True if a rule that says `verdict` on writing covers `path`. */
+static bool write_covers(
+	const struct resolver *resolver, enum ambit_verdict verdict, const char *path)
+{
+	for (size_t i = 0; i < resolver->rule_count; i++) {
+		const struct rule *rule = &resolver->rules[i];
+
+		if (rule->op != OP_WRITE || rule->verdict != verdict)
+			continue;
+		for (size_t p = 0; p < rule->path_count; p++)
+			if (pattern_covers(rule->paths[p], path))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * A link that stands where a cell of this policy may write may have been made by one, to have more
+ * allowed the next time: such a link is not followed for an allowing rule, but refused.
+ */
+static void resolve_passages(struct resolver *resolver)
+{
+	for (size_t i = 0; i < resolver->passage_count; i++) {
+		const struct passage *passage = &resolver->passages[i];
+
+		for (size_t k = 0; k < passage->links.count; k++) {
+			const char *link = passage->links.items[k];
+
+			if (!write_covers(resolver, VERDICT_ALLOW, link) ||
+				write_covers(resolver, VERDICT_DENY, link))
+				continue;
+			resolver_problem(resolver, passage->file, passage->mark, passage->text,
+				text_format("goes through the symbolic link \"%s\", which the cell "
+					    "could have made itself, since it may write there; "
+					    "remove the link, or write where it leads (\"%s\")",
+					link, passage->leads_to));
+			break;
+		}
+	}
 }
 
 static int resolve_specials(struct resolver *resolver, struct peer **ret, size_t *ret_count)
@@ -272,6 +366,8 @@ int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, st
 	int r;
 
 	r = resolve_rules(&resolver);
+	if (r >= 0)
+		resolve_passages(&resolver);
 	if (r >= 0)
 		r = resolve_specials(&resolver, &specials, &special_count);
 	if (r >= 0 && resolver.failed)

@@ -7,6 +7,7 @@
 #include <pcre2.h>
 #include <stdio.h>
 #include "build.h"
+#include "policy/pattern.h"
 
 #define POLICIES 1500
 #define PATHS	 80
@@ -101,6 +102,9 @@ static struct decision naive_decide(const struct policy *policy, enum ambit_op o
 		const struct rule *rule = &policy->rules[i];
 		int depth = rule->op == op ? naive_depth(rule->paths[0], path) : -1;
 
+		/* The plain matcher of the policy room has to agree with all the others. */
+		if (rule->op == op && pattern_covers(rule->paths[0], path) != (depth >= 0))
+			fail_msg("pattern_covers(\"%s\", \"%s\")", rule->paths[0], path);
 		if (depth >= 0 && depth < best[rule->verdict]) {
 			best[rule->verdict] = depth;
 			ids[rule->verdict] = rule->id;

@@ -161,6 +161,29 @@ static void symbolic_links(void **state)
 	}
 }
 
+/* What a cell could have done in its last run must not widen what is allowed in the next. */
+static void links_that_the_cell_could_have_made(void **state)
+{
+	char text[4 * PATH_MAX];
+	(void)state;
+
+	assert_int_equal(symlink(in_root("home"), in_root("real/outbox")), 0);
+	expect_errors(HEAD "files: {allow: {write: [./outbox]}}\n",
+		"3:25: pattern \"./outbox\" goes through the symbolic link");
+	expect_errors(HEAD "files: {allow: {read: [./outbox/x], write: [.]}}\n",
+		"3:24: pattern \"./outbox/x\" goes through the symbolic link");
+	ambit_policy_free(expect_policy(HEAD "files: {allow: {read: [./outbox]}}\n"));
+	ambit_policy_free(expect_policy(HEAD "files: {allow: {read: [./outbox], write: [.]}, "
+					     "deny: {write: [\"**/outbox\"]}}\n"));
+	/* A denial may be made wider by a link. */
+	ambit_policy_free(expect_policy(HEAD "files: {allow: {write: [.]}, deny: {read: "
+					     "[./outbox]}}\n"));
+	snprintf(text, sizeof(text), HEAD "files: {allow: {read: ['%s/x'], write: ['%s/*']}}\n",
+		in_root("to-dir"), root);
+	expect_errors(text, "3:24: pattern");
+	assert_int_equal(unlink(in_root("real/outbox")), 0);
+}
+
 /* /proc/self is another directory for each process: never followed. */
 static void links_of_proc(void **state)
 {
@@ -265,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unreadable_files),
 		cmocka_unit_test(symbolic_links),
+		cmocka_unit_test(links_that_the_cell_could_have_made),
 		cmocka_unit_test(links_of_proc),
 		cmocka_unit_test(sets),
 		cmocka_unit_test(bad_sets),
