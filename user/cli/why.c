@@ -92,7 +92,15 @@ static char *real_path(const char *path)
 	return joined;
 }
 
-/* Fills `event`, `path` and the decision; the deny of two, where a name stands for two peers. */
+/* One address and one port. "localhost" stands for a range, and the answer is about its first. */
+static bool is_single(const struct peer *peer, bool named)
+{
+	unsigned bits = peer->family == AMBIT_FAMILY_V4 ? 32 : 128;
+
+	return (named || peer->bits == bits) && peer->port_low == peer->port_high;
+}
+
+/* Fills `event` and the decision; the deny of two, where a name stands for two peers. */
 static int ask_peer(const struct why_options *why, const struct tables *tables,
 	struct ambit_event *event, struct decision *ret)
 {
@@ -107,8 +115,7 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 	for (size_t i = 0; i < count; i++) {
 		const struct peer *peer = &peers[i];
 
-		if (peer->bits != (peer->family == AMBIT_FAMILY_V4 ? 32 : 128) ||
-			peer->port_low != peer->port_high) {
+		if (!is_single(peer, count > 1)) {
 			ambit_ui_say(
 				"\"%s\" is a range: ask for one address and one port", why->object);
 			return -EINVAL;
@@ -117,8 +124,10 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 		event->proto = peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 		event->port = peer->port_low;
 		memcpy(event->addr, peer->addr, sizeof(event->addr));
-		*ret = ambit_tables_peer(
-			tables, why->op, event->proto, event->family, event->addr, event->port);
+		if (count > 1 && peer->family == AMBIT_FAMILY_V4)
+			event->addr[3] = 1;
+		*ret = ambit_tables_peer(tables, why->op, event->proto, event->family, event->addr,
+			event->port);
 		if (ret->verdict != VERDICT_ALLOW)
 			break;
 	}

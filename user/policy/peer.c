@@ -243,8 +243,8 @@ int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], s
 {
 	struct peer peer = {};
 	char host[HOST_MAX];
-	const char *tail;
-	bool brackets;
+	const char *tail = NULL;
+	bool brackets = false;
 	int r;
 
 	r = split(text, host, &tail, &brackets, ret_problem);
