@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "cli/cli.h"
 #include "policy/env.h"
+#include "policy/text.h"
 
 struct check_options {
 	bool json;
@@ -69,6 +70,14 @@ static int check_file(const char *file, const struct policy_env *env, struct dia
 	return r;
 }
 
+/* A file's name may hold any bytes; JSON is UTF-8. */
+static struct json_object *text_json(const char *text)
+{
+	_cleanup_free_ char *clean = text_clean(text);
+
+	return json_object_new_string(clean ? clean : "");
+}
+
 static struct json_object *diags_json(const struct diags *diags)
 {
 	struct json_object *list = json_object_new_array();
@@ -78,14 +87,14 @@ static struct json_object *diags_json(const struct diags *diags)
 		struct json_object *error = json_object_new_object();
 
 		if (diag->file)
-			json_object_object_add(error, "file", json_object_new_string(diag->file));
+			json_object_object_add(error, "file", text_json(diag->file));
 		if (diag->line)
 			json_object_object_add(error, "line", json_object_new_int64(diag->line));
 		if (diag->column)
 			json_object_object_add(
 				error, "column", json_object_new_int64(diag->column));
-		json_object_object_add(error, "text",
-			json_object_new_string(diag->text ? diag->text : "out of memory"));
+		json_object_object_add(
+			error, "text", text_json(diag->text ? diag->text : "out of memory"));
 		json_object_array_add(list, error);
 	}
 	return list;
@@ -96,7 +105,7 @@ static void print_json(const char *file, const struct diags *diags, const struct
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "file", json_object_new_string(file));
+	json_object_object_add(object, "file", text_json(file));
 	json_object_object_add(object, "ok", json_object_new_boolean(tables != NULL));
 	if (tables) {
 		json_object_object_add(object, "name", json_object_new_string(policy->name));
@@ -110,7 +119,8 @@ static void print_json(const char *file, const struct diags *diags, const struct
 	}
 	json_object_object_add(object, "errors", diags_json(diags));
 	json_object_object_add(object, "dropped", json_object_new_int64((int64_t)diags->dropped));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	puts(json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
