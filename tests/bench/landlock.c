@@ -86,8 +86,8 @@ int bench_landlock(const char *path)
 
 	if (version < 0)
 		return -errno;
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
-		ports ? sizeof(attr) : sizeof(attr.fs), 0);
+	int ruleset = (int)syscall(
+		SYS_landlock_create_ruleset, &attr, ports ? sizeof(attr) : sizeof(attr.fs), 0);
 	FILE *list = fopen(path, "re");
 
 	if (ruleset < 0 || !list)
