@@ -8,9 +8,6 @@
 /* Mounts of one file system that are looked at; one with more is a deny (REASON_TOO_DEEP). Each
  * bind mount and each mount namespace has one. */
 #define MOUNTS_MAX 512
-/* Mounts of the cell's own namespace that show the same object; more are a deny likewise. */
-#define SHOWN_MAX 8
-
 /* super_block.s_mounts is a list_head of mount.mnt_instance; since 6.18 a mount pointer, linked by
  * mnt_next_for_sb (kernel commit "fs: switch super_block.s_mounts to a plain list"). */
 struct super_block___plain {
@@ -27,12 +24,14 @@ struct mount___list {
 } __attribute__((preserve_access_index));
 
 struct mounts_walk {
-	struct path_request request;
+	__u64 dentry;
 	__u64 super;
 	__u64 next; /* struct mount, or a list_head of one */
 	__u32 mnt_ns;
-	__u8 found; /* request.mnt is a mount that shows the object */
-	__u8 done;  /* there is none after it */
+	__u32 done;  /* the end of the list was reached */
+	__u32 count; /* of `shown`; more than fit are not kept, but counted */
+	__u32 reserved;
+	struct scratch *scratch; /* keeps them */
 };
 
 static __always_inline bool plain_mounts(void)
@@ -92,11 +91,11 @@ static long below_step(__u32 index, struct below *below)
 	return 0;
 }
 
-/* Looks at one mount; stops at the next that shows the object in the cell's namespace. */
+/* Keeps a mount that shows the object in the cell's namespace. */
 static long mounts_step(__u32 index, struct mounts_walk *walk)
 {
 	__u64 mount = mounts_next(walk), ns = 0;
-	struct below below = {.dentry = walk->request.dentry};
+	struct below below = {.dentry = walk->dentry};
 	__u32 inum = 0;
 
 	if (!mount) {
@@ -108,46 +107,65 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
 		inum != walk->mnt_ns)
 		return 0;
-	walk->request.mnt = mount + bpf_core_field_offset(struct mount, mnt);
-	if (READ_FIELD(below.root, vfsmount, walk->request.mnt, mnt_root))
+	mount += bpf_core_field_offset(struct mount, mnt);
+	if (READ_FIELD(below.root, vfsmount, mount, mnt_root))
 		return 0;
 	bpf_loop(WALK_STEPS, below_step, &below, 0);
-	walk->found = below.hit;
-	return below.hit;
+	if (!below.hit)
+		return 0;
+	if (walk->count >= SHOWN_MAX)
+		return 1;
+	walk->scratch->shown[walk->count & (SHOWN_MAX - 1)] = mount;
+	walk->count++;
+	return 0;
+}
+
+/* Finds the mounts; the reason of a deny, or PATH_DONE. */
+static __always_inline int mounts_find(const struct path_request *request, struct mounts_walk *walk)
+{
+	__u32 id = request->cell;
+	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
+
+	if (!cell)
+		return REASON_NO_CELL;
+	walk->dentry = request->dentry;
+	walk->mnt_ns = cell->mnt_ns;
+	if (READ_FIELD(walk->super, dentry, request->dentry, d_sb))
+		return REASON_UNREADABLE;
+	walk->next = mounts_first(walk->super);
+	if (!walk->next)
+		return REASON_UNREADABLE;
+	bpf_loop(MOUNTS_MAX, mounts_step, walk, 0);
+	if (!walk->done)
+		return REASON_TOO_DEEP;
+	return walk->count ? PATH_DONE : REASON_FOREIGN_MOUNT;
 }
 
 /* The verdict on a dentry: 1: deny, 0: let it pass. */
 GLOBAL int decide_mounts(const struct path_request *request)
 {
+	struct path_request shown = {};
 	struct mounts_walk walk = {};
-	struct ambit_cell *cell;
-	__u32 reason = REASON_FOREIGN_MOUNT, id;
+	int reason, result = 0, claimed = scratch_claim();
+	__u32 slot = claimed;
 
 	if (!request)
 		return 1;
-	id = request->cell;
-	cell = bpf_map_lookup_elem(&cells, &id);
-	if (!cell)
-		return deny(id, request->hook, OP_WRITE, REASON_NO_CELL);
-	walk.request = *request;
-	walk.mnt_ns = cell->mnt_ns;
-	if (READ_FIELD(walk.super, dentry, request->dentry, d_sb))
-		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE);
-	walk.next = mounts_first(walk.super);
-	if (!walk.next)
-		return deny(id, request->hook, OP_WRITE, REASON_UNREADABLE);
-	for (int i = 0; i < SHOWN_MAX; i++) {
-		walk.found = 0;
-		bpf_loop(MOUNTS_MAX, mounts_step, &walk, 0);
-		if (!walk.found)
+	walk.scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	if (!walk.scratch)
+		return deny(request->cell, request->hook, OP_WRITE, REASON_NO_SCRATCH);
+	reason = mounts_find(request, &walk);
+	if (reason != PATH_DONE)
+		result = deny(request->cell, request->hook, OP_WRITE, reason);
+	shown = *request;
+	for (__u32 i = 0; i < SHOWN_MAX && reason == PATH_DONE && !result; i++) {
+		if (i >= walk.count)
 			break;
-		if (decide_path(&walk.request))
-			return 1;
-		reason = REASON_MAX; /* allowed on one at least */
+		shown.mnt = walk.scratch->shown[i];
+		result = decide_path(&shown);
 	}
-	if (!walk.done)
-		return deny(id, request->hook, OP_WRITE, REASON_TOO_DEEP);
-	return reason == REASON_MAX ? 0 : deny(id, request->hook, OP_WRITE, reason);
+	scratch_release(walk.scratch);
+	return result;
 }
 
 #endif

@@ -50,8 +50,13 @@ struct path_rights {
 	__u32 policy;
 };
 
+/* Mounts of a cell's namespace that show one object (mounts.bpf.h); more are a deny. A power of
+ * two. */
+#define SHOWN_MAX 8
+
 struct scratch {
 	__u64 busy;
+	__u64 shown[SHOWN_MAX]; /* struct vfsmount */
 	struct path_rights rights[2]; /* of the path; of the old and the new name */
 	struct path_buffer path;
 	struct path_buffer exe;

@@ -21,13 +21,16 @@
 #define BPFFS	    "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
-/* libbpf says what went wrong through a callback only: the last lines of it go into the diag. */
-static char last_words[2048];
+/* libbpf says what went wrong through a callback only. Its first warning names the program; what
+ * follows is the verifier's log and the consequences. */
+static char first_words[512];
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (level == LIBBPF_WARN)
-		vsnprintf(last_words, sizeof(last_words), format, arguments);
+	if (level == LIBBPF_WARN && !first_words[0]) {
+		vsnprintf(first_words, sizeof(first_words), format, arguments);
+		first_words[strcspn(first_words, "\n")] = '\0';
+	}
 	return 0;
 }
 
@@ -114,7 +117,7 @@ static int load(struct ambit_bpf **ret, struct diag *diag)
 	skeleton = ambit_bpf__open();
 	if (!skeleton) {
 		result = -errno;
-		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", last_words);
+		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
 		return result;
 	}
 	result = hooks_select(skeleton, btf, diag);
@@ -126,7 +129,7 @@ static int load(struct ambit_bpf **ret, struct diag *diag)
 	if (result < 0) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel refused the BPF programs (%s): %s; see `ambit doctor`",
-			strerror(-result), last_words);
+			strerror(-result), first_words);
 		return result;
 	}
 	*ret = TAKE_PTR(skeleton);
