@@ -3,6 +3,7 @@
  * Signals for the command. One that somebody sent to ambit is sent on, and then means: end, within
  * RELAY_PATIENCE_S. One that a terminal made went to the whole foreground group, the command among
  * it: it is not sent twice, and since a program may well live on after Ctrl-C, it hurries nobody.
+ * Only of a hangup the kernel tells the leader of the session alone, and that one twice.
  */
 #include <poll.h>
 #include <string.h>
@@ -69,11 +70,10 @@ static enum relay_step pass_on(struct relay *relay, const struct signalfd_siginf
 	if (terminal && info->ssi_signo != SIGHUP)
 		return RELAY_NOTHING;
 	if (relay->asked)
-		return RELAY_KILL;
+		return terminal ? RELAY_NOTHING : RELAY_KILL;
 	relay->asked = true;
 	start_timer(relay->timer_fd);
-	if (!terminal)
-		pidfd_send_signal(pidfd, (int)info->ssi_signo, NULL, 0);
+	pidfd_send_signal(pidfd, (int)info->ssi_signo, NULL, 0);
 	return RELAY_NOTHING;
 }
 

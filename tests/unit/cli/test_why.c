@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ambit why and the loading of policies, from the file to the exit status. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/util.h"
+#include "cli/cli.h"
+
+static const char policy_text[] =
+	"apiVersion: ambit/v1\n"
+	"name: test\n"
+	"files:\n"
+	"  allow:\n"
+	"    read: [/usr, .]\n"
+	"    write: [.]\n"
+	"  deny:\n"
+	"    read: ['**/.env*']\n"
+	"network:\n"
+	"  allow:\n"
+	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80']\n";
+
+static char dir[] = "/tmp/ambit-test.XXXXXX";
+
+/* A directory with a policy; the sets are those that ship. */
+static int set_up(void **state)
+{
+	_cleanup_free_ char *sets = realpath("policies/sets", NULL);
+	FILE *out;
+
+	(void)state;
+	if (!sets || setenv("AMBIT_SETS", sets, 1) || !mkdtemp(dir) || chdir(dir) ||
+		mkdir("inside", 0700) || symlink("/etc", "inside/link"))
+		return -1;
+	out = fopen("p.yaml", "w");
+	return !out || fputs(policy_text, out) == EOF || fclose(out);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return unlink("p.yaml") | unlink("inside/link") | rmdir("inside") | chdir("/") | rmdir(dir);
+}
+
+/* Asks, with what is printed in `text`. */
+static int why(const char *question, const char *object, char text[4096])
+{
+	char *argv[] = {(char *)"ambit why", (char *)"-p", (char *)"p.yaml", (char *)question,
+		(char *)object, NULL};
+	int saved = dup(STDOUT_FILENO), out = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
+	ssize_t size;
+
+	fflush(stdout);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	status = ambit_verb_why(5, argv);
+	fflush(stdout);
+	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+	size = pread(out, text, 4095, 0);
+	assert_true(size >= 0);
+	text[size] = '\0';
+	close(saved);
+	close(out);
+	return status;
+}
+
+static void answers(void **state)
+{
+	static const struct {
+		const char *question, *object;
+		int status;
+	} cases[] = {
+		{"--read", "/usr/bin/env", 0},
+		{"--read", "/usr", 0},
+		{"--read", "/usrx", 1},
+		{"--read", ".", 0},
+		{"--read", "inside/../new", 0},
+		{"--read", "inside/link/passwd", 1},
+		{"--read", "inside/.env", 1},
+		{"--read", "/", 1},
+		{"--write", "inside/new/deep", 0},
+		{"--write", "inside/", 0},
+		{"--write", "../x", 1},
+		{"--write", "new/..", 2},
+		{"--read", "", 2},
+		{"--exec", "/usr/bin/env", 1},
+		{"--unix", "/run/x", 1},
+		{"--connect", "10.1.2.3:5432", 0},
+		{"--connect", "10.1.2.3:5432/udp", 1},
+		{"--connect", "[::ffff:10.1.2.3]:5432", 0},
+		{"--connect", "10.2.0.1:5432", 1},
+		{"--connect", "[2001:db8::1]:443/udp", 0},
+		{"--connect", "localhost:80", 0},
+		{"--connect", "localhost:81", 1},
+		{"--connect", "169.254.169.254:80", 1},
+		{"--connect", "10.1.0.0/16:5432", 2},
+		{"--connect", "10.1.2.3:1-9", 2},
+		{"--connect", "example.com:443", 2},
+		{"--connect", "nonsense", 2},
+		{"--listen", "0.0.0.0:80", 1},
+	};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int status = why(cases[i].question, cases[i].object, text);
+
+		if (status != cases[i].status)
+			print_error("%s %s: %s", cases[i].question, cases[i].object, text);
+		assert_int_equal(status, cases[i].status);
+		assert_int_equal(!*text, status == EXIT_USAGE);
+	}
+}
+
+static void names_the_line(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	assert_int_equal(why("--read", ".env", text), 1);
+	assert_non_null(strstr(text, "denied  read /tmp/ambit-test."));
+	assert_non_null(strstr(text, "  policy test:8  files.deny.read **/.env*\n"));
+	assert_int_equal(why("--write", "/etc/passwd", text), 1);
+	assert_string_equal(text, "denied  write /etc/passwd  policy test:6  "
+				  "not in files.allow.write\n");
+	assert_int_equal(why("--exec", "/usr/bin/env", text), 1);
+	assert_non_null(strstr(text, "  policy test  not in files.allow.exec\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers),
+		cmocka_unit_test(names_the_line),
+	};
+
+	return cmocka_run_group_tests_name("cli/why", tests, set_up, tear_down);
+}
