@@ -124,9 +124,9 @@ struct ambit_segment {
 /*
  * What a state accepts: the id of an allowing and of a denying rule for each column, 0 for none; a
  * state of a path has the column of its operation only. Deny beats allow. Of several rules that say
- * the same, paths name the one that covers the most (it matches higher up) and then the one with the
- * smallest id, peers the one with the smallest id. Accepts are numbered from 1; number i stands in
- * the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the
+ * the same, paths name the one that covers the most (it matches higher up) and then the one with
+ * the smallest id, peers the one with the smallest id. Accepts are numbered from 1; number i stands
+ * in the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the
  * segments.
  */
 struct ambit_accept {
