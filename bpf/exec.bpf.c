@@ -75,8 +75,8 @@ int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch)
 		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_SCRATCH) ? -EACCES : 0;
-	if (path_build(&scratch->path, (__u64)bprm->file->f_path.dentry,
-		    (__u64)bprm->file->f_path.mnt, cell->mnt_ns) != PATH_DONE)
+	if (path_build(slot, BUFFER_PATH, (__u64)BPF_CORE_READ(bprm, file, f_path.dentry),
+		    (__u64)BPF_CORE_READ(bprm, file, f_path.mnt), cell->mnt_ns) != PATH_DONE)
 		scratch->path.start = PATH_END; /* decided already; only the name is missing */
 	report(&v);
 	scratch_release(scratch);

@@ -39,8 +39,8 @@ static __always_inline bool is_unlinked(__u64 dentry)
 
 /* Builds the path of the request's object, on `dentry`, in the scratch slot; PATH_DONE, or the reason
  * of a deny. */
-static __always_inline int request_path(
-	struct scratch *scratch, const struct path_request *request, __u64 dentry, __u32 *ret_policy)
+static __always_inline int request_path(struct scratch *scratch, __u32 slot,
+	const struct path_request *request, __u64 dentry, __u32 *ret_policy)
 {
 	__u32 id = request->cell;
 	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
@@ -50,7 +50,7 @@ static __always_inline int request_path(
 	if (!cell)
 		return REASON_NO_CELL;
 	*ret_policy = cell->policy;
-	reason = path_build(&scratch->path, dentry, request->mnt, cell->mnt_ns);
+	reason = path_build(slot, BUFFER_PATH, dentry, request->mnt, cell->mnt_ns);
 	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
 		return REASON_UNLINKED;
 	return reason;
@@ -67,7 +67,7 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	reason = request_path(scratch, request, dentry, &policy);
+	reason = request_path(scratch, slot, request, dentry, &policy);
 	if (reason != PATH_DONE)
 		return reason;
 	ret->policy = policy;

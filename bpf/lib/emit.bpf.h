@@ -64,14 +64,14 @@ static __always_inline void event_task(struct ambit_event *event)
 
 /* The program that the current process runs, or nothing where it has none. Programs are files of
  * any namespace, so a walk that fails leaves the name out. */
-static __always_inline void exe_build(struct path_buffer *buffer, __u32 mnt_ns)
+static __always_inline void exe_build(struct scratch *scratch, __u32 slot, __u32 mnt_ns)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 
-	if (!file || path_build(buffer, (__u64)BPF_CORE_READ(file, f_path.dentry),
+	if (!file || path_build(slot, BUFFER_EXE, (__u64)BPF_CORE_READ(file, f_path.dentry),
 			     (__u64)BPF_CORE_READ(file, f_path.mnt), mnt_ns) != PATH_DONE)
-		buffer->start = PATH_END;
+		scratch->exe.start = PATH_END;
 }
 
 /* Copies both strings behind the event and returns the size of all. */
@@ -91,7 +91,7 @@ static __always_inline __u32 event_strings(struct scratch *scratch)
 
 /* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
 static __always_inline void event_send(
-	const struct verdict *v, struct scratch *scratch, struct ambit_counters *counts)
+	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
 {
 	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
 	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
@@ -118,7 +118,7 @@ static __always_inline void event_send(
 	event->port = v->port;
 	event->hook = v->hook;
 	__builtin_memcpy(event->addr, v->addr, sizeof(event->addr));
-	exe_build(&scratch->exe, cell->mnt_ns);
+	exe_build(scratch, slot, cell->mnt_ns);
 	size = event_strings(scratch);
 	if (size > sizeof(*event) + 2 * AMBIT_PATH_SIZE)
 		return; /* cannot be: for the verifier */
@@ -161,7 +161,7 @@ GLOBAL int report(const struct verdict *v)
 	}
 	if (own)
 		scratch->path.start = PATH_END;
-	event_send(v, scratch, counts);
+	event_send(v, scratch, slot, counts);
 	if (own)
 		scratch_release(scratch);
 	return 0;

@@ -182,13 +182,21 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	return 1;
 }
 
+/* Which buffer of a slot. */
+enum { BUFFER_PATH, BUFFER_EXE };
+
 /*
- * Builds the path of (dentry, vfsmount) at the end of `buffer`: "/a/b", the root as "". Returns
- * PATH_DONE or the reason why there is none.
+ * Builds the path of (dentry, vfsmount) at the end of a buffer of the scratch slot: "/a/b", the root
+ * as "". Returns PATH_DONE or the reason why there is none.
  */
-static __always_inline int path_build(
-	struct path_buffer *buffer, __u64 dentry, __u64 mnt, __u32 mnt_ns)
+GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mnt_ns)
 {
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct path_buffer *buffer;
+
+	if (!scratch)
+		return REASON_NO_SCRATCH;
+	buffer = which == BUFFER_EXE ? &scratch->exe : &scratch->path;
 	buffer->from_dentry = dentry;
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;
