@@ -49,3 +49,25 @@ $(BUILD)/tests/nothing: tests/e2e/nothing.c
 guest-files: $(GUEST)
 print-build:
 	@echo $(abspath $(BUILD))
+
+# --- everything --------------------------------------------------------------------------------------
+
+include tests/fuzz/fuzz.mk
+
+fuzz: fuzz-policy fuzz-event
+
+# On an idle two-core machine 15 minutes or so; `tests/check STAGE` does a part of it.
+check:
+ifeq ($(SETUP),yes)
+	@scripts/setup build test guest agents
+endif
+	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files $(UNIT) $(BPF_TEST) \
+		$(BUILD)/fuzz/policy $(BUILD)/fuzz/event
+	@scripts/kernels >/dev/null
+	@BUILD=$(BUILD) tests/check
+
+lint:
+ifeq ($(SETUP),yes)
+	@scripts/setup test
+endif
+	@scripts/lint

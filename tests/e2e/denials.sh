@@ -1,79 +1,188 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=dash disable=SC2154
+# shellcheck shell=dash disable=SC2154,SC2094,SC2238
 # Does the rows of the table `denials`, which says what each of its columns means.
+#
+# All rows of one policy share a cell in enforce mode and one in audit mode, which are fed through
+# `inner`; the tree of files is made anew from outside before each act. What came out is kept in
+# $work/rows/NUMBER and judged when the cell has ended and its trail is complete.
 
 trim() {
-	echo "$1" | sed 's/^ *//; s/ *$//; s/  */ /g'
+	set -f
+	# shellcheck disable=SC2086 # that is what trims
+	set -- $1
+	set +f
+	echo "$*"
 }
 
-# The act with the word for "%" put in.
-act_of() { # WORD
-	echo "$act" | sed "s|%|$1|g; s|VICTIM|$VICTIM|g; s|LONGNAME|$LONGNAME|g"
+# Splits the rows of a policy into variables in files, one a column, to be read by `row_load`.
+rows_split() { # TABLE POLICY
+	number=0
+	while IFS='|' read -r name of what denied allowed act; do
+		number=$((number + 1))
+		case $name in '#'* | '') continue ;; esac
+		name=$(trim "$name")
+		[ -z "$ONLY" ] || [ "$ONLY" = "$name" ] || continue
+		[ "$(trim "$of")" = "$2" ] || continue
+		mkdir -p "$work/rows/$number"
+		cd "$work/rows/$number" || exit 1
+		echo "$name" >name
+		trim "$what" >what
+		trim "$denied" >denied
+		trim "$allowed" >allowed
+		trim "$act" >act
+		for kind in d a; do ln -sf /usr/local/bin/probe "/names/$number$kind"; done
+	done <"$1"
+	cd /e2e || exit 1
 }
 
-# Runs the act; 4 stands for an ambit that failed.
-act_in() { # MODE WORD
-	rm -f "$work/case/trail"
+# The act of the row in the working directory, with the word of a column put in for "%".
+act_with() { # denied|allowed
+	read -r word <"$1"
+	read -r act <act
+	echo "$act" | sed "s|%|$word|g; s|VICTIM|$VICTIM|g; s|LONGNAME|$LONGNAME|g"
+}
+
+session_start() { # run|audit POLICY
+	rm -f "$work/in" "$work/out" "$work/$1.trail"
+	mkfifo "$work/in" "$work/out"
+	ambit "$1" -q -p "$policies/$2.yaml" --trail "$work/$1.trail" -- sh /usr/local/bin/inner \
+		<"$work/in" >"$work/out" 2>"$work/$1.log" &
+	session=$!
+	exec 3>"$work/in" 4<"$work/out"
+	trap '' PIPE
+}
+
+session_end() {
+	exec 3>&- 4<&-
+	trap - PIPE
+	wait "$session"
+}
+
+# Does an act in the session's cell, in a fresh tree; the answer goes to the file RESULT.
+session_act() { # NAME denied|allowed RESULT
+	/e2e/tree fresh
+	echo "$1 $(act_with "$2")" 2>/dev/null >&3
+	answer="the cell has ended"
+	read -r answer <&4
+	echo "$answer" >"$3"
+}
+
+row_outside() {
+	/e2e/tree fresh
+	set -f
 	# shellcheck disable=SC2046 # words
-	case $1 in
-	outside) probe $(act_of "$2") ;;
-	enforce) ambit run -q -p "$policies/$policy.yaml" --trail "$work/case/trail" -- probe $(act_of "$2") ;;
-	audit) ambit audit -q -p "$policies/$policy.yaml" --trail "$work/case/trail" -- probe $(act_of "$2") ;;
-	esac
+	probe $(act_with denied) >outside.log 2>&1
+	echo "$?" >outside
+	set +f
+}
+
+row_enforce() {
+	if ! grep -qx -- - denied; then
+		/e2e/tree fresh
+		/e2e/tree state >before
+		session_act "${row}d" denied enforced
+		/e2e/tree state >after
+	fi
+	grep -qx -- - allowed || session_act "${row}a" allowed control
+}
+
+row_audit() {
+	grep -qx -- - denied || session_act "${row}d" denied audited
+}
+
+rows_each() { # FUNCTION
+	for dir in "$work"/rows/*; do
+		[ -d "$dir" ] || continue
+		cd "$dir" || exit 1
+		row=${dir##*/}
+		"$1"
+	done
+	cd /e2e || exit 1
+}
+
+# Lines of a trail that are this act's: by its name, or by its process (a name can be changed, and
+# workers of the kernel have one of their own).
+lines_of() { # MODE NAME RESULT CONDITION...
+	trail=$work/$1.trail comm=$2
+	read -r status pid <"$3"
+	shift 3
+	by_name=$(trailq "$trail" "comm=$comm" "$@") && by_pid=$(trailq "$trail" "pid=$pid" "$@") &&
+		echo $((by_name + by_pid))
 }
 
 # What a line of the trail has to have for this denial.
 conditions() { # ENFORCED
+	read -r op reason mark <what
 	echo "type=decision verdict=deny enforced=$1"
 	[ "$op" = "*" ] || echo "op=$op"
 	[ "$reason" = "*" ] || echo "reason=$reason"
 	[ -z "$mark" ] || echo "line=$(grep -n "# $mark\$" "$policies/$policy.yaml" | cut -d: -f1)"
 }
 
-denied_part() {
-	/e2e/tree fresh
-	act_in outside "$denied"
-	case $? in
-	0) ;;
-	2) echo "not possible on this kernel"; exit 2 ;;
-	*) echo "outside of a cell it does not succeed"; exit 1 ;;
-	esac
-	/e2e/tree fresh
-	/e2e/tree state >"$work/case/before"
-	expect_status 1 act_in enforce "$denied"
-	/e2e/tree state >"$work/case/after"
-	expect "nothing changed by a denied act" cmp "$work/case/before" "$work/case/after"
-	# shellcheck disable=SC2046 # words
-	expect_trail $(conditions true)
-	/e2e/tree fresh
-	expect_status 0 act_in audit "$denied"
-	# shellcheck disable=SC2046 # words
-	expect_trail $(conditions false)
+expect_act() { # WHAT STATUS RESULT
+	read -r status pid <"$3"
+	[ "$status" = "$2" ] && return
+	cat "$work"/*.log
+	echo "$1: status $status, expected $2, of: probe $(act_with denied)"
+	exit 1
 }
 
-allowed_part() {
-	/e2e/tree fresh
-	act_in outside "$allowed" || { echo "outside of a cell the control does not succeed"; exit 1; }
-	/e2e/tree fresh
-	expect_status 0 act_in enforce "$allowed"
-	expect "no denial of the control" [ "$(trail_count verdict=deny)" = 0 ]
+expect_line() { # MODE RESULT ENFORCED
+	set -f
+	# shellcheck disable=SC2046 # words
+	count=$(lines_of "$1" "${row}d" "$2" $(conditions "$3"))
+	[ "${count:-0}" -gt 0 ] && return
+	read -r status pid <"$2"
+	grep -e "\"comm\":\"${row}d\"" -e "\"pid\":$pid," "$work/$1.trail"
+	echo "not in the trail ($1): $(conditions "$3" | tr '\n' ' ')"
+	exit 1
+}
+
+judge_denied() {
+	read -r outside <outside
+	if [ "$outside" = 2 ]; then
+		echo "not possible on this kernel"
+		exit 2
+	fi
+	cat outside.log
+	expect "that it succeeds outside of a cell" [ "$outside" = 0 ]
+	expect_act "under the policy" 1 enforced
+	expect "that a denied act changes nothing" cmp before after
+	expect_line run enforced true
+	expect_act "in audit mode" 0 audited
+	expect_line audit audited false
+}
+
+judge_allowed() {
+	expect_act "the control" 0 control
+	expect "no denial of the control" [ "$(lines_of run "${row}a" control verdict=deny)" = 0 ]
+}
+
+row_judge() {
+	cd "$work/rows/$row" || exit 1
+	grep -qx -- - denied || judge_denied
+	grep -qx -- - allowed || judge_allowed
 }
 
 row_case() {
-	set -f
-	[ "$denied" = - ] || denied_part
-	[ "$allowed" = - ] || allowed_part
+	case_run "$(cat name)" row_judge
 }
 
-denials_all() {
+denials_all() { # TABLE
 	VICTIM=$(/e2e/tree once) || { echo "not ok tree: the tree of files cannot be made"; exit 1; }
 	LONGNAME=$(printf '%0255d' 0)
-	while IFS='|' read -r name policy what denied allowed act; do
-		case $name in '#'* | '') continue ;; esac
-		name=$(trim "$name") policy=$(trim "$policy") denied=$(trim "$denied") allowed=$(trim "$allowed")
-		act=$(trim "$act") what=$(trim "$what")
-		op=${what%% *} mark="" reason=${what#* }
-		case $reason in *" "*) mark=${reason#* } reason=${reason%% *} ;; esac
-		case_run "$name" row_case </dev/null
-	done <"$1"
+	mkdir -p /names
+	for policy in files refer programs net tasks; do
+		rm -rf "$work/rows"
+		rows_split "$1" "$policy"
+		[ -d "$work/rows" ] || continue
+		rows_each row_outside
+		session_start run "$policy"
+		rows_each row_enforce
+		session_end
+		session_start audit "$policy"
+		rows_each row_audit
+		session_end
+		rows_each row_case
+	done
 }

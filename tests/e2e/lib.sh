@@ -20,7 +20,8 @@ case_failed() { # NAME WHY, with the output in $work/log
 	failed=$((failed + 1))
 	echo "not ok $1: $2"
 	sed 's/^/    | /' "$work/log"
-	echo "    repeat: tests/vm/check --kernel $KERNEL --case $1"
+	[ "$SUITE" = all ] && option="" || option=" --$SUITE"
+	echo "    repeat: tests/vm/check --kernel $KERNEL$option --case $1"
 }
 
 # Runs a function as a case: its output is shown only when it fails. Status 2: skip, and the last

@@ -1,1 +1,294 @@
-lifecycle_all() { :; }
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2154
+# What `ambit run` promises besides denials: how it starts a command, how it ends, what it leaves.
+
+life_policy=/e2e/policies/life.yaml
+
+run_cell() { # COMMAND...
+	ambit run -q -p "$life_policy" --trail "$work/case/trail" -- "$@"
+}
+
+# Cgroups, cells and processes there are; run in front of a case and after it.
+inventory() {
+	find /sys/fs/cgroup -type d | sort
+	ambit ps
+	for exe in /proc/[0-9]*/exe; do readlink "$exe" || true; done | grep -v -e busybox -e trailq | sort
+}
+
+expect_nothing_left() {
+	inventory >"$work/case/inventory"
+	expect "no cgroup, cell or process left behind" diff "$work/inventory" "$work/case/inventory"
+}
+
+# Starts ambit in the background, with its command waiting; returns once the command runs. The pid
+# of ambit is in $ambit_pid.
+start_waiting() { # SHELL_TEXT
+	mkfifo "$work/case/started" && chmod 666 "$work/case/started"
+	mkdir -p /t/in && rm -f /t/in/started && cp -a "$work/case/started" /t/in/started
+	probe fresh ambit run -q -p "$life_policy" --trail "$work/case/trail" -- \
+		sh -c "echo \$\$ >/t/in/started; $1" &
+	ambit_pid=$!
+	read -r _ </t/in/started
+}
+
+# --- exit status, as env(1) ---
+
+status_passes() {
+	expect_status 0 run_cell true
+	expect_status 1 run_cell false
+	expect_status 7 run_cell sh -c 'exit 7'
+	expect_nothing_left
+}
+status_126() {
+	expect_status 126 run_cell /t/in/file
+	expect_status 126 run_cell /t/out/prog
+	expect_trail op=exec verdict=deny path=/t/out/prog
+	expect_nothing_left
+}
+status_127() {
+	expect_status 127 run_cell /t/in/no-such-program
+	expect_status 127 run_cell no-such-program
+	expect_nothing_left
+}
+status_signal() {
+	# shellcheck disable=SC2016 # the inner shell's
+	expect_status 143 run_cell sh -c 'kill -TERM $$'
+	# shellcheck disable=SC2016
+	expect_status 139 run_cell sh -c 'kill -SEGV $$'
+	expect_nothing_left
+}
+
+# --- 125: ambit itself failed, the command never started ---
+
+refused() { # ARGUMENTS of ambit...
+	rm -f /t/in/ran
+	expect_status 125 ambit "$@" -- touch /t/in/ran
+	expect "the command did not start" [ ! -e /t/in/ran ]
+	expect_nothing_left
+}
+refuses_policies() {
+	for bad in /e2e/bad/*.yaml; do refused run -p "$bad"; done
+}
+refuses_missing() {
+	refused run -p /t/in/no-such-policy.yaml
+	refused run -p /t/in
+	refused run
+}
+refuses_user() {
+	refused run -p "$life_policy" --user no-such-user
+}
+refuses_trail() {
+	refused run -p "$life_policy" --trail /no/such/directory/trail
+}
+refuses_options() {
+	expect_status 125 ambit run --no-such-option -p "$life_policy" -- true
+	expect_status 125 ambit run -p "$life_policy"
+}
+
+# --- what the command gets ---
+
+only_stdio() {
+	expect_status 0 run_cell probe fds 7</etc/passwd 8>"$work/case/open" 9</e2e
+}
+no_privileges() {
+	expect_status 0 run_cell probe no-new-privs
+}
+user_option() {
+	expect_status 0 run_cell probe ids 0 0
+	expect_status 0 ambit run -q -p "$life_policy" --trail "$work/case/trail" --user user -- probe ids 1000 1000
+	expect_status 0 env SUDO_UID=1000 SUDO_GID=1000 SUDO_USER=user \
+		ambit run -q -p "$life_policy" --trail "$work/case/trail" -- probe ids 1000 1000
+	# shellcheck disable=SC2016
+	expect_status 0 ambit run -q -p "$life_policy" --trail "$work/case/trail" --user user -- \
+		sh -c '[ "$HOME" = /home/user ]'
+}
+standard_streams() {
+	out=$(echo words | run_cell sh -c 'cat; echo more >&2' 2>"$work/case/stderr")
+	expect "stdin reaches the command and its stdout us" [ "$out" = words ]
+	expect "its stderr too" grep -qx more "$work/case/stderr"
+}
+
+# --- ends of every kind ---
+
+signal_case() { # SIGNAL STATUS
+	start_waiting 'exec sleep 1000'
+	kill "-$1" "$ambit_pid"
+	expect_status "$2" wait "$ambit_pid"
+	expect_nothing_left
+}
+signal_int() {
+	signal_case INT 130
+}
+signal_term() {
+	signal_case TERM 143
+}
+signal_hup() {
+	signal_case HUP 129
+}
+signal_ignored() {
+	start_waiting 'trap "" TERM; while :; do sleep 1; done'
+	kill -TERM "$ambit_pid"
+	expect_status 137 wait "$ambit_pid"
+	expect_nothing_left
+}
+leftovers() {
+	expect_status 0 run_cell sh -c 'setsid sleep 1000 >/dev/null 2>&1 & setsid sh -c "sleep 1000 & sleep 1000" & exit 0'
+	expect_nothing_left
+}
+killed_ambit() {
+	start_waiting 'sleep 1000 & wait'
+	kill -KILL "$ambit_pid"
+	wait "$ambit_pid"
+	# The next run takes away what that one could not.
+	expect_status 0 run_cell true
+	expect_nothing_left
+}
+
+# --- more than one ---
+
+parallel() {
+	for i in 1 2 3 4 5; do
+		ambit run -q -p "$life_policy" --trail "$work/case/trail.$i" -- \
+			sh -c "probe read /t/out/file; [ \$? = 1 ] && probe read /t/in/file && exit $i" &
+		eval "pid_$i=$!"
+	done
+	for i in 1 2 3 4 5; do
+		eval "pid=\$pid_$i"
+		expect_status "$i" wait "$pid"
+		expect "one denial in each trail" [ "$(trailq "$work/case/trail.$i" verdict=deny)" = 1 ]
+	done
+	expect_nothing_left
+}
+outside_untouched() {
+	start_waiting 'read -r line </t/in/started'
+	for act in 'read /t/out/file' 'write /t/out/file' 'create /t/out/new' 'bpf' 'socket 16 3 0' \
+		'connect tcp 127.0.0.1 7002' 'via fork userns' 'exec /t/out/prog'; do
+		# shellcheck disable=SC2086 # words
+		expect_status 0 probe $act
+	done
+	echo go >/t/in/started
+	expect_status 0 wait "$ambit_pid"
+}
+stress() {
+	expect_status 0 run_cell probe stress 8 500 /t/in/file /t/out/file
+	expect "the kernel counted every denial" [ "$(trail_count type=end)" = 1 ]
+	expect_trail type=end denied=4000
+}
+race_rename() {
+	expect_status 0 run_cell probe race 2000 /t/in/full /t/in/moved file /t/out/file
+}
+
+# --- arming ---
+
+disarm_refuses() {
+	start_waiting 'read -r line </t/in/started'
+	expect "no disarming under a running cell" sh -c '! ambit disarm'
+	echo go >/t/in/started
+	expect_status 0 wait "$ambit_pid"
+}
+disarm_and_arm() {
+	start=$(cut -d. -f1 /proc/uptime)
+	expect_status 0 ambit disarm
+	end=$(cut -d. -f1 /proc/uptime)
+	expect "disarm returns at once" [ $((end - start)) -le 3 ]
+	expect "no pins are left" [ ! -e /sys/fs/bpf/ambit ]
+	expect_status 0 probe read /t/out/file
+	# From nothing, several at once: one arms, the others wait for it.
+	for i in 1 2 3; do
+		ambit run -q -p "$life_policy" --trail "$work/case/trail.$i" -- probe read /t/out/file &
+		eval "pid_$i=$!"
+	done
+	for i in 1 2 3; do
+		eval "pid=\$pid_$i"
+		expect_status 1 wait "$pid"
+	done
+	expect_nothing_left
+}
+# What an arming that was cut short leaves must not be taken for an armed kernel.
+arm_after_crash() {
+	expect_status 0 ambit disarm
+	mkdir -p /sys/fs/bpf/ambit
+	run_cell probe read /t/out/file
+	case $? in
+	1) ;;
+	125) expect_status 0 ambit disarm; expect_status 1 run_cell probe read /t/out/file ;;
+	*) echo "neither denied nor refused"; exit 1 ;;
+	esac
+}
+
+# --- what is shown ---
+
+summary_text() {
+	ambit run -p "$life_policy" --trail "$work/case/trail" -- probe read /t/out/file 2>"$work/case/stderr"
+	cat "$work/case/stderr"
+	expect "a line for the denial" grep -q 'denied.*read.*/t/out/file.*files\.allow\.read' "$work/case/stderr"
+	expect "a summary" grep -q '1 denied.*events lost: 0' "$work/case/stderr"
+}
+summary_json() {
+	ambit run --json -p "$life_policy" --trail "$work/case/trail" -- probe fds 2>"$work/case/stderr"
+	expect "stderr is JSON lines" trailq "$work/case/stderr"
+}
+log_reads() {
+	run_cell sh -c 'probe read /t/out/file; probe read /t/in/file; true'
+	expect "log shows the denial" sh -c "ambit log --denied $work/case/trail | grep -q /t/out/file"
+	ambit log --json "$work/case/trail" >"$work/case/json"
+	expect "log --json is JSON lines" trailq "$work/case/json"
+}
+log_follows() {
+	mkfifo "$work/case/follow"
+	: >"$work/case/trail"
+	ambit log -f --denied "$work/case/trail" >"$work/case/follow" &
+	pid=$!
+	exec 5<"$work/case/follow"
+	run_cell probe read /t/out/file
+	read -r line <&5
+	kill "$pid"
+	echo "$line"
+	expect "the denial, as it happens" sh -c "echo '$line' | grep -q /t/out/file"
+}
+audit_without_policy() {
+	expect_status 0 ambit audit -q --trail "$work/case/trail" -- probe read /t/out/file
+	expect_trail verdict=deny enforced=false op=read path=/t/out/file
+	expect_status 5 ambit audit -q --trail "$work/case/trail" -- sh -c 'exit 5'
+	expect_nothing_left
+}
+flood() {
+	expect_status 0 run_cell probe stress 4 5000 /t/in/file /t/out/file
+	expect_trail type=end denied=20000
+}
+check_unprivileged() {
+	expect_status 0 su user -c "ambit check $life_policy"
+	for bad in /e2e/bad/*.yaml; do
+		expect "$bad is refused" sh -c "! su user -c 'ambit check $bad'"
+	done
+}
+doctor_text() {
+	expect_status 0 ambit doctor
+	ambit doctor --json >"$work/case/doctor"
+	expect "doctor --json is JSON" trailq "$work/case/doctor"
+}
+
+# cgroup v2 beside v1, as hybrid hosts have it.
+hybrid() {
+	umount /sys/fs/cgroup && mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/unified &&
+		mount -t cgroup2 none /sys/fs/cgroup/unified || exit 1
+	run_cell probe read /t/out/file
+	status=$?
+	find /sys/fs/cgroup/unified -name '*ambit*' >"$work/case/left"
+	umount /sys/fs/cgroup/unified && umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit 1
+	expect "denied as elsewhere" [ "$status" = 1 ]
+}
+
+lifecycle_all() {
+	/e2e/tree fresh
+	ambit arm >/dev/null
+	inventory >"$work/inventory"
+	for name in status-passes status-126 status-127 status-signal refuses-policies refuses-missing \
+		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
+		standard-streams signal-int signal-term signal-hup signal-ignored leftovers killed-ambit \
+		parallel outside-untouched stress race-rename disarm-refuses disarm-and-arm \
+		arm-after-crash summary-text summary-json log-reads log-follows audit-without-policy flood \
+		check-unprivileged doctor-text hybrid; do
+		case_run "$name" "$(echo "$name" | tr - _)"
+	done
+}

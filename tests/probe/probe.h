@@ -34,6 +34,7 @@ extern const struct verb task_verbs[];	/* other tasks, namespaces, mounts, bpf *
 extern const struct verb uring_verbs[]; /* io_uring */
 extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */
 extern const struct verb state_verbs[]; /* what a command is started with */
+extern const struct verb crowd_verbs[]; /* many at once */
 extern const struct verb via_verbs[];	/* another verb, from another task */
 
 /* NULL if there is none. */
