@@ -13,7 +13,7 @@ run_refuses() {
 	expect "exit status 125, not $status" [ "$status" = 125 ]
 	expect "the command did not start" [ ! -e /tmp/ran ]
 	expect "the way out is told" grep -q -e 'lsm=' -e 'ambit doctor' "$work/case/stderr"
-	expect "no cgroup is left" [ -z "$(find /sys/fs/cgroup -name '*ambit*/*')" ]
+	expect "no cgroup is left" [ -z "$(find /sys/fs/cgroup -type d -path '*/ambit/*')" ]
 }
 audit_refuses() {
 	rm -f /tmp/ran
