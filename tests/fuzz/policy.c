@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Small, so that a policy that explodes costs a fraction of a second. */
-#define STATES 20000
+#define STATES 3000
 
 static const char *lookup(const char *name, void *data)
 {
