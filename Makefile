@@ -13,6 +13,11 @@ SETUP	 ?= yes
 ARCH	 := x86_64
 VERSION	 := 0.1.0
 
+# Short lines; V=1 shows the commands.
+V	 ?= 0
+SAY	  = @$(if $(filter 0,$(V)),printf '  %-6s %s\n' $(1) $(2);,)
+Q	  = $(if $(filter 0,$(V)),@,)
+
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .PHONY: all setup check demo bench fuzz lint vmlinux install clean
@@ -48,13 +53,16 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -O2 -g -Wall -W
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_H)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(call SAY,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/ambit.bpf.o: $(BPF_O)
-	$(BPFTOOL) gen object $@ $^
+	$(call SAY,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
 
 $(SKEL): $(BUILD)/ambit.bpf.o
-	$(BPFTOOL) gen skeleton $< name ambit_bpf > $@
+	$(call SAY,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name ambit_bpf > $@
 
 # --- user side -------------------------------------------------------------------------------------
 
@@ -63,10 +71,12 @@ $(filter $(BUILD)/user/kernel/%,$(USER_O)): $(SKEL)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call SAY,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/ambit: $(USER_O)
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 -include $(USER_O:.o=.d)
 
@@ -85,6 +95,9 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/ambit/policies/sets
 	install -m 0644 policies/*.yaml $(DESTDIR)$(PREFIX)/share/ambit/policies
 	install -m 0644 policies/sets/*.yaml $(DESTDIR)$(PREFIX)/share/ambit/policies/sets
+	install -D -m 0644 docs/man/ambit.1 $(DESTDIR)$(PREFIX)/share/man/man1/ambit.1
+	install -D -m 0644 share/completion/ambit.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ambit
 
 clean:
 	rm -rf $(BUILD)
