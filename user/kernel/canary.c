@@ -208,8 +208,10 @@ static int attempts_run(struct cell *cell, const struct stage *stage, unsigned o
 	child = fork();
 	if (child < 0)
 		return -errno;
-	if (child == 0)
+	if (child == 0) {
+		close(start[1]); /* else it would wait for itself */
 		child_run(stage, ops, start[0], report[1]);
+	}
 	close(TAKE_FD(report[1]));
 	pidfd = pidfd_open(child, 0);
 	if (pidfd < 0)
