@@ -58,9 +58,8 @@ session_end() {
 	wait "$session"
 }
 
-# Does an act in the session's cell, in a fresh tree; the answer goes to the file RESULT.
+# Does an act in the session's cell; the answer goes to the file RESULT.
 session_act() { # NAME denied|allowed RESULT
-	/e2e/tree fresh
 	echo "$1 $(act_with "$2")" 2>/dev/null >&3
 	answer="the cell has ended"
 	read -r answer <&4
@@ -83,10 +82,13 @@ row_enforce() {
 		session_act "${row}d" denied enforced
 		/e2e/tree state >after
 	fi
-	grep -qx -- - allowed || session_act "${row}a" allowed control
+	grep -qx -- - allowed && return
+	/e2e/tree fresh
+	session_act "${row}a" allowed control
 }
 
 row_audit() {
+	/e2e/tree fresh
 	grep -qx -- - denied || session_act "${row}d" denied audited
 }
 
