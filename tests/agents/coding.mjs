@@ -7,7 +7,8 @@ import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import {
-	asUser, check, checkDenied, denials, environment, inCell, must, read, results, run, shell,
+	asUser, check, checkComplete, checkDenied, denials, environment, inCell, must, read, results, run,
+	shell,
 } from "./harness.mjs";
 import { startModel } from "./model.mjs";
 
@@ -157,9 +158,16 @@ function checkConfined(dev, arrivals, trail) {
 		{ op: "connect", reason: "no-rule", ...peer, exe: "/usr/bin/curl" }, /^ +connect:/);
 }
 
-/** What the story's bad acts are about; a denial of anything else is a fault of the policy. */
-const bad = (event) =>
-	/\/\.ssh\/id_ed25519$|\/\.bashrc$/.test(event.path ?? "") || event.addr === attacker.host;
+const AF_NETLINK = 16;
+
+/**
+ * What the story's bad acts are about, and the netlink socket that npm would like for a list of
+ * the machine's addresses: it goes on without. A denial of anything else is a fault of the policy.
+ */
+const expected = (event) =>
+	/\/\.ssh\/id_ed25519$|\/\.bashrc$/.test(event.path ?? "") ||
+	event.addr === attacker.host ||
+	event.socket_family === AF_NETLINK;
 
 export async function coding() {
 	const arrivals = [];
@@ -177,6 +185,7 @@ export async function coding() {
 	checkFree(free, arrivals);
 	await checkWork("coding: in the cell the agent", "dev", dev);
 	checkConfined(dev, arrivals, trail);
-	const others = denials(trail).filter((event) => !bad(event));
+	checkComplete("coding: in the cell the trail holds every denial", trail);
+	const others = denials(trail).filter((event) => !expected(event));
 	check("coding: in the cell nothing else is denied", others.length === 0, others);
 }

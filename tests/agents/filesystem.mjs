@@ -3,7 +3,8 @@
 // The MCP file server, over stdio, with the same calls outside a cell (as "reader") and in a cell
 // under the shipped policy (as "writer"). It would serve all that lies in its directory.
 import {
-	asUser, check, checkDenied, denials, environment, inCell, must, read, results, shell,
+	asUser, check, checkComplete, checkDenied, denials, environment, inCell, must, read, results,
+	shell,
 } from "./harness.mjs";
 import { callTools } from "./mcp-client.mjs";
 
@@ -77,6 +78,7 @@ function checkConfined({ directory, calls: made }, trail) {
 	denied("the read of .env", { op: "read", path: `${directory}/.env` }, /"\*\*\/\.env"/);
 	denied("the read of the key", { op: "read", path: `${directory}/server.key` }, /"\*\*\/\*\.key"/);
 	denied("the write of .env", { op: "write", path: new RegExp(`^${directory}/\\.env`) }, /\.env/);
+	checkComplete(say("the trail holds every denial"), trail);
 	const others = denials(trail).filter((event) => !/\/(\.env|server\.key)/.test(event.path ?? ""));
 	check(say("nothing else is denied"), others.length === 0, others);
 }

@@ -31,7 +31,7 @@ export function conclude() {
 }
 
 /** Runs a command to its end: its status and all that it printed. Ends it after `seconds`. */
-export function run(argv, { env = process.env, cwd = "/", seconds = 400 } = {}) {
+export function run(argv, { env = process.env, cwd = "/", seconds = 900 } = {}) {
 	const child = spawn(argv[0], argv.slice(1), { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
 	let stdout = "";
 	let stderr = "";
@@ -85,13 +85,14 @@ export const shell = (user, script) =>
 /** What a file holds; nothing if there is none. */
 export const read = (path) => (existsSync(path) ? readFileSync(path, "utf8") : "");
 
-/** The denials of a trail. */
-export const denials = (trail) =>
+const lines = (trail) =>
 	read(trail)
 		.split("\n")
 		.filter((line) => line)
-		.map((line) => JSON.parse(line))
-		.filter((event) => event.verdict === "deny");
+		.map((line) => JSON.parse(line));
+
+/** The denials of a trail. */
+export const denials = (trail) => lines(trail).filter((event) => event.verdict === "deny");
 
 /** The text of the policy line that an event names. */
 export function policyLine(policy, event) {
@@ -112,4 +113,11 @@ export function checkDenied(name, trail, policy, fields, line) {
 			line.test(policyLine(policy, event)),
 	);
 	check(name, hit, events);
+}
+
+/** Checks that a trail came to its end and holds every denial that the kernel counted. */
+export function checkComplete(name, trail) {
+	const end = lines(trail).at(-1);
+	const held = denials(trail).length;
+	check(name, end?.type === "end" && end.lost === 0 && held > 0 && end.denied === held, end);
 }
