@@ -106,7 +106,25 @@ static int start_unlinked(char **argv)
 		return run(start_##name, argv);      \
 	}
 
+/* The loader that may not map the program says so itself, and ends with 127. */
+static int start_loader(char **argv)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		execv(argv[0], argv);
+		_exit(errno == EACCES ? 127 : 1);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return -errno;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return WEXITSTATUS(status) == 127 ? -EACCES : -ECHILD;
+	return 0;
+}
+
 EXEC_ACT(path)
+EXEC_ACT(loader)
 EXEC_ACT(fd)
 EXEC_ACT(memfd)
 EXEC_ACT(memfd_direct)
@@ -140,6 +158,7 @@ static int act_mprotect(int argc, char **argv)
 const struct verb exec_verbs[] = {
 	{"exec", "PATH [ARG...]", 1, EACCES, act_path},
 	{"exec-fd", "PATH [ARG...]: O_PATH, then execveat", 1, EACCES, act_fd},
+	{"exec-loader", "LOADER PATH [ARG...]", 2, EACCES, act_loader},
 	{"exec-memfd", "PATH [ARG...]: a copy in a memfd, reopened", 1, EACCES, act_memfd},
 	{"exec-memfd-rw", "PATH [ARG...]: a copy in a memfd", 1, EACCES, act_memfd_direct},
 	{"exec-unlinked", "PATH COPY: a copy without a name", 2, EACCES, act_unlinked},

@@ -60,7 +60,9 @@ static int act_deep_mkdir(int argc, char **argv)
 	int dir = walk(argv, false);
 
 	(void)argc;
-	return dir < 0 ? dir : result_of(mkdirat(dir, "new", 0755));
+	if (dir < 0 || mkdirat(dir, "new", 0755) < 0)
+		return dir < 0 ? dir : -errno;
+	return result_of(unlinkat(dir, "new", AT_REMOVEDIR)); /* for the next one */
 }
 
 const struct verb long_verbs[] = {

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	error = -verb->act(argc - 2, argv + 2);
 	if (error == 0)
 		return 0;
-	fprintf(stderr, "probe %s: %s (%d)\n", argv[1], strerror(error), error);
+	fprintf(stderr, "%s %s: %s (%d)\n", argv[0], argv[1], strerror(error), error);
 	/* `via` denies as the verb that it wraps. */
 	if (strcmp(verb->name, "via") == 0)
 		verb = verb_find(argv[3]);
