@@ -55,21 +55,15 @@ SEC("lsm/socket_post_create")
 int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
 	int kern)
 {
-	struct ambit_label *label = NULL;
 	struct sock *sk = socket->sk;
 	__u32 cell;
 
 	if (kern)
 		return 0;
 	cell = cell_current();
-	if (!cell)
+	if (!cell || (sk && label_socket(sk, cell)))
 		return 0;
-	if (sk)
-		label = bpf_sk_storage_get(&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!label)
-		return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
-	label->cell = cell;
-	return 0;
+	return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
 }
 
 /* Fills cell, hook, op and protocol; false: not for us to decide here (outside, or unix, which has

@@ -11,19 +11,16 @@ SEC("lsm/task_alloc")
 int BPF_PROG(task_task_alloc, struct task_struct *task)
 {
 	__u32 cell = cell_current();
-	struct ambit_label *label;
 
 	if (!cell)
 		return 0;
 	if (cell == CELL_UNKNOWN)
 		return -EPERM;
-	label = bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!label) {
+	if (!label_task(task, cell)) {
 		/* No memory: a child without a label would be free, so there is no child. Also in
 		 * audit mode, where it would leave the record. */
 		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL);
 		return -EPERM;
 	}
-	label->cell = cell;
 	return 0;
 }

@@ -35,6 +35,40 @@ static __always_inline __u32 cell_current(void)
 	return 0;
 }
 
+/* Since 6.18 storage is allocated by kmalloc_nolock(), which gives up where it finds a lock taken:
+ * another try a moment later is not the same try. */
+#define LABEL_TRIES 8
+
+/* Labels another task; false without memory. */
+static __always_inline bool label_task(struct task_struct *task, __u32 cell)
+{
+	for (int i = 0; i < LABEL_TRIES; i++) {
+		struct ambit_label *label =
+			bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+		if (label) {
+			label->cell = cell;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Labels a socket; false without memory. */
+static __always_inline bool label_socket(struct sock *sk, __u32 cell)
+{
+	for (int i = 0; i < LABEL_TRIES; i++) {
+		struct ambit_label *label = bpf_sk_storage_get(
+			&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+		if (label) {
+			label->cell = cell;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The cell of another task, 0 for none. A look-up that fails is taken for "another cell" by all
  * callers, which compare it with the current one. */
 static __always_inline __u32 cell_of(struct task_struct *task)
