@@ -102,14 +102,14 @@ rows_each() { # FUNCTION
 	cd /e2e || exit 1
 }
 
-# Lines of a trail that are this act's: by its name, or by its process (a name can be changed, and
-# workers of the kernel have one of their own).
+# Lines of a trail that are this act's: by its name, by its process (a name can be changed, and
+# workers of the kernel have one of their own) or by the parent (another program has its own too).
 lines_of() { # MODE NAME RESULT CONDITION...
 	trail=$work/$1.trail comm=$2
 	read -r status pid <"$3"
 	shift 3
 	by_name=$(trailq "$trail" "comm=$comm" "$@") && by_pid=$(trailq "$trail" "pid=$pid" "$@") &&
-		echo $((by_name + by_pid))
+		by_parent=$(trailq "$trail" "ppid=$pid" "$@") && echo $((by_name + by_pid + by_parent))
 }
 
 # What a line of the trail has to have for this denial.

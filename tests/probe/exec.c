@@ -106,29 +106,20 @@ static int start_unlinked(char **argv)
 		return run(start_##name, argv);      \
 	}
 
-/* The loader that may not map the program says so itself, and ends with 127. */
-static int start_loader(char **argv)
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0) {
-		execv(argv[0], argv);
-		_exit(errno == EACCES ? 127 : 1);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return -errno;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return WEXITSTATUS(status) == 127 ? -EACCES : -ECHILD;
-	return 0;
-}
-
 EXEC_ACT(path)
-EXEC_ACT(loader)
 EXEC_ACT(fd)
 EXEC_ACT(memfd)
 EXEC_ACT(memfd_direct)
 EXEC_ACT(unlinked)
+
+/* The loader that may not map the program says so itself, and ends with a status. */
+static int act_loader(int argc, char **argv)
+{
+	int result = run(start_path, argv);
+
+	(void)argc;
+	return result == -ECHILD ? -EACCES : result;
+}
 
 static int map(const char *path, int first, int then)
 {
