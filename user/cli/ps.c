@@ -9,15 +9,6 @@
 #include "trail/text.h"
 #include "trail/trail.h"
 
-static uint64_t sum(const __u64 counts[OP_MAX])
-{
-	uint64_t total = 0;
-
-	for (unsigned op = 0; op < OP_MAX; op++)
-		total += counts[op];
-	return total;
-}
-
 static const char *mode_text(const struct cell_info *info)
 {
 	return info->row.mode == MODE_AUDIT ? "audit" : "enforce";
@@ -29,8 +20,8 @@ static void print_row(const struct cell_info *info, void *data)
 	if (info->row.flags & AMBIT_CELL_CANARY)
 		return;
 	printf("%08x  %-7s  %5u  %10" PRIu64 "  %10" PRIu64 "  %6" PRIu64 "  ", info->id,
-		mode_text(info), info->processes, sum(info->counters.allowed),
-		sum(info->counters.denied), ambit_events_lost(&info->counters));
+		mode_text(info), info->processes, ambit_counts_sum(info->counters.allowed),
+		ambit_counts_sum(info->counters.denied), ambit_events_lost(&info->counters));
 	ambit_text_word(stdout, info->note, strlen(info->note));
 	putchar('\n');
 }
@@ -46,10 +37,10 @@ static void print_json(const struct cell_info *info, void *data)
 		json_object_object_add(row, "mode", json_object_new_string(mode_text(info)));
 		json_object_object_add(row, "epoch", json_object_new_uint64(info->row.epoch));
 		json_object_object_add(row, "processes", json_object_new_uint64(info->processes));
-		json_object_object_add(
-			row, "allowed", json_object_new_uint64(sum(info->counters.allowed)));
-		json_object_object_add(
-			row, "denied", json_object_new_uint64(sum(info->counters.denied)));
+		json_object_object_add(row, "allowed",
+			json_object_new_uint64(ambit_counts_sum(info->counters.allowed)));
+		json_object_object_add(row, "denied",
+			json_object_new_uint64(ambit_counts_sum(info->counters.denied)));
 		json_object_object_add(
 			row, "lost", json_object_new_uint64(ambit_events_lost(&info->counters)));
 		puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN));

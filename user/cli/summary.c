@@ -35,15 +35,6 @@ static int most_first(const void *a, const void *b)
 	return memcmp(&left->key, &right->key, sizeof(left->key));
 }
 
-static uint64_t sum(const __u64 counts[OP_MAX])
-{
-	uint64_t total = 0;
-
-	for (unsigned op = 0; op < OP_MAX; op++)
-		total += counts[op];
-	return total;
-}
-
 /* What a tally is about, in the words of the line that each of its denials got. */
 static void put_cause(FILE *out, const struct session *session, const struct ambit_tally_key *key)
 {
@@ -68,8 +59,9 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 
 	fprintf(out,
 		"ambit: cell %s: %" PRIu64 " allowed, %" PRIu64 " %s, events lost: %" PRIu64 "\n",
-		session->cell_name, sum(counters->allowed), sum(counters->denied),
-		audit ? "would be denied" : "denied", ambit_events_lost(counters));
+		session->cell_name, ambit_counts_sum(counters->allowed),
+		ambit_counts_sum(counters->denied), audit ? "would be denied" : "denied",
+		ambit_events_lost(counters));
 	for (size_t i = 0; i < end->tally_count; i++) {
 		const struct trail_tally *tally = &end->tallies[i];
 

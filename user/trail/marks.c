@@ -4,20 +4,12 @@
 #include <json-c/json.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include "base/util.h"
+#include "trail/clock.h"
 #include "trail/trail.h"
 #include "trail/writer.h"
 
 static const char *const modes[] = {[MODE_ENFORCE] = "enforce", [MODE_AUDIT] = "audit"};
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static void begin(struct writer *writer, const char *type, const char *cell, uint32_t cell_id)
 {
@@ -132,7 +124,7 @@ static struct json_object *tally_of(const struct trail_end *end, const struct tr
 	return writer.root;
 }
 
-static uint64_t sum(const __u64 counts[OP_MAX])
+uint64_t ambit_counts_sum(const __u64 counts[OP_MAX])
 {
 	uint64_t total = 0;
 
@@ -151,8 +143,8 @@ char *ambit_end_json(const struct trail_end *end)
 	ambit_writer_number(&writer, "epoch", end->epoch);
 	ambit_writer_string(&writer, "mode", modes[end->mode]);
 	ambit_writer_number(&writer, "status", (uint64_t)end->status);
-	ambit_writer_number(&writer, "allowed", sum(end->counters->allowed));
-	ambit_writer_number(&writer, "denied", sum(end->counters->denied));
+	ambit_writer_number(&writer, "allowed", ambit_counts_sum(end->counters->allowed));
+	ambit_writer_number(&writer, "denied", ambit_counts_sum(end->counters->denied));
 	put_lost(&writer, end->counters, &none);
 	ambit_writer_number(&writer, "unreadable", end->unreadable);
 	ambit_writer_object(&writer, "allowed_by_op", counts_of(end->counters->allowed));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ring bytes -> record. The ring is the kernel's, but its events carry names that a cell chose. */
-#include <time.h>
 #include "base/util.h"
+#include "trail/clock.h"
 #include "trail/trail.h"
 
 static const char *const op_texts[] = {
@@ -47,14 +47,6 @@ const char *ambit_reason_text(unsigned reason)
 const char *ambit_section(enum ambit_op op, enum ambit_verdict verdict)
 {
 	return op < OP_MAX && verdict < VERDICT_MAX ? sections[op][verdict] : NULL;
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
 static unsigned section_line(const struct policy *policy, enum ambit_op op)

@@ -107,6 +107,8 @@ char *ambit_end_json(const struct trail_end *end);
 /* Between two lines events are missing; the counts are those since the last such line. */
 char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_counters *now,
 	const struct ambit_counters *before);
+/* Of all operations together. */
+uint64_t ambit_counts_sum(const __u64 counts[OP_MAX]);
 /* Events that never came out of the kernel, whatever the reason. */
 uint64_t ambit_events_lost(const struct ambit_counters *counters);
 
