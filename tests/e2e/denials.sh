@@ -143,6 +143,7 @@ expect_line() { # MODE RESULT ENFORCED
 judge_denied() {
 	read -r outside <outside
 	if [ "$outside" = 2 ]; then
+		expect_act "under the policy" 1 enforced
 		echo "not possible on this kernel"
 		exit 2
 	fi

@@ -22,11 +22,11 @@ expect_nothing_left() {
 
 # Starts ambit in the background, with its command waiting; returns once the command runs. The pid
 # of ambit is in $ambit_pid.
-start_waiting() { # SHELL_TEXT
+start_waiting() { # SHELL_TEXT [SHELL_TEXT_BEFORE]
 	mkfifo "$work/case/started" && chmod 666 "$work/case/started"
 	mkdir -p /t/in && rm -f /t/in/started && cp -a "$work/case/started" /t/in/started
 	probe fresh ambit run -q -p "$life_policy" --trail "$work/case/trail" -- \
-		sh -c "echo \$\$ >/t/in/started; $1" &
+		sh -c "${2:-} echo \$\$ >/t/in/started; $1" &
 	ambit_pid=$!
 	read -r _ </t/in/started
 }
@@ -126,7 +126,7 @@ signal_hup() {
 	signal_case HUP 129
 }
 signal_ignored() {
-	start_waiting 'trap "" TERM; while :; do sleep 1; done'
+	start_waiting 'while :; do sleep 1; done' 'trap "" TERM;'
 	kill -TERM "$ambit_pid"
 	expect_status 137 wait "$ambit_pid"
 	expect_nothing_left

@@ -77,6 +77,7 @@ static int act_bpf_by_id(int argc, char **argv)
 	(void)argv;
 	if (syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, &attributes, sizeof(attributes)) < 0)
 		return errno == ENOENT ? 0 : -errno;
+	attributes = (union bpf_attr){.map_id = attributes.next_id};
 	return result_of(syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &attributes, sizeof(attributes)));
 }
 
