@@ -124,7 +124,7 @@ conditions() { # ENFORCED
 expect_act() { # WHAT STATUS RESULT
 	read -r status pid <"$3"
 	[ "$status" = "$2" ] && return
-	grep -h -e "names/$row[da]" -e '^ambit' -e '^/e2e' "$work"/*.log
+	grep -h -e "names/${row}[da]" -e '^ambit' -e '^/e2e' "$work"/*.log
 	echo "$1: status $status, expected $2, of: probe $(act_with denied)"
 	exit 1
 }
