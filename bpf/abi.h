@@ -82,6 +82,8 @@ enum ambit_mode {
 	X(UNLINKED, "unlinked", "the file has no name any more")                                    \
 	X(FOREIGN_MOUNT, "foreign-mount", "the file lies outside the cell's mount namespace")        \
 	X(NO_PATH, "no-path", "the object has no path in the file system")                          \
+	X(FOLDS, "several-spellings",                                                               \
+		"the file system takes several spellings of a name for the same file")               \
 	X(TOO_LONG, "path-too-long", "the path is longer than 4095 bytes")                          \
 	X(TOO_DEEP, "path-too-deep", "the path has too many components or mounts")                  \
 	X(UNSTABLE, "path-unstable", "renames or mounts kept changing the path while it was read")   \

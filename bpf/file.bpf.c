@@ -27,6 +27,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define MODE_BLOCK 0060000
 /* include/uapi/linux/magic.h */
 #define PIPEFS_MAGIC 0x50495045
+#define DEVPTS_MAGIC 0x1cd1
 
 /* A pipe is reopened through /proc/self/fd (/dev/stdout in a shell): the task has it already. Only
  * pipefs has such inodes without a name; a FIFO in a directory has a path. */
@@ -34,6 +35,24 @@ static __always_inline bool is_pipe(struct file *file)
 {
 	return (file->f_inode->i_mode & MODE_TYPE) == MODE_FIFO &&
 	       file->f_inode->i_sb->s_magic == PIPEFS_MAGIC;
+}
+
+/* The task's controlling terminal, by whatever name: /dev/tty is the same. Other terminals of the
+ * user are not the task's. */
+static __always_inline bool is_own_terminal(struct file *file)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct tty_struct *tty;
+	__u32 device;
+
+	if ((file->f_inode->i_mode & MODE_TYPE) != MODE_CHAR)
+		return false;
+	tty = BPF_CORE_READ(task, signal, tty);
+	if (!tty)
+		return false;
+	device = BPF_CORE_READ(tty, driver, major) << 20 |
+		 (BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
+	return file->f_inode->i_rdev == device && file->f_inode->i_sb->s_magic == DEVPTS_MAGIC;
 }
 
 static __always_inline __u32 open_ops(struct file *file)
@@ -56,7 +75,7 @@ int BPF_PROG(file_file_open, struct file *file)
 	struct path_request request = {};
 	__u32 cell = cell_current();
 
-	if (!cell || is_pipe(file))
+	if (!cell || is_pipe(file) || is_own_terminal(file))
 		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)file->f_path.dentry;
@@ -68,19 +87,21 @@ int BPF_PROG(file_file_open, struct file *file)
 	return decide_path(&request) ? -EACCES : 0;
 }
 
-/* A change of the object itself. */
+/* A change of the object itself, through a descriptor also after its name is gone: then the name it
+ * had decides. */
 static __always_inline int object_write(const struct path *path, enum ambit_hook hook)
 {
 	struct path_request request = {};
 	__u32 cell = cell_current();
 
-	if (!cell)
+	if (!cell || is_internal((__u64)path->dentry))
 		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)path->dentry;
 	request.mnt = (__u64)path->mnt;
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
+	request.flags = REQUEST_UNHASHED;
 	return decide_path(&request) ? -EACCES : 0;
 }
 

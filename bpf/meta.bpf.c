@@ -18,12 +18,13 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 	struct path_request request = {};
 	__u32 cell = cell_current();
 
-	if (!cell)
+	if (!cell || is_internal(dentry))
 		return 0;
 	request.cell = cell;
 	request.dentry = dentry;
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
+	request.flags = REQUEST_UNHASHED; /* a descriptor outlives the name it was opened by */
 	return decide_mounts(&request) ? -EACCES : 0;
 }
 

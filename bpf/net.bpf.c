@@ -8,7 +8,7 @@
  *   socket_bind, socket_listen         listen, by the local address
  *   unix_stream_connect, unix_may_send unix sockets, by the path of the peer or its cell
  */
-#include "lib/decide.bpf.h"
+#include "lib/mounts.bpf.h"
 #include "lib/peer.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -94,6 +94,19 @@ static __always_inline int deny_address(const struct peer_request *request, int 
 		why == ADDRESS_BAD ? REASON_ADDRESS : REASON_FAMILY) ? -EPERM : 0;
 }
 
+/* "Any" as a peer of a socket that is bound goes to the address it is bound to, in whatever form (an
+ * IPv6 socket can be bound to a v4-mapped one): nothing that a policy could have meant. */
+FRAME bool has_source(struct socket *socket)
+{
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	struct in6_addr v6 = {};
+
+	BPF_CORE_READ_INTO(&v6, sk, __sk_common.skc_v6_rcv_saddr);
+	return BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr) ||
+	       BPF_CORE_READ((struct inet_sock *)sk, inet_saddr) || v6.in6_u.u6_addr32[0] ||
+	       v6.in6_u.u6_addr32[1] || v6.in6_u.u6_addr32[2] || v6.in6_u.u6_addr32[3];
+}
+
 SEC("lsm/socket_connect")
 int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
 {
@@ -108,6 +121,8 @@ int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address
 	result = address_read(&request.address, address, length, family, false);
 	if (result == ADDRESS_NONE)
 		return 0; /* AF_UNSPEC dissolves an association */
+	if (result == ADDRESS_OK && address_is_any(&request.address) && has_source(socket))
+		result = ADDRESS_BAD;
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
@@ -131,6 +146,10 @@ int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
 	result = address_read(&request.address, name, message->msg_namelen, family, true);
 	if (result == ADDRESS_NONE)
 		return 0; /* on an IPv6 socket: the connected peer (udpv6_sendmsg) */
+	/* Control data can set a source address too (IP_PKTINFO). */
+	if (result == ADDRESS_OK && address_is_any(&request.address) &&
+		(message->msg_controllen || has_source(socket)))
+		result = ADDRESS_BAD;
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
@@ -181,7 +200,8 @@ int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
-/* By the peer's cell, or else by the path that it is bound to; an abstract or unnamed peer outside
+/* By the peer's cell, or else by the path that it is bound to, on the cell's mounts: a server often
+ * has a mount namespace of its own. An abstract or unnamed peer outside
  * the cell has nothing that a policy could name. */
 static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 {
@@ -199,10 +219,9 @@ static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
 	if (!request.dentry)
 		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT) ? -EPERM : 0;
-	request.mnt = (__u64)BPF_CORE_READ(socket, path.mnt);
 	request.ops = BIT(OP_UNIX);
 	request.hook = hook;
-	return decide_path(&request) ? -EPERM : 0;
+	return decide_mounts(&request) ? -EPERM : 0;
 }
 
 SEC("lsm/unix_stream_connect")

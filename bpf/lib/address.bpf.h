@@ -2,7 +2,7 @@
 /*
  * Socket addresses, normalised, so that one peer has one form: v4-mapped, NAT64 (RFC 6052) and 6to4
  * (RFC 3056) addresses are the IPv4 address inside, and the unspecified address as a peer is
- * loopback, because that is where the kernel connects to.
+ * loopback, because that is where the kernel connects an unbound socket to.
  */
 #ifndef AMBIT_ADDRESS_H
 #define AMBIT_ADDRESS_H
@@ -50,13 +50,21 @@ static __always_inline void address_v6(struct address *address, const __u32 ip[4
 	}
 }
 
-/* As a peer, "any" is this machine. */
-static __always_inline void address_as_peer(struct address *address)
+static __always_inline bool address_is_any(const struct address *address)
 {
 	__u32 words[4];
 
 	__builtin_memcpy(words, address->bytes, sizeof(words));
-	if (words[0] || words[1] || words[2] || words[3])
+	return !words[0] && !words[1] && !words[2] && !words[3];
+}
+
+/* As a peer, "any" is loopback; for a socket with a source address it would be that one
+ * (net/ipv4/route.c: ip_route_output_key_hash_rcu), which callers see to. */
+static __always_inline void address_as_peer(struct address *address)
+{
+	__u32 words[4] = {};
+
+	if (!address_is_any(address))
 		return;
 	if (address->family == AMBIT_FAMILY_V4)
 		words[0] = bpf_htonl(0x7f000001);
@@ -72,7 +80,7 @@ enum { ADDRESS_OK, ADDRESS_NONE, ADDRESS_BAD, ADDRESS_FAMILY };
  * AF_UNSPEC means IPv4 on an IPv4 socket where the kernel takes it so (udp_sendmsg, inet_bind);
  * otherwise it names nobody (ADDRESS_NONE: disconnect).
  */
-static __always_inline int address_read(
+FRAME int address_read(
 	struct address *ret, const void *sockaddr, int length, __u16 socket, bool unspec_is_v4)
 {
 	struct sockaddr_in6 raw = {};

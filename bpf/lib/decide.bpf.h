@@ -11,18 +11,6 @@
 
 #define BIT(op) (1U << (op))
 
-/* What is asked. */
-struct path_request {
-	__u64 dentry;
-	__u64 mnt; /* struct vfsmount */
-	__u32 cell;
-	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
-	__u16 hook;
-	__u16 flags; /* REQUEST_* */
-	__u32 reserved;
-};
-#define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
-
 static __always_inline bool allows(const struct right *right)
 {
 	return right->allow && !right->deny;
@@ -91,6 +79,18 @@ static __always_inline bool first_denied(
 		return true;
 	}
 	return false;
+}
+
+#define SUPER_INTERNAL (1 << 22) /* SB_KERNMOUNT of include/linux/fs.h */
+
+/* Memory files, pipes and the like lie on file systems that only the kernel mounts. Nobody can name
+ * them: who changes one has its descriptor already. */
+static __always_inline bool is_internal(__u64 dentry)
+{
+	__u64 super = 0, flags = 0;
+
+	return !READ_FIELD(super, dentry, dentry, d_sb) &&
+	       !READ_FIELD(flags, super_block, super, s_flags) && flags & SUPER_INTERNAL;
 }
 
 static __always_inline __u8 first_op(__u32 ops)

@@ -24,7 +24,7 @@ struct verdict {
 	__u8 addr[16];
 };
 
-static __always_inline void tally(const struct verdict *v, struct ambit_counters *counts)
+FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
 {
 	struct ambit_tally_key key = {
 		.cell = v->cell,
@@ -37,17 +37,18 @@ static __always_inline void tally(const struct verdict *v, struct ambit_counters
 	if (!count) {
 		/* Another task may be first: then the look-up finds its entry. */
 		if (!bpf_map_update_elem(&tallies, &key, &one, BPF_NOEXIST))
-			return;
+			return 0;
 		count = bpf_map_lookup_elem(&tallies, &key);
 	}
 	if (count)
 		__sync_fetch_and_add(count, 1);
 	else if (counts)
 		__sync_fetch_and_add(&counts->lost_tally, 1);
+	return 0;
 }
 
 /* Who does it: the current task. */
-static __always_inline void event_task(struct ambit_event *event)
+FRAME int event_task(struct ambit_event *event)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 ids = bpf_get_current_pid_tgid(), user = bpf_get_current_uid_gid();
@@ -60,6 +61,7 @@ static __always_inline void event_task(struct ambit_event *event)
 	event->start_time = BPF_CORE_READ(task, group_leader, start_boottime);
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	BPF_CORE_READ_STR_INTO(&event->parent_comm, task, real_parent, comm);
+	return 0;
 }
 
 /* The program that the current process runs, or nothing where it has none. Programs are files of

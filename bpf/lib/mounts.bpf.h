@@ -7,7 +7,7 @@
 
 /* Mounts of one file system that are looked at; one with more is a deny (REASON_TOO_DEEP). Each
  * bind mount and each mount namespace has one. */
-#define MOUNTS_MAX 512
+#define MOUNTS_MAX 16384
 /* super_block.s_mounts is a list_head of mount.mnt_instance; since 6.18 a mount pointer, linked by
  * mnt_next_for_sb (kernel commit "fs: switch super_block.s_mounts to a plain list"). */
 struct super_block___plain {
@@ -141,30 +141,38 @@ static __always_inline int mounts_find(const struct path_request *request, struc
 	return walk->count ? PATH_DONE : REASON_FOREIGN_MOUNT;
 }
 
-/* The verdict on a dentry: 1: deny, 0: let it pass. */
+/* Decides in the scratch slot, which is not the one that decide_path() claims. */
+static __always_inline int mounts_decide(const struct path_request *request, struct scratch *scratch)
+{
+	struct mounts_walk walk = {.scratch = scratch};
+	int reason = mounts_find(request, &walk);
+
+	if (reason != PATH_DONE)
+		return deny(request->cell, request->hook, first_op(request->ops), reason);
+	scratch->request = *request;
+	for (__u32 i = 0; i < SHOWN_MAX && i < walk.count; i++) {
+		scratch->request.mnt = scratch->shown[i];
+		if (decide_path(&scratch->request))
+			return 1;
+	}
+	return 0;
+}
+
+/* The verdict on a dentry whose mount is not known, or not the cell's: 1: deny, 0: let it pass. */
 GLOBAL int decide_mounts(const struct path_request *request)
 {
-	struct path_request shown = {};
-	struct mounts_walk walk = {};
-	int reason, result = 0, claimed = scratch_claim();
+	struct scratch *scratch;
+	int result, claimed = scratch_claim();
 	__u32 slot = claimed;
 
 	if (!request)
 		return 1;
-	walk.scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
-	if (!walk.scratch)
-		return deny(request->cell, request->hook, OP_WRITE, REASON_NO_SCRATCH);
-	reason = mounts_find(request, &walk);
-	if (reason != PATH_DONE)
-		result = deny(request->cell, request->hook, OP_WRITE, reason);
-	shown = *request;
-	for (__u32 i = 0; i < SHOWN_MAX && reason == PATH_DONE && !result; i++) {
-		if (i >= walk.count)
-			break;
-		shown.mnt = walk.scratch->shown[i];
-		result = decide_path(&shown);
-	}
-	scratch_release(walk.scratch);
+	scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	if (!scratch)
+		return deny(request->cell, request->hook, first_op(request->ops),
+			REASON_NO_SCRATCH);
+	result = mounts_decide(request, scratch);
+	scratch_release(scratch);
 	return result;
 }
 

@@ -44,6 +44,10 @@ static __always_inline __u32 sequence(__u64 lock)
 	return value;
 }
 
+/* A field of the dentry that was read into walk->raw. */
+#define RAW_FIELD(walk, type, field) \
+	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
+
 #define PROC_MAGIC 0x9fa0 /* include/uapi/linux/magic.h */
 
 /*
@@ -54,20 +58,20 @@ static __always_inline __u32 sequence(__u64 lock)
 static __always_inline void walk_self(struct path_buffer *walk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 super = 0, inode = 0, magic = 0, pid = 0;
-	struct qstr name = {};
+	__u64 super = 0, magic = 0, pid = 0, inode;
 	__u32 start;
 
 	if (!walk->child || READ_FIELD(super, dentry, walk->root, d_sb) ||
 		READ_FIELD(magic, super_block, super, s_magic) || magic != PROC_MAGIC)
 		return;
-	if (READ_FIELD(inode, dentry, walk->child, d_inode) || !inode ||
-		READ_FIELD(name, dentry, walk->child, d_name) ||
+	/* walk->raw still holds the child. */
+	inode = RAW_FIELD(walk, __u64, d_inode);
+	if (!inode ||
 		READ_FIELD(pid, proc_inode, inode - bpf_core_field_offset(struct proc_inode, vfs_inode),
 			pid) ||
 		!pid || pid != (__u64)BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]))
 		return;
-	start = walk->start + 1 + name.len;
+	start = walk->start + 1 + RAW_FIELD(walk, __u32, d_name.len);
 	if (start < 5)
 		return; /* no room: stays a number */
 	start -= 5;
@@ -109,17 +113,19 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 		walk->result = PATH_DONE;
 }
 
-/* Puts "/name" before what the buffer holds. */
-static __always_inline void walk_name(struct path_buffer *walk, const struct qstr *name)
+/* Puts "/name" of the dentry in walk->raw before what the buffer holds. */
+static __always_inline void walk_name(struct path_buffer *walk)
 {
-	__u32 length = name->len, start = walk->start;
+	__u32 length = RAW_FIELD(walk, __u32, d_name.len), start = walk->start;
 
 	if (length >= AMBIT_NAME_SIZE || length + 1 > start) {
 		walk->result = REASON_TOO_LONG;
 		return;
 	}
 	start -= length;
-	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff, name->name)) {
+	barrier_var(length); /* clang knows the bound and would leave the mask out; 6.1 does not */
+	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
+		    RAW_FIELD(walk, const void *, d_name.name))) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
@@ -128,29 +134,36 @@ static __always_inline void walk_name(struct path_buffer *walk, const struct qst
 	walk->start = start;
 }
 
+/* DCACHE_OP_HASH of include/linux/dcache.h: the file system has a hash of its own for names, because
+ * it takes several spellings for the same file; a policy knows one of them. */
+#define DENTRY_FOLDS 1
+
 /* One component or one mount. */
 static long walk_step(__u32 index, struct path_buffer **context)
 {
 	struct path_buffer *walk = *context;
-	struct qstr name = {};
-	__u64 parent = 0;
+	__u64 parent;
 
 	if (walk->dentry == walk->root) {
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
 	}
-	if (READ_FIELD(parent, dentry, walk->dentry, d_parent) ||
-		READ_FIELD(name, dentry, walk->dentry, d_name)) {
+	if (bpf_probe_read_kernel(walk->raw, sizeof(walk->raw), (const void *)walk->dentry)) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
+	parent = RAW_FIELD(walk, __u64, d_parent);
 	if (parent == walk->dentry) {
 		/* The top of a file system without having met the root of the mount: opened by a
 		 * handle, or moved out of a bind mount. */
 		walk->result = REASON_NO_PATH;
 		return 1;
 	}
-	walk_name(walk, &name);
+	if (RAW_FIELD(walk, __u32, d_flags) & DENTRY_FOLDS) {
+		walk->result = REASON_FOLDS;
+		return 1;
+	}
+	walk_name(walk);
 	walk->child = walk->dentry;
 	walk->dentry = parent;
 	return walk->result != PATH_MORE;

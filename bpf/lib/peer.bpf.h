@@ -39,7 +39,7 @@ static __always_inline bool match_peer(
 }
 
 /* The reason of a deny in `v`; false: allowed. */
-static __always_inline bool peer_denied(const struct peer_request *request, struct verdict *v)
+FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 {
 	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &v->cell);
 	__u32 column = (request->op - OP_CONNECT) & (AMBIT_COLUMNS - 1);

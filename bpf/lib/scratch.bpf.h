@@ -15,6 +15,9 @@
 /* Where a path ends in its buffer; it is built from there towards the front. */
 #define PATH_END (AMBIT_PATH_SIZE - 1)
 #define PATH_MASK (AMBIT_PATH_SIZE - 1)
+/* Flags, parent and name of a dentry lie within its first cache line; where they do not, the
+ * verifier refuses the program. */
+#define DENTRY_SIZE 64
 
 /*
  * A path: bytes [start, PATH_END), and where the walk that builds it is (path.bpf.h). The walk keeps
@@ -34,6 +37,7 @@ struct path_buffer {
 	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
 	__u32 reserved;
+	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
 };
 
@@ -54,8 +58,21 @@ struct path_rights {
  * two. */
 #define SHOWN_MAX 8
 
+/* What is asked about a path. */
+struct path_request {
+	__u64 dentry;
+	__u64 mnt; /* struct vfsmount */
+	__u32 cell;
+	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
+	__u16 hook;
+	__u16 flags; /* REQUEST_* */
+	__u32 reserved;
+};
+#define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
+
 struct scratch {
 	__u64 busy;
+	struct path_request request;
 	__u64 shown[SHOWN_MAX]; /* struct vfsmount */
 	struct path_rights rights[2]; /* of the path; of the old and the new name */
 	struct path_buffer path;
