@@ -8,7 +8,7 @@ import { readdirSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import {
 	asUser, check, checkComplete, checkDenied, denials, environment, inCell, must, read, results, run,
-	shell,
+	shell, show,
 } from "./harness.mjs";
 import { startModel } from "./model.mjs";
 
@@ -188,4 +188,5 @@ export async function coding() {
 	checkComplete("coding: in the cell the trail holds every denial", trail);
 	const others = denials(trail).filter((event) => !expected(event));
 	check("coding: in the cell nothing else is denied", others.length === 0, others);
+	await show(trail);
 }

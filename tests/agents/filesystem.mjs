@@ -4,7 +4,7 @@
 // under the shipped policy (as "writer"). It would serve all that lies in its directory.
 import {
 	asUser, check, checkComplete, checkDenied, denials, environment, inCell, must, read, results,
-	shell,
+	shell, show,
 } from "./harness.mjs";
 import { callTools } from "./mcp-client.mjs";
 
@@ -93,4 +93,5 @@ export async function filesystem() {
 	checkFree(free);
 	checkServed("in the cell", confined);
 	checkConfined(confined, trail);
+	await show(trail);
 }

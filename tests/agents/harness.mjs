@@ -121,3 +121,9 @@ export function checkComplete(name, trail) {
 	const held = denials(trail).length;
 	check(name, end?.type === "end" && end.lost === 0 && held > 0 && end.denied === held, end);
 }
+
+/** Shows the denials of a trail as a person would see them. */
+export async function show(trail) {
+	const said = await must(["ambit", "log", "--denied", trail]);
+	console.log(said.trimEnd().replace(/^/gm, "# "));
+}
