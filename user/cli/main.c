@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <string.h>
 #include "base/util.h"
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
 
 	if (open_standard())
 		return EXIT_AMBIT;
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would take the exit status of every child away */
 	argp_err_exit_status = EXIT_USAGE;
 	argp.doc = help_text();
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &words))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes on in a cell, from its ring to the trail and to stderr. */
 #include <ctype.h>
+#include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,6 +121,15 @@ static bool is_shown(const struct session *session, const struct record *record)
 	       record->event->verdict != VERDICT_ALLOW && ambit_fold_is_new(session->fold, record);
 }
 
+/* A terminal that was stopped, or a pipe that nobody reads, must not stop the trail. The counts by
+ * rule in the summary are complete whatever was shown. */
+static bool can_show(void)
+{
+	struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&fd, 1, 0) > 0 && fd.revents & (POLLOUT | POLLERR);
+}
+
 static int handle(const struct ambit_event *event, size_t size, void *data)
 {
 	struct session *session = data;
@@ -131,7 +141,7 @@ static int handle(const struct ambit_event *event, size_t size, void *data)
 		return 0;
 	}
 	json = ambit_record_json(&record);
-	if (is_shown(session, &record)) {
+	if (can_show() && is_shown(session, &record)) {
 		line = session->options->json ? NULL : ambit_record_line(&record);
 		ambit_ui_line(stderr, line ?: json ?: "", session->colour);
 	}

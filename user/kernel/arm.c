@@ -307,9 +307,8 @@ static int kernel_new(int lock, struct kernel **ret, struct diag *diag)
 	}
 	memset(kernel, 0xff, sizeof(*kernel)); /* every descriptor -1 */
 	kernel->lock = lock;
-	result = maps_open(kernel, diag);
-	if (result == 0 && flock(lock, LOCK_SH) < 0)
-		result = -errno;
+	/* The lock first: from exclusive to shared is no single step, and a disarm may come between. */
+	result = flock(lock, LOCK_SH) < 0 ? -errno : maps_open(kernel, diag);
 	if (result < 0) {
 		ambit_kernel_close(kernel);
 		return result;

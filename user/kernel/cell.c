@@ -2,6 +2,7 @@
 /* Cells: binding one to the armed kernel, entering it, reading it, taking it away. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,14 +71,16 @@ void cell_lock_path(uint32_t id, char *ret, size_t size)
 /* The lock file of a cell, locked; or a negative errno (-EWOULDBLOCK: its ambit lives). */
 static int cell_lock(uint32_t id)
 {
+	struct stat status;
 	_cleanup_close_ int fd = -1;
 	char path[256];
 
 	cell_lock_path(id, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &status) < 0)
 		return -errno;
-	return TAKE_FD(fd);
+	/* Somebody reaped it between the two: the lock is on a file that nobody finds. */
+	return status.st_nlink ? TAKE_FD(fd) : -EWOULDBLOCK;
 }
 
 static void cell_unlock(uint32_t id)
@@ -304,24 +307,39 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 	return result;
 }
 
+/* Takes a cell away unless its ambit lives; returns 1 if it did. */
+static int cell_reap(struct kernel *kernel, uint32_t id)
+{
+	_cleanup_close_ int lock = cell_lock(id);
+	struct diag ignored = {};
+
+	if (lock < 0)
+		return 0;
+	cell_remove(kernel, id, &ignored);
+	ambit_diag_clear(&ignored);
+	return 1;
+}
+
+/* By the lock files, which are made before anything else of a cell and go last; and by the rows, in
+ * case somebody emptied the directory. */
 int ambit_cells_reap(struct kernel *kernel)
 {
 	uint32_t id, next;
 	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
-	struct diag ignored = {};
+	DIR *locks = opendir(CELL_LOCKS);
+	struct dirent *entry;
 	int reaped = 0;
 
+	while (locks && (entry = readdir(locks))) {
+		if (sscanf(entry->d_name, "%8x", &id) == 1)
+			reaped += cell_reap(kernel, id);
+	}
+	if (locks)
+		closedir(locks);
 	while (more) {
-		_cleanup_close_ int lock = -1;
-
 		id = next;
 		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
-		lock = cell_lock(id);
-		if (lock < 0)
-			continue;
-		cell_remove(kernel, id, &ignored);
-		reaped++;
+		reaped += cell_reap(kernel, id);
 	}
-	ambit_diag_clear(&ignored);
 	return reaped;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cgroup v2 hierarchy: where cells live. */
 #include <fcntl.h>
+#include <ftw.h>
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
@@ -128,6 +129,14 @@ int cgroup_kill(const char *path)
 	return result < 0 ? result : wait_empty(path);
 }
 
+/* Removes a cgroup and those that a task made beneath it; nftw() calls depth first. */
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *where)
+{
+	(void)stat;
+	(void)where;
+	return type == FTW_DP && rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 int cgroup_destroy(const char *path, struct diag *diag)
 {
 	int result;
@@ -135,8 +144,8 @@ int cgroup_destroy(const char *path, struct diag *diag)
 	if (access(path, F_OK) < 0)
 		return 0;
 	result = cgroup_kill(path);
-	if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
-		result = -errno;
+	if (result == 0)
+		result = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	if (result < 0)
 		ambit_diag_set(diag, NULL, 0, 0,
 			"cannot take away the cgroup \"%s\": %s; see which processes hold it: "
