@@ -21,20 +21,25 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define OPEN_TMPFILE 020000000
 /* include/uapi/linux/stat.h */
 #define MODE_TYPE  0170000
-#define MODE_FIFO  0010000
 #define MODE_DIRECTORY 0040000
 #define MODE_CHAR  0020000
 #define MODE_BLOCK 0060000
 /* include/uapi/linux/magic.h */
 #define PIPEFS_MAGIC 0x50495045
+#define PIDFS_MAGIC  0x50494446
 #define DEVPTS_MAGIC 0x1cd1
 
-/* A pipe is reopened through /proc/self/fd (/dev/stdout in a shell): the task has it already. Only
- * pipefs has such inodes without a name; a FIFO in a directory has a path. */
-static __always_inline bool is_pipe(struct file *file)
+/*
+ * What is made by a system call and not found by a name, on file systems that nobody can mount. A
+ * pipe is reopened through /proc/self/fd (/dev/stdout in a shell): the task has it already; a FIFO
+ * in a directory has a path. A pidfd is a file since 6.9, and what it can be used for has hooks of its
+ * own (task_kill, ptrace_access_check).
+ */
+static __always_inline bool is_handle(struct file *file)
 {
-	return (file->f_inode->i_mode & MODE_TYPE) == MODE_FIFO &&
-	       file->f_inode->i_sb->s_magic == PIPEFS_MAGIC;
+	unsigned long magic = file->f_inode->i_sb->s_magic;
+
+	return magic == PIPEFS_MAGIC || magic == PIDFS_MAGIC;
 }
 
 /* The task's controlling terminal, by whatever name: /dev/tty is the same. Other terminals of the
@@ -75,7 +80,7 @@ int BPF_PROG(file_file_open, struct file *file)
 	struct path_request request = {};
 	__u32 cell = cell_current();
 
-	if (!cell || is_pipe(file) || is_own_terminal(file))
+	if (!cell || is_handle(file) || is_own_terminal(file))
 		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)file->f_path.dentry;

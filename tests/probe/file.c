@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -157,8 +158,11 @@ static int act_touch(int argc, char **argv)
 /* "trusted", because tmpfs has "user" only since 6.6. */
 static int act_setxattr(int argc, char **argv)
 {
-	(void)argc;
-	return result_of(setxattr(argv[0], "trusted.probe", "x", 1, 0));
+	for (int i = 0; i < argc; i++) {
+		if (setxattr(argv[i], "trusted.probe", "x", 1, 0) < 0)
+			return -errno;
+	}
+	return 0;
 }
 
 static int act_rmxattr(int argc, char **argv)
@@ -198,6 +202,35 @@ static int act_fallocate(int argc, char **argv)
 	return fd < 0 ? -errno : result_of(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1));
 }
 
+/* Size, mode and times through a descriptor, as temporary files and shared memory have them set. */
+static int change(int fd)
+{
+	int result = fd < 0 || ftruncate(fd, 4096) < 0 || fchmod(fd, 0600) < 0 ||
+				     futimens(fd, NULL) < 0
+			     ? -errno
+			     : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static int act_orphan(int argc, char **argv)
+{
+	int fd = open(argv[0], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	(void)argc;
+	if (fd >= 0 && unlink(argv[0]) < 0)
+		return -errno;
+	return change(fd);
+}
+
+static int act_memory(int argc, char **argv)
+{
+	(void)argc;
+	return change(memfd_create(argv[0], MFD_CLOEXEC));
+}
+
 const struct verb file_verbs[] = {
 	{"read", "PATH", 1, EACCES, act_read},
 	{"write", "PATH: open for writing", 1, EACCES, act_write},
@@ -220,9 +253,11 @@ const struct verb file_verbs[] = {
 	{"chown", "PATH", 1, EACCES, act_chown},
 	{"utimes", "PATH: to a time", 1, EACCES, act_utimes},
 	{"touch", "PATH: to now", 1, EACCES, act_touch},
-	{"setxattr", "PATH", 1, EACCES, act_setxattr},
+	{"setxattr", "PATH...", 1, EACCES, act_setxattr},
 	{"rmxattr", "PATH", 1, EACCES, act_rmxattr},
 	{"setacl", "PATH", 1, EACCES, act_setacl},
 	{"stat", "PATH", 1, EACCES, act_stat},
+	{"orphan", "PATH: size, mode and times of an unlinked file", 1, EACCES, act_orphan},
+	{"memory", "NAME: size, mode and times of a memfd", 1, EACCES, act_memory},
 	{0},
 };

@@ -145,6 +145,22 @@ static int act_listen(int argc, char **argv)
 	return result_of(listen(fd, 1));
 }
 
+/* PROTO SOURCE ADDR PORT: from a source address of its own. */
+static int act_bound(int argc, char **argv)
+{
+	char *words[] = {argv[0], argv[2], argv[3]}, any[] = "0";
+	union address source, peer;
+	socklen_t length, source_length = address_parse(&source, argv[1], any);
+	int fd = open_for(words, &peer, &length);
+
+	(void)argc;
+	if (fd < 0 || bind(fd, &source.any, source_length) < 0)
+		return -errno;
+	if (strcmp(argv[0], "udp") == 0)
+		return result_of(sendto(fd, "x", 1, 0, &peer.any, length));
+	return result_of(connect(fd, &peer.any, length));
+}
+
 /* Without bind the kernel picks a port on every address. */
 static int act_autolisten(int argc, char **argv)
 {
@@ -184,6 +200,7 @@ const struct verb net_verbs[] = {
 	{"send-unspec", "ADDR PORT: AF_UNSPEC in the address", 2, EPERM, act_send_unspec},
 	{"connected-send", "ADDR PORT OTHER OTHERPORT", 4, EPERM, act_connected_send},
 	{"v4-in-v6", "tcp|udp ADDR PORT: an IPv6 socket", 3, EPERM, act_v4_in_v6},
+	{"bound", "tcp|udp SOURCE ADDR PORT: from a source address", 4, EPERM, act_bound},
 	{"bind", "tcp|udp ADDR PORT", 3, EPERM, act_bind},
 	{"listen", "tcp ADDR PORT", 3, EPERM, act_listen},
 	{"autolisten", "v4|v6: without bind", 1, EPERM, act_autolisten},

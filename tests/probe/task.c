@@ -157,6 +157,16 @@ static int act_type(int argc, char **argv)
 	return result == -EIO ? -ENOSYS : result;
 }
 
+/* A file since 6.9, made by the kernel. */
+static int act_pidfd(int argc, char **argv)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	(void)argc;
+	(void)argv;
+	return result_of(fd);
+}
+
 const struct verb task_verbs[] = {
 	{"kill", "PID SIGNAL", 2, EPERM, act_kill},
 	{"ptrace", "PID", 1, EPERM, act_ptrace},
@@ -172,5 +182,6 @@ const struct verb task_verbs[] = {
 	{"read-tree", "DIR NAME: through a cloned mount tree", 2, EACCES, act_read_tree},
 	{"chroot", "DIR", 1, EPERM, act_chroot},
 	{"type", "TIOCSTI on an own terminal", 0, EPERM, act_type},
+	{"pidfd", "x: of its own process", 1, EACCES, act_pidfd},
 	{0},
 };
