@@ -281,7 +281,7 @@ hybrid() {
 }
 
 lifecycle_all() {
-	/e2e/tree fresh
+	tree_fresh
 	# The first run makes what stays: the cgroup of all cells, the pins.
 	mkdir -p "$work/case"
 	run_cell true

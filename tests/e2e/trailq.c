@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trailq FILE [KEY=VALUE...]   counts the lines of a trail in which every KEY has VALUE, and prints
- * the count. KEY=* asks that the key is there. Exit 2, naming the line, if one is not a JSON object.
+ * trailq FILE [KEY=VALUE[|KEY=VALUE...]...]   counts the lines of a trail for which every word holds,
+ * and prints the count. KEY=* asks that the key is there. Exit 2, naming the line, if one is not a
+ * JSON object.
  */
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -9,19 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool line_has(struct json_object *line, const char *condition)
+static bool line_has(struct json_object *line, char *condition)
 {
-	const char *equals = strchr(condition, '=');
+	char *equals = strchr(condition, '=');
 	struct json_object *value = NULL;
-	char key[64];
 
-	if (!equals || (size_t)(equals - condition) >= sizeof(key))
+	if (!equals)
 		return false;
-	memcpy(key, condition, (size_t)(equals - condition));
-	key[equals - condition] = '\0';
-	if (!json_object_object_get_ex(line, key, &value))
+	*equals = '\0';
+	if (!json_object_object_get_ex(line, condition, &value))
 		return false;
 	return strcmp(equals + 1, "*") == 0 || strcmp(equals + 1, json_object_get_string(value)) == 0;
+}
+
+/* One of the alternatives of `word` holds. */
+static bool line_has_any(struct json_object *line, const char *word)
+{
+	char *copy = strdup(word), *rest = copy, *condition;
+	bool hit = false;
+
+	while (!hit && copy && (condition = strsep(&rest, "|")))
+		hit = line_has(line, condition);
+	free(copy);
+	return hit;
 }
 
 /* The object that all of `text` is, or NULL. */
@@ -67,7 +78,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 		for (int i = 2; i < argc; i++)
-			hit = hit && line_has(line, argv[i]);
+			hit = hit && line_has_any(line, argv[i]);
 		count += hit;
 		json_object_put(line);
 	}

@@ -1,15 +1,13 @@
-#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# tree once | fresh | state   the files that cases work on.
-#   once   what no case changes: deep directories /d, sockets /u, servers, a process to reach for
-#          (its id on stdout), and the template of /t
-#   fresh  makes /t anew: in, in/secret, in/box, in/deep, inner and out
-#   state  prints what a denied act must not change
-set -eu
-
+# shellcheck shell=dash
+# The files that cases work on.
+#   tree_once   what no case changes: deep directories /d, sockets /u, servers, a process to reach
+#               for (its id on stdout), and the template of /t
+#   tree_fresh  makes /t anew: in, in/secret, in/box, in/deep, inner and out
+#   tree_state  prints what a denied act must not change
 longname=$(printf '%0255d' 0)
 
-side() { # DIR
+tree_side() { # DIR
 	mkdir -p "$1/empty" "$1/full"
 	for name in file marked full/file 'x (deleted)' "$longname" "$(printf '\377\376\200')" \
 		"$(printf 'new\nline')" "\"\\' x"; do
@@ -21,8 +19,8 @@ side() { # DIR
 	chmod 755 "$1/prog" "$1/dynamic" "$1/script"
 }
 
-template() {
-	for dir in in in/secret inner out; do side "/template/$dir"; done
+tree_template() {
+	for dir in in in/secret inner out; do tree_side "/template/$dir"; done
 	mkdir -p /template/in/box /template/in/deep
 	echo text >/template/in/box/keys
 	echo text >/template/in/deep/x.key
@@ -34,8 +32,8 @@ template() {
 	done
 }
 
-once() {
-	template
+tree_once() {
+	tree_template || return
 	mkdir /w
 	for dir in in out; do
 		mkdir -p "/d/$dir" "/u/$dir"
@@ -58,17 +56,13 @@ once() {
 	probe serve-nothing
 }
 
-fresh() {
+tree_fresh() {
 	rm -rf /t
 	cp -a /template /t
-	for dir in in out; do probe setxattr "/t/$dir/marked"; done
-	echo text >/usr/share/readable
-	chmod 644 /usr/share/readable
+	probe setxattr /t/in/marked /t/out/marked
+	cp -a /template/in/file /usr/share/readable
 }
 
-state() {
-	find /t /usr/share/readable -print0 | xargs -0 stat -c '%f %s %h %u %g %Y %n'
-	probe rmxattr /t/out/marked && probe setxattr /t/out/marked
+tree_state() {
+	ls -lanR --full-time /t /usr/share/readable
 }
-
-"$@"
