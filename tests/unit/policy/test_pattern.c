@@ -19,7 +19,7 @@ static const char *lookup(const char *name, void *data)
 
 static const struct policy_env env = {
 	.home = "/home/user[1]",
-	.cwd = "/work/my project",
+	.cwd = "/srv/my project",
 	.lookup = lookup,
 };
 
@@ -34,12 +34,12 @@ static void good_paths(void **state)
 		{"/a/**/b", "/a/**/b"},
 		{"**", "/**"},
 		{"**/.env*", "/**/.env*"},
-		{".", "/work/my project"},
-		{"./a", "/work/my project/a"},
-		{"./", "/work/my project"},
+		{".", "/srv/my project"},
+		{"./a", "/srv/my project/a"},
+		{"./", "/srv/my project"},
 		{"~", "/home/user\\[1\\]"},
 		{"~/.ssh", "/home/user\\[1\\]/.ssh"},
-		{"./**/x", "/work/my project/**/x"},
+		{"./**/x", "/srv/my project/**/x"},
 		{"/srv/${tenant}/x", "/srv/acme/x"},
 		{"${dir}", "/srv/data"},
 		{"${dir}/x", "/srv/data/x"},
