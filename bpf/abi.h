@@ -77,6 +77,10 @@ enum ambit_mode {
 		"a link or rename must not give a file more rights than it had where it was")        \
 	X(GUARD, "guard", "a cell must not touch the kernel's configuration or ambit itself")        \
 	X(MOUNT, "mount", "a cell must not change mounts or namespaces")                             \
+	X(PRIVILEGE, "privilege", "this privilege of root does not exist in a cell")                \
+	X(KEY, "key", "keyrings are shared with the user's other processes")                        \
+	X(OUTSIDE_IPC, "outside-ipc",                                                               \
+		"the shared memory, semaphore or message queue was made outside the cell")           \
 	X(OUTSIDE, "outside-task", "the task belongs to another cell or to none")                    \
 	X(DEVICE, "device", "a cell must not make device nodes")                                    \
 	X(UNLINKED, "unlinked", "the file has no name any more")                                    \
@@ -227,7 +231,7 @@ struct ambit_event {
 	__u8 flags;
 	__u8 proto;  /* AMBIT_PROTO_* or, for OP_SOCKET, the socket's protocol */
 	__u8 family; /* AMBIT_FAMILY_* or, for OP_SOCKET, the socket's address family */
-	__u8 detail; /* OP_SOCKET: the socket's type; OP_TASK: the signal */
+	__u8 detail; /* OP_SOCKET: the socket's type; OP_TASK: the signal; hook capable: the capability */
 	__u16 port;  /* host order */
 	__u16 hook;  /* index in hooks.def */
 	__u8 addr[16];

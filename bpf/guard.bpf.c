@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What no policy allows, because it would undo the decisions on paths, peers and tasks: changing
- * mounts and namespaces, bpf(2), typing into the terminal, and reaching for tasks outside.
+ * mounts and namespaces, the kernel and its configuration, keys, most privileges of root, typing
+ * into the terminal, and reaching for tasks outside.
  */
 #include "lib/emit.bpf.h"
 
@@ -59,6 +60,57 @@ REFUSE(move_mount, REASON_MOUNT)
 REFUSE(path_chroot, REASON_MOUNT)
 REFUSE(userns_create, REASON_MOUNT)
 
+REFUSE(perf_event_open, REASON_GUARD)
+REFUSE(syslog, REASON_GUARD)
+REFUSE(settime, REASON_GUARD)
+REFUSE(quotactl, REASON_GUARD)
+REFUSE(quota_on, REASON_GUARD)
+/* Code and configuration of the kernel: modules by either system call or on demand, kexec images,
+ * firmware, policies; and all that lockdown knows of, such as /dev/mem, MSRs and I/O ports. */
+REFUSE(kernel_module_request, REASON_GUARD)
+REFUSE(kernel_read_file, REASON_GUARD)
+REFUSE(kernel_load_data, REASON_GUARD)
+REFUSE(locked_down, REASON_GUARD)
+/* A user's keyrings are one for all of the user's processes. */
+REFUSE(key_alloc, REASON_KEY)
+REFUSE(key_permission, REASON_KEY)
+
+/*
+ * Privileges that root keeps in a cell (include/uapi/linux/capability.h): what concerns the file
+ * permissions, the ids and the tasks that the other hooks decide on. All others act on the whole
+ * machine, on every file system or on the network, where no rule is asked. A capability that the
+ * task lacks is refused before this hook is called.
+ */
+#define PRIVILEGES_KEPT                                                                        \
+	(1ULL << 0 | 1ULL << 1 | 1ULL << 2 | 1ULL << 3 | /* chown, dac_override, dac_read_search, \
+							    fowner */                            \
+		1ULL << 4 | 1ULL << 5 | 1ULL << 6 | /* fsetid, kill, setgid */                  \
+		1ULL << 7 | 1ULL << 8 | 1ULL << 10 | /* setuid, setpcap, net_bind_service */     \
+		1ULL << 14 | 1ULL << 18 | 1ULL << 19 | /* ipc_lock, sys_chroot, sys_ptrace */     \
+		1ULL << 23 | 1ULL << 29) /* sys_nice, audit_write */
+#define CAPABLE_QUIET 2 /* CAP_OPT_NOAUDIT of include/linux/security.h: only a question */
+
+SEC("lsm/capable")
+int BPF_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, int capability,
+	unsigned int options)
+{
+	struct verdict v = {
+		.op = OP_SYSTEM,
+		.reason = REASON_PRIVILEGE,
+		.verdict = VERDICT_DENY,
+		.hook = HOOK_capable,
+		.slot = -1,
+	};
+
+	v.cell = cell_current();
+	if (!v.cell || (capability < 64 && PRIVILEGES_KEPT >> (capability & 63) & 1))
+		return 0;
+	v.detail = capability;
+	if (!(options & CAPABLE_QUIET))
+		report(&v);
+	return enforce(v.cell) ? -EPERM : 0;
+}
+
 /* Another task: free among the tasks of one cell. */
 static __always_inline int other_task(
 	struct task_struct *task, enum ambit_hook hook, __u8 detail, bool silent)
@@ -99,4 +151,52 @@ SEC("lsm/task_kill")
 int BPF_PROG(guard_task_kill, struct task_struct *task, struct kernel_siginfo *info, int signal)
 {
 	return signal ? other_task(task, HOOK_task_kill, signal, false) : 0;
+}
+
+#define OTHER_TASK(hook)                                                \
+	SEC("lsm/" #hook)                                               \
+	int BPF_PROG(guard_##hook, struct task_struct *task)            \
+	{                                                               \
+		return other_task(task, HOOK_##hook, 0, false);         \
+	}
+
+OTHER_TASK(task_setnice)
+OTHER_TASK(task_setioprio)
+OTHER_TASK(task_setscheduler)
+OTHER_TASK(task_setrlimit)
+OTHER_TASK(task_movememory)
+
+/* include/uapi/asm-generic/fcntl.h */
+#define SET_OWNER    8
+#define SET_OWNER_EX 15
+
+/*
+ * The owner of a descriptor gets any signal that F_SETSIG names, from the kernel, in the context of
+ * whoever makes it ready: so it is decided when the owner is set. What F_SETOWN_EX names lies in user
+ * memory, which can change after it was looked at.
+ */
+SEC("lsm/file_fcntl")
+int BPF_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned long argument)
+{
+	struct task_struct *task;
+	struct pid *pid;
+	__u32 level = 0;
+	__u32 cell;
+	int number = 0;
+
+	if (command != SET_OWNER && command != SET_OWNER_EX)
+		return 0;
+	cell = cell_current();
+	if (!cell || (command == SET_OWNER && (int)argument == 0))
+		return 0;
+	task = bpf_get_current_task_btf();
+	pid = BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]);
+	level = BPF_CORE_READ(pid, level);
+	bpf_probe_read_kernel(&number, sizeof(number),
+		(void *)pid + bpf_core_field_offset(struct pid, numbers) +
+			level * bpf_core_type_size(struct upid) +
+			bpf_core_field_offset(struct upid, nr));
+	if (command == SET_OWNER && number && (int)argument == number)
+		return 0;
+	return deny(cell, HOOK_file_fcntl, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
 }

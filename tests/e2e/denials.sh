@@ -21,7 +21,7 @@ rows_split() { # TABLE POLICY
 		number=$((number + 1))
 		case $name in '#'* | '') continue ;; esac
 		name=$(trim "$name")
-		[ -z "$ONLY" ] || [ "$ONLY" = "$name" ] || continue
+		chosen "$name" || continue
 		[ "$(trim "$of")" = "$2" ] || continue
 		mkdir -p "$work/rows/$number"
 		cd "$work/rows/$number" || exit 1

@@ -53,6 +53,7 @@ tree_once() {
 		127.0.0.1 7004 169.254.169.254 7004 ::1 7004 fd00:ec2::254 7004 127.0.0.1 7005 \
 		127.0.0.1 7006 >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
+	probe ipc-make 4711
 	probe serve-nothing
 }
 

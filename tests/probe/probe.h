@@ -37,6 +37,8 @@ extern const struct verb state_verbs[]; /* what a command is started with */
 extern const struct verb crowd_verbs[]; /* many at once */
 extern const struct verb via_verbs[];	/* another verb, from another task */
 
+extern const struct verb guard_verbs[]; /* the machine's owner's acts, and other tasks again */
+
 /* NULL if there is none. */
 const struct verb *verb_find(const char *name);
 

@@ -66,6 +66,8 @@ static void put_object(struct writer *writer, const struct record *record)
 	}
 	if (event->op == OP_TASK && event->detail)
 		ambit_writer_number(writer, "signal", event->detail);
+	if (event->reason == REASON_PRIVILEGE)
+		ambit_writer_string(writer, "capability", ambit_capability_name(event->detail));
 }
 
 static void put_process(struct writer *writer, const struct record *record)

@@ -75,6 +75,8 @@ static void put_object(FILE *out, const struct record *record)
 			event->family, event->detail, event->proto);
 	else if (event->op == OP_TASK && event->detail)
 		put_signal(out, event->detail);
+	else if (event->reason == REASON_PRIVILEGE)
+		fputs(ambit_capability_name(event->detail) ?: "unknown", out);
 	else
 		fprintf(out, "(%s)", ambit_hook_name(event->hook) ?: "no name");
 }

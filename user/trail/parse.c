@@ -161,6 +161,16 @@ static void peer_at(const struct stored *stored, struct ambit_event *event)
 	event->proto = strcmp(proto, "udp") ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 }
 
+static uint8_t capability_at(const struct stored *stored)
+{
+	const char *name = string_at(stored, "capability", NULL), *known;
+
+	for (uint8_t i = 0; name && (known = ambit_capability_name(i)); i++)
+		if (!strcmp(known, name))
+			return i;
+	return UINT8_MAX;
+}
+
 static void object_at(const struct stored *stored, struct ambit_event *event)
 {
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
@@ -172,6 +182,8 @@ static void object_at(const struct stored *stored, struct ambit_event *event)
 	}
 	if (event->op == OP_TASK)
 		event->detail = (uint8_t)number_at(stored, "signal", UINT8_MAX);
+	if (event->reason == REASON_PRIVILEGE)
+		event->detail = capability_at(stored);
 }
 
 /* By name, not by number: hooks.def grows. */

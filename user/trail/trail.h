@@ -68,6 +68,9 @@ const char *ambit_reason_code(unsigned reason);
 const char *ambit_reason_text(unsigned reason);
 /* Name of a row of bpf/hooks.def, NULL outside of it. */
 const char *ambit_hook_name(unsigned hook);
+/* Name of a capability as capabilities(7) has it, in small letters and without CAP_; NULL for a number
+ * that no kernel gave a name yet. */
+const char *ambit_capability_name(unsigned capability);
 
 /* --- records that are not events --- */
 

@@ -71,6 +71,7 @@ static void objects_without_a_path(void **state)
 		{{.op = OP_SOCKET, .family = 17, .detail = 3, .proto = 1},
 			"socket packet(17) type 3 protocol 1"},
 		{{.op = OP_TASK, .detail = 9}, "task KILL"},
+		{{.op = OP_SYSTEM, .reason = REASON_PRIVILEGE, .detail = 21}, "system sys_admin"},
 		{{.op = OP_TASK, .detail = 200}, "task signal-200"},
 		{{.op = OP_SYSTEM, .hook = 1}, "system (file_open)"},
 		{{.op = OP_SYSTEM, .hook = 60000}, "system (no name)"},

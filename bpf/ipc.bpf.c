@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * SysV shared memory, semaphores and message queues: free among the tasks of one cell, denied where
+ * they were made outside. Their names are numbers, which no policy could mean.
+ */
+#include "lib/emit.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Objects made in cells; the kernel's own limits are lower (ipc/util.h: IPCMNI, a namespace). */
+#define IPC_MAX 65536
+
+/* Address of a kern_ipc_perm -> the cell that made it; taken away when the object is freed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, IPC_MAX);
+	__type(key, __u64);
+	__type(value, __u32);
+} ipc_labels SEC(".maps");
+
+/* A new object. Outside, an entry that was left behind at this address would open it to a cell. */
+static __always_inline int ipc_made(__u64 object, enum ambit_hook hook)
+{
+	__u32 cell = cell_current();
+
+	if (!cell) {
+		bpf_map_delete_elem(&ipc_labels, &object);
+		return 0;
+	}
+	if (!bpf_map_update_elem(&ipc_labels, &object, &cell, BPF_ANY))
+		return 0;
+	return deny(cell, hook, OP_SYSTEM, REASON_NO_LABEL) ? -EACCES : 0;
+}
+
+static __always_inline int ipc_used(__u64 object, enum ambit_hook hook)
+{
+	__u32 cell = cell_current(), *owner;
+
+	if (!cell)
+		return 0;
+	owner = bpf_map_lookup_elem(&ipc_labels, &object);
+	if (owner && *owner == cell)
+		return 0;
+	return deny(cell, hook, OP_SYSTEM, REASON_OUTSIDE_IPC) ? -EACCES : 0;
+}
+
+/* include/uapi/linux/{ipc,msg,shm,sem}.h: *_INFO ask for the limits, of no object. */
+static __always_inline bool is_info(int command)
+{
+	return command == 3 || command == 12 || command == 14 || command == 19;
+}
+
+#define IPC_MADE(hook)                                        \
+	SEC("lsm/" #hook)                                     \
+	int BPF_PROG(ipc_##hook)                              \
+	{                                                     \
+		return ipc_made(ctx[0], HOOK_##hook);         \
+	}
+
+#define IPC_FREED(hook)                                       \
+	SEC("lsm/" #hook)                                     \
+	int BPF_PROG(ipc_##hook)                              \
+	{                                                     \
+		__u64 object = ctx[0];                        \
+                                                              \
+		bpf_map_delete_elem(&ipc_labels, &object);    \
+		return 0;                                     \
+	}
+
+/* The owner may remove an object without asking ipc_permission (ipc/util.c: ipcctl_obtain_check). */
+#define IPC_CONTROL(hook)                                                         \
+	SEC("lsm/" #hook)                                                         \
+	int BPF_PROG(ipc_##hook)                                                  \
+	{                                                                         \
+		return is_info((int)ctx[1]) ? 0 : ipc_used(ctx[0], HOOK_##hook);  \
+	}
+
+IPC_MADE(msg_queue_alloc_security)
+IPC_MADE(shm_alloc_security)
+IPC_MADE(sem_alloc_security)
+IPC_FREED(msg_queue_free_security)
+IPC_FREED(shm_free_security)
+IPC_FREED(sem_free_security)
+IPC_CONTROL(msg_queue_msgctl)
+IPC_CONTROL(shm_shmctl)
+IPC_CONTROL(sem_semctl)
+
+SEC("lsm/ipc_permission")
+int BPF_PROG(ipc_ipc_permission)
+{
+	return ipc_used(ctx[0], HOOK_ipc_permission);
+}
