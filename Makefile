@@ -49,7 +49,8 @@ endif
 # --- kernel side: one object a file, linked into one skeleton ---------------------------------------
 
 BPF_CFLAGS = -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -std=gnu17 -O2 -g -Wall -Wextra -Werror \
-	     -Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf -Ivmlinux/$(ARCH)
+	     -Wno-unused-parameter -Wno-missing-declarations -I. -Ibpf -Ivmlinux/$(ARCH) \
+	     $(if $(FAULTS),-DAMBIT_FAULTS_BUILD)
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_H)
 	@mkdir -p $(@D)

@@ -65,12 +65,12 @@ int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 	v.cell = cell_current();
 	if (!v.cell)
 		return 0;
-	cell = bpf_map_lookup_elem(&cells, &v.cell);
+	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &v.cell));
 	if (!cell)
 		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_CELL) ? -EACCES : 0;
 	if (cell->flags & AMBIT_CELL_CANARY)
 		return 0;
-	v.slot = scratch_claim();
+	v.slot = FAULT(SCRATCH_EXEC, -1, scratch_claim());
 	slot = v.slot;
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch)

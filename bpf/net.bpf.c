@@ -212,10 +212,10 @@ static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 	request.cell = cell_current();
 	if (!request.cell)
 		return 0;
-	label = bpf_sk_storage_get(&socket_labels, peer, NULL, 0);
+	label = FAULT(LABEL_PEER, NULL, bpf_sk_storage_get(&socket_labels, peer, NULL, 0));
 	if (label && label->cell == request.cell)
 		return 0;
-	socket = bpf_skc_to_unix_sock(peer);
+	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
 	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
 	if (!request.dentry)
 		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT) ? -EPERM : 0;

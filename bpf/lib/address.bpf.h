@@ -7,7 +7,7 @@
 #ifndef AMBIT_ADDRESS_H
 #define AMBIT_ADDRESS_H
 
-#include "ambit.bpf.h"
+#include "fault.bpf.h"
 #include <bpf/bpf_endian.h>
 
 /* include/linux/socket.h */
@@ -87,7 +87,9 @@ FRAME int address_read(
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&raw;
 	__u16 family;
 
-	if (length < (int)sizeof(family) || bpf_probe_read_kernel(&raw, sizeof(family), sockaddr))
+	if (length < (int)sizeof(family) ||
+		FAULT(ADDRESS_FAMILY, -EFAULT,
+			bpf_probe_read_kernel(&raw, sizeof(family), sockaddr)))
 		return ADDRESS_BAD;
 	family = raw.sin6_family;
 	if (family == FAMILY_UNSPEC && unspec_is_v4 && socket == FAMILY_INET)
@@ -95,11 +97,15 @@ FRAME int address_read(
 	if (family == FAMILY_UNSPEC)
 		return ADDRESS_NONE;
 	if (family == FAMILY_INET) {
-		if (length < SOCKADDR_IN || bpf_probe_read_kernel(&raw, SOCKADDR_IN, sockaddr))
+		if (length < SOCKADDR_IN ||
+			FAULT(ADDRESS_IN, -EFAULT,
+				bpf_probe_read_kernel(&raw, SOCKADDR_IN, sockaddr)))
 			return ADDRESS_BAD;
 		address_v4(ret, v4->sin_addr.s_addr);
 	} else if (family == FAMILY_INET6) {
-		if (length < SOCKADDR_IN6 || bpf_probe_read_kernel(&raw, SOCKADDR_IN6, sockaddr))
+		if (length < SOCKADDR_IN6 ||
+			FAULT(ADDRESS_IN6, -EFAULT,
+				bpf_probe_read_kernel(&raw, SOCKADDR_IN6, sockaddr)))
 			return ADDRESS_BAD;
 		address_v6(ret, raw.sin6_addr.in6_u.u6_addr32);
 	} else {

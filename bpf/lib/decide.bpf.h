@@ -21,7 +21,7 @@ static __always_inline bool is_unlinked(__u64 dentry)
 {
 	__u64 parent = 0, pprev = 0;
 
-	return READ_FIELD(pprev, dentry, dentry, d_hash.pprev) ||
+	return READ_AT(d_hash, pprev, dentry, dentry, d_hash.pprev) ||
 	       READ_FIELD(parent, dentry, dentry, d_parent) || (!pprev && parent != dentry);
 }
 
@@ -31,7 +31,7 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	const struct path_request *request, __u64 dentry, __u32 *ret_policy)
 {
 	__u32 id = request->cell;
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
+	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
 	int reason;
 
 	scratch->path.start = PATH_END;
@@ -49,7 +49,8 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 dentry, __u32 ops,
 	struct path_rights *ret)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct scratch *scratch =
+		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	__u32 policy = 0;
 	int reason;
 
@@ -122,7 +123,7 @@ GLOBAL int decide_path(const struct path_request *request)
 	if (!request)
 		return 1;
 	v.op = first_op(request->ops);
-	v.slot = scratch_claim();
+	v.slot = FAULT(SCRATCH_PATH, -1, scratch_claim());
 	slot = v.slot;
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch) {

@@ -32,13 +32,13 @@ FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
 		.op = v->op,
 		.reason = v->reason,
 	};
-	__u64 one = 1, *count = bpf_map_lookup_elem(&tallies, &key);
+	__u64 one = 1, *count = FAULT(TALLY, NULL, bpf_map_lookup_elem(&tallies, &key));
 
 	if (!count) {
 		/* Another task may be first: then the look-up finds its entry. */
-		if (!bpf_map_update_elem(&tallies, &key, &one, BPF_NOEXIST))
+		if (!FAULT(TALLY, -E2BIG, bpf_map_update_elem(&tallies, &key, &one, BPF_NOEXIST)))
 			return 0;
-		count = bpf_map_lookup_elem(&tallies, &key);
+		count = FAULT(TALLY, NULL, bpf_map_lookup_elem(&tallies, &key));
 	}
 	if (count)
 		__sync_fetch_and_add(count, 1);
@@ -96,8 +96,8 @@ static __always_inline void event_send(
 	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
 {
 	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
-	void *ring = bpf_map_lookup_elem(&rings, &id);
+	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, bpf_map_lookup_elem(&cells, &id));
+	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
 	struct ambit_event *event = &scratch->event;
 
 	if (!cell || !ring)
@@ -124,7 +124,7 @@ static __always_inline void event_send(
 	size = event_strings(scratch);
 	if (size > sizeof(*event) + 2 * AMBIT_PATH_SIZE)
 		return; /* cannot be: for the verifier */
-	if (bpf_ringbuf_output(ring, event, size, 0) && counts)
+	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, 0)) && counts)
 		__sync_fetch_and_add(&counts->lost_full, 1);
 }
 
@@ -141,7 +141,7 @@ GLOBAL int report(const struct verdict *v)
 	if (!v)
 		return 0;
 	cell = v->cell;
-	counts = bpf_map_lookup_elem(&counters, &cell);
+	counts = FAULT(COUNTERS, NULL, bpf_map_lookup_elem(&counters, &cell));
 	if (v->kind == EVENT_DECISION && v->verdict == VERDICT_DENY) {
 		if (counts && v->op < OP_MAX)
 			__sync_fetch_and_add(&counts->denied[v->op], 1);
@@ -151,7 +151,7 @@ GLOBAL int report(const struct verdict *v)
 		return 0;
 	claimed = v->slot;
 	if (claimed < 0) {
-		claimed = scratch_claim();
+		claimed = FAULT(SCRATCH_EVENT, -1, scratch_claim());
 		own = true;
 	}
 	slot = claimed;
@@ -173,7 +173,7 @@ GLOBAL int report(const struct verdict *v)
  * enforces. */
 static __always_inline bool enforce(__u32 cell_id)
 {
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &cell_id);
+	struct ambit_cell *cell = FAULT(CELL_MODE, NULL, bpf_map_lookup_elem(&cells, &cell_id));
 
 	return !cell || cell->mode != MODE_AUDIT;
 }
@@ -196,7 +196,8 @@ GLOBAL int deny(__u32 cell, __u32 hook, __u32 op, __u32 reason)
 
 static __always_inline void count_allowed(__u32 cell, __u32 op)
 {
-	struct ambit_counters *counts = bpf_map_lookup_elem(&counters, &cell);
+	struct ambit_counters *counts =
+		FAULT(COUNTERS, NULL, bpf_map_lookup_elem(&counters, &cell));
 
 	if (counts && op < OP_MAX)
 		__sync_fetch_and_add(&counts->allowed[op], 1);

@@ -3,6 +3,7 @@
 #ifndef AMBIT_LABEL_H
 #define AMBIT_LABEL_H
 
+#include "fault.bpf.h"
 #include "maps.bpf.h"
 
 /* In place of a cell id: the label could not be read; decide as "no cell", that is deny. */
@@ -27,7 +28,7 @@ static __always_inline __u32 cell_current(void)
 
 	if (!task->bpf_storage)
 		return 0;
-	label = bpf_task_storage_get(&labels, task, NULL, 0);
+	label = FAULT(LABEL_READ, NULL, bpf_task_storage_get(&labels, task, NULL, 0));
 	if (label)
 		return label->cell;
 	if (cells_cgroup && bpf_get_current_ancestor_cgroup_id(cells_cgroup_level) == cells_cgroup)
@@ -43,8 +44,8 @@ static __always_inline __u32 cell_current(void)
 static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 {
 	for (int i = 0; i < LABEL_TRIES; i++) {
-		struct ambit_label *label =
-			bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		struct ambit_label *label = FAULT(LABEL_TASK, NULL,
+			bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));
 
 		if (label) {
 			label->cell = cell;
@@ -58,8 +59,9 @@ static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 static __always_inline bool label_socket(struct sock *sk, __u32 cell)
 {
 	for (int i = 0; i < LABEL_TRIES; i++) {
-		struct ambit_label *label = bpf_sk_storage_get(
-			&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		struct ambit_label *label = FAULT(LABEL_SOCKET, NULL,
+			bpf_sk_storage_get(
+				&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));
 
 		if (label) {
 			label->cell = cell;
@@ -73,7 +75,8 @@ static __always_inline bool label_socket(struct sock *sk, __u32 cell)
  * callers, which compare it with the current one. */
 static __always_inline __u32 cell_of(struct task_struct *task)
 {
-	struct ambit_label *label = bpf_task_storage_get(&labels, task, NULL, 0);
+	struct ambit_label *label =
+		FAULT(LABEL_OTHER, NULL, bpf_task_storage_get(&labels, task, NULL, 0));
 
 	return label ? label->cell : 0;
 }

@@ -17,7 +17,7 @@ struct match {
 
 static __always_inline struct ambit_segment *segment_get(__u32 policy, __u32 index)
 {
-	void *table = bpf_map_lookup_elem(&policies, &policy);
+	void *table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&policies, &policy));
 
 	return table ? bpf_map_lookup_elem(table, &index) : NULL;
 }
@@ -29,7 +29,7 @@ static __always_inline void match_byte(struct match *match, __u8 byte)
 	__u32 index = dfa_segment(match->state);
 
 	if (!segment || index != match->index) {
-		segment = segment_get(match->policy, index);
+		segment = FAULT(SEGMENT_STEP, NULL, segment_get(match->policy, index));
 		if (!segment) {
 			match->error = 1;
 			return;
@@ -43,7 +43,8 @@ static __always_inline void match_byte(struct match *match, __u8 byte)
 /* Reads what the state of `match` accepts into `ret`; false if a table is missing. */
 static __always_inline bool match_accept(struct match *match, struct ambit_accept *ret)
 {
-	struct ambit_segment *segment = segment_get(match->policy, dfa_segment(match->state));
+	struct ambit_segment *segment = FAULT(
+		SEGMENT_STATE, NULL, segment_get(match->policy, dfa_segment(match->state)));
 	__u32 accept, word;
 
 	__builtin_memset(ret, 0, sizeof(*ret));
@@ -58,7 +59,8 @@ static __always_inline bool match_accept(struct match *match, struct ambit_accep
 		return true;
 	word = AMBIT_HEAD_WORDS + (accept - 1) * AMBIT_ACCEPT_WORDS;
 	/* An entry does not cross a segment: 8192 words, entries of 4, a head of 4. */
-	segment = segment_get(match->policy, word >> AMBIT_SEGMENT_BITS);
+	segment = FAULT(SEGMENT_ACCEPT, NULL,
+		segment_get(match->policy, word >> AMBIT_SEGMENT_BITS));
 	if (!segment)
 		return false;
 	word &= AMBIT_BASE_MASK & ~(AMBIT_ACCEPT_WORDS - 1);
@@ -72,10 +74,10 @@ static __always_inline bool match_accept(struct match *match, struct ambit_accep
 /* The start state; `column` is the operation on a path, or MATCH_PEER. */
 static __always_inline bool match_start(struct match *match, __u32 policy, __u32 column)
 {
-	struct ambit_segment *segment = segment_get(policy, 0);
+	struct ambit_segment *segment = FAULT(SEGMENT_HEAD, NULL, segment_get(policy, 0));
 	struct ambit_head *head = (struct ambit_head *)segment;
 
-	if (!head || head->abi != AMBIT_ABI)
+	if (!head || FAULT(POLICY_ABI, true, head->abi != AMBIT_ABI))
 		return false;
 	match->policy = policy;
 	match->state = column < AMBIT_COLUMNS ? head->path_start[column] : head->peer_start;
@@ -116,7 +118,8 @@ static __always_inline bool match_path(
 
 	if (!match_start(&walk.match, policy, column))
 		return false;
-	bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0);
+	(void)FAULT(LOOP_MATCH, -E2BIG,
+		bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0));
 	*ret = walk.match;
 	return !walk.match.error;
 }
@@ -124,7 +127,8 @@ static __always_inline bool match_path(
 /* The right on the path in a scratch slot; 0, or 1 if a table is missing. */
 GLOBAL int match_right(__u32 slot, __u32 policy, __u32 column, struct right *ret)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct scratch *scratch =
+		FAULT(SLOT_MATCH, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	struct ambit_accept accept;
 	struct match match;
 

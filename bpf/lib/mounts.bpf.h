@@ -103,14 +103,13 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 		return 1;
 	}
 	if (READ_FIELD(ns, mount, mount, mnt_ns) ||
-		bpf_probe_read_kernel(&inum, sizeof(inum),
-			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
+		READ_AT(shown_inum, inum, mnt_namespace, ns, ns.inum) ||
 		inum != walk->mnt_ns)
 		return 0;
 	mount += bpf_core_field_offset(struct mount, mnt);
 	if (READ_FIELD(below.root, vfsmount, mount, mnt_root))
 		return 0;
-	bpf_loop(WALK_STEPS, below_step, &below, 0);
+	(void)FAULT(LOOP_BELOW, -E2BIG, bpf_loop(WALK_STEPS, below_step, &below, 0));
 	if (!below.hit)
 		return 0;
 	if (walk->count >= SHOWN_MAX)
@@ -124,7 +123,7 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 static __always_inline int mounts_find(const struct path_request *request, struct mounts_walk *walk)
 {
 	__u32 id = request->cell;
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &id);
+	struct ambit_cell *cell = FAULT(CELL_MOUNTS, NULL, bpf_map_lookup_elem(&cells, &id));
 
 	if (!cell)
 		return REASON_NO_CELL;
@@ -135,7 +134,7 @@ static __always_inline int mounts_find(const struct path_request *request, struc
 	walk->next = mounts_first(walk->super);
 	if (!walk->next)
 		return REASON_UNREADABLE;
-	bpf_loop(MOUNTS_MAX, mounts_step, walk, 0);
+	(void)FAULT(LOOP_MOUNTS, -E2BIG, bpf_loop(MOUNTS_MAX, mounts_step, walk, 0));
 	if (!walk->done)
 		return REASON_TOO_DEEP;
 	return walk->count ? PATH_DONE : REASON_FOREIGN_MOUNT;
@@ -162,7 +161,7 @@ static __always_inline int mounts_decide(const struct path_request *request, str
 GLOBAL int decide_mounts(const struct path_request *request)
 {
 	struct scratch *scratch;
-	int result, claimed = scratch_claim();
+	int result, claimed = FAULT(SCRATCH_MOUNTS, -1, scratch_claim());
 	__u32 slot = claimed;
 
 	if (!request)

@@ -32,15 +32,20 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-#define READ_FIELD(target, type, base, field)                                   \
-	bpf_probe_read_kernel(&(target), sizeof(target),                        \
-		(const void *)((base) + bpf_core_field_offset(struct type, field)))
+/* Reads a field of a struct at an address; 0, or a negative errno. The first is for fields whose path
+ * is no word of its own. */
+#define READ_AT(name, target, type, base, path)                                         \
+	FAULT(READ_##name, -EFAULT,                                                     \
+		bpf_probe_read_kernel(&(target), sizeof(target),                        \
+			(const void *)((base) + bpf_core_field_offset(struct type, path))))
+#define READ_FIELD(target, type, base, field) READ_AT(field, target, type, base, field)
 
 static __always_inline __u32 sequence(__u64 lock)
 {
 	__u32 value = 1; /* odd, "being changed", if it cannot be read */
 
-	bpf_probe_read_kernel(&value, sizeof(value), (const void *)lock);
+	(void)FAULT(SEQUENCE, -EFAULT,
+		bpf_probe_read_kernel(&value, sizeof(value), (const void *)lock));
 	return value;
 }
 
@@ -105,8 +110,7 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 	}
 	/* Internal mounts have an error pointer for a namespace, detached ones none: both fail here. */
 	if (READ_FIELD(ns, mount, walk->mount, mnt_ns) ||
-		bpf_probe_read_kernel(&inum, sizeof(inum),
-			(const void *)(ns + bpf_core_field_offset(struct mnt_namespace, ns.inum))) ||
+		READ_AT(walk_inum, inum, mnt_namespace, ns, ns.inum) ||
 		inum != walk->mnt_ns)
 		walk->result = REASON_FOREIGN_MOUNT;
 	else
@@ -124,8 +128,9 @@ static __always_inline void walk_name(struct path_buffer *walk)
 	}
 	start -= length;
 	barrier_var(length); /* clang knows the bound and would leave the mask out; 6.1 does not */
-	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
-		    RAW_FIELD(walk, const void *, d_name.name))) {
+	if (FAULT(READ_name, -EFAULT,
+		    bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
+			    RAW_FIELD(walk, const void *, d_name.name)))) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
@@ -148,18 +153,20 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
 	}
-	if (bpf_probe_read_kernel(walk->raw, sizeof(walk->raw), (const void *)walk->dentry)) {
+	if (FAULT(READ_dentry, -EFAULT,
+		    bpf_probe_read_kernel(
+			    walk->raw, sizeof(walk->raw), (const void *)walk->dentry))) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
 	parent = RAW_FIELD(walk, __u64, d_parent);
-	if (parent == walk->dentry) {
+	if (FAULT(NO_MOUNT, true, parent == walk->dentry)) {
 		/* The top of a file system without having met the root of the mount: opened by a
 		 * handle, or moved out of a bind mount. */
 		walk->result = REASON_NO_PATH;
 		return 1;
 	}
-	if (RAW_FIELD(walk, __u32, d_flags) & DENTRY_FOLDS) {
+	if (FAULT(FOLDS, true, RAW_FIELD(walk, __u32, d_flags) & DENTRY_FOLDS)) {
 		walk->result = REASON_FOLDS;
 		return 1;
 	}
@@ -184,7 +191,7 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
-	bpf_loop(WALK_STEPS, walk_step, context, 0);
+	(void)FAULT(LOOP_STEPS, -E2BIG, bpf_loop(WALK_STEPS, walk_step, context, 0));
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
 	if (((renames | mounts) & 1) || renames != sequence(rename_lock_address) ||
@@ -204,7 +211,8 @@ enum { BUFFER_PATH, BUFFER_EXE };
  */
 GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mnt_ns)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct scratch *scratch =
+		FAULT(SLOT_PATH, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	struct path_buffer *buffer;
 
 	if (!scratch)
@@ -214,7 +222,7 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;
 	buffer->result = REASON_UNSTABLE;
-	bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0);
+	(void)FAULT(LOOP_ATTEMPTS, -E2BIG, bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0));
 	return buffer->result;
 }
 

@@ -41,7 +41,8 @@ static __always_inline bool match_peer(
 /* The reason of a deny in `v`; false: allowed. */
 FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 {
-	struct ambit_cell *cell = bpf_map_lookup_elem(&cells, &v->cell);
+	struct ambit_cell *cell =
+		FAULT(CELL_PEER, NULL, bpf_map_lookup_elem(&cells, &v->cell));
 	__u32 column = (request->op - OP_CONNECT) & (AMBIT_COLUMNS - 1);
 	struct ambit_accept accept;
 	struct match match;

@@ -78,7 +78,7 @@ static __always_inline bool refer_decide(
 		v->reason = reason;
 		return true;
 	}
-	if (old->policy != new->policy) {
+	if (FAULT(POLICY_SWAPPED, true, old->policy != new->policy)) {
 		v->reason = REASON_NO_POLICY; /* swapped between the two walks */
 		return true;
 	}
@@ -95,7 +95,7 @@ GLOBAL int decide_refer(const struct refer_request *request)
 
 	if (!request)
 		return 1;
-	v.slot = scratch_claim();
+	v.slot = FAULT(SCRATCH_REFER, -1, scratch_claim());
 	slot = v.slot;
 	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch) {

@@ -9,7 +9,7 @@
 #ifndef AMBIT_SCRATCH_H
 #define AMBIT_SCRATCH_H
 
-#include "ambit.bpf.h"
+#include "fault.bpf.h"
 
 #define SCRATCH_SLOTS 256
 /* Where a path ends in its buffer; it is built from there towards the front. */
@@ -101,7 +101,8 @@ static __always_inline int scratch_claim(void)
 		__u32 slot = (first + i) % SCRATCH_SLOTS;
 		struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
 
-		if (scratch && !__sync_lock_test_and_set(&scratch->busy, 1))
+		if (scratch &&
+			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1)))
 			return slot;
 	}
 	return -1;

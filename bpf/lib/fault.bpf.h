@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Fault injection, for tests/fault alone: `make FAULTS=yes` builds programs in which every call that
+ * can fail can be made to, one at a time, by number. Other builds have nothing of it: FAULT() is
+ * then its last argument.
+ *
+ * Every call of a helper whose failure decides something, or loses a record, is wrapped. tests/fault
+ * has a row for each name, and fails where one is missing.
+ */
+#ifndef AMBIT_FAULT_H
+#define AMBIT_FAULT_H
+
+/* The READ_ names end in the field that cannot be read (path.bpf.h: READ_FIELD). */
+#define AMBIT_FAULTS(X)                                                                           \
+	X(NONE)                                                                                   \
+	/* labels */                                                                              \
+	X(LABEL_READ)                                                                             \
+	X(LABEL_TASK)                                                                             \
+	X(LABEL_OTHER)                                                                            \
+	X(LABEL_SOCKET)                                                                           \
+	X(LABEL_PEER)                                                                             \
+	X(UNIX_SOCK)                                                                              \
+	/* the rows of a cell */                                                                  \
+	X(CELL_PATH)                                                                              \
+	X(CELL_MOUNTS)                                                                            \
+	X(CELL_PEER)                                                                              \
+	X(CELL_EXEC)                                                                              \
+	X(CELL_MODE)                                                                              \
+	X(CELL_EVENT)                                                                             \
+	X(RING)                                                                                   \
+	X(RING_FULL)                                                                              \
+	X(COUNTERS)                                                                               \
+	X(TALLY)                                                                                  \
+	/* its policy */                                                                          \
+	X(POLICY)                                                                                 \
+	X(POLICY_ABI)                                                                             \
+	X(POLICY_SWAPPED)                                                                         \
+	X(SEGMENT_HEAD)                                                                           \
+	X(SEGMENT_STEP)                                                                           \
+	X(SEGMENT_STATE)                                                                          \
+	X(SEGMENT_ACCEPT)                                                                         \
+	X(LOOP_MATCH)                                                                             \
+	/* scratch memory: all slots are taken, for everybody or for one */                       \
+	X(SCRATCH_BUSY)                                                                           \
+	X(SCRATCH_PATH)                                                                           \
+	X(SCRATCH_MOUNTS)                                                                         \
+	X(SCRATCH_REFER)                                                                          \
+	X(SCRATCH_EXEC)                                                                           \
+	X(SCRATCH_EVENT)                                                                          \
+	X(SLOT_PATH)                                                                              \
+	X(SLOT_RIGHTS)                                                                            \
+	X(SLOT_MATCH)                                                                             \
+	/* the walk from a dentry to the root */                                                  \
+	X(SEQUENCE)                                                                               \
+	X(LOOP_ATTEMPTS)                                                                          \
+	X(LOOP_STEPS)                                                                             \
+	X(NO_MOUNT)                                                                               \
+	X(FOLDS)                                                                                  \
+	X(READ_dentry)                                                                            \
+	X(READ_name)                                                                              \
+	X(READ_mnt_root)                                                                          \
+	X(READ_mnt_parent)                                                                        \
+	X(READ_mnt_mountpoint)                                                                    \
+	X(READ_mnt_ns)                                                                            \
+	X(READ_walk_inum)                                                                         \
+	X(READ_d_hash)                                                                            \
+	X(READ_d_parent)                                                                          \
+	X(READ_d_sb)                                                                              \
+	X(READ_s_magic)                                                                           \
+	X(READ_s_flags)                                                                           \
+	X(READ_pid)                                                                               \
+	/* the mounts that show an object */                                                      \
+	X(LOOP_MOUNTS)                                                                            \
+	X(LOOP_BELOW)                                                                             \
+	X(READ_s_mounts)                                                                          \
+	X(READ_mnt_instance)                                                                      \
+	X(READ_mnt_next_for_sb)                                                                   \
+	X(READ_shown_inum)                                                                        \
+	/* what a hook is told */                                                                 \
+	X(READ_ia_valid)                                                                          \
+	X(ADDRESS_FAMILY)                                                                         \
+	X(ADDRESS_IN)                                                                             \
+	X(ADDRESS_IN6)
+
+enum ambit_fault {
+#define X(name) FAULT_##name,
+	AMBIT_FAULTS(X)
+#undef X
+	FAULT_MAX,
+};
+
+#ifdef __bpf__
+#include "ambit.bpf.h"
+
+#ifdef AMBIT_FAULTS_BUILD
+/* The fault that is forced. tests/fault finds the map by its name and writes here. */
+volatile __u32 fault_forced SEC(".data.fault") __weak = FAULT_NONE;
+
+/* The value of `expression`, or `failed` while FAULT_##name is forced. */
+#define FAULT(name, failed, expression) (fault_forced == FAULT_##name ? (failed) : (expression))
+#else
+#define FAULT(name, failed, expression) (expression)
+#endif
+#endif
+
+#endif
