@@ -54,17 +54,21 @@ print-build:
 
 include tests/fuzz/fuzz.mk
 
-fuzz: fuzz-policy fuzz-event
-
 # On an idle two-core machine 15 minutes or so; `tests/check STAGE` does a part of it.
 check:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
 endif
 	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files $(UNIT) $(BPF_TEST) \
-		$(BUILD)/fuzz/policy $(BUILD)/fuzz/event
+		$(FUZZ)
 	@scripts/kernels >/dev/null
 	@BUILD=$(BUILD) tests/check
+
+# docs/mediation.md from the logs of the latest `make check`.
+.PHONY: mediation
+mediation:
+	tests/e2e/report $(BUILD)/check >$(BUILD)/mediation.md
+	mv $(BUILD)/mediation.md docs/mediation.md
 
 lint:
 ifeq ($(SETUP),yes)

@@ -1,30 +1,48 @@
-# The fuzz targets: libFuzzer with ASan and UBSan.
-#   make fuzz-policy FUZZ_SECONDS=300      finds go to build/fuzz/policy-*
+# The fuzz targets: libFuzzer with ASan and UBSan. Each begins with what tests/fuzz/corpus has for it.
+#   make fuzz                              all of them, for ever; finds go to build/fuzz/TARGET-*
+#   make fuzz-policy FUZZ_SECONDS=300      one of them, for a time
+#   make fuzz-keep                         what was learnt, minimised, into tests/fuzz/corpus
 
-FUZZ_SECONDS ?= 60
+# 0: for ever.
+FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_POLICY_C = tests/fuzz/policy.c $(wildcard user/base/*.c user/policy/*.c user/compile/*.c)
+FUZZ_TARGETS  = policy set event trail
+FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
-$(BUILD)/fuzz/policy: $(FUZZ_POLICY_C) $(wildcard user/base/*.h user/policy/*.h user/compile/*.h)
+FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
+FUZZ_TRAIL_C  = $(FUZZ_TEXT_C) $(wildcard user/trail/*.c)
+$(BUILD)/fuzz/policy: $(FUZZ_TEXT_C) $(wildcard user/compile/*.c)
+$(BUILD)/fuzz/set: $(FUZZ_TEXT_C)
+$(BUILD)/fuzz/event: $(FUZZ_TRAIL_C)
+$(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
+
+FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
+FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
+FUZZ_OPTIONS_event  = -max_len=16384
+FUZZ_OPTIONS_trail  = -max_len=16384
+# Further seeds, which are files of the tree already.
+FUZZ_SEEDS_policy = policies
+FUZZ_SEEDS_set	  = policies/sets
+
+$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(FUZZ_POLICY_C) -lyaml -o $@
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) -lyaml -ljson-c -o $@
 
-.PHONY: fuzz-policy
-fuzz-policy: $(BUILD)/fuzz/policy
-	@mkdir -p $(BUILD)/fuzz/policy.corpus
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -dict=tests/fuzz/policy.dict \
-		-artifact_prefix=$(BUILD)/fuzz/policy- $(BUILD)/fuzz/policy.corpus \
-		tests/fuzz/policy.corpus policies
+.PHONY: $(FUZZ_TARGETS:%=fuzz-%) fuzz-keep
+$(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%
+	@mkdir -p $(BUILD)/fuzz/$*.corpus tests/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 $(FUZZ_OPTIONS_$*) -artifact_prefix=$(BUILD)/fuzz/$*- \
+		$(BUILD)/fuzz/$*.corpus tests/fuzz/corpus/$* $(FUZZ_SEEDS_$*)
 
-# Ring records and lines of a trail: make fuzz-event
-FUZZ_EVENT_C = tests/fuzz/event.c $(wildcard user/base/*.c user/policy/*.c user/trail/*.c)
+fuzz:
+ifeq ($(SETUP),yes)
+	@scripts/setup build test
+endif
+	@$(MAKE) --no-print-directory -s SETUP=no $(FUZZ)
+	@$(MAKE) --no-print-directory SETUP=no -j$(words $(FUZZ_TARGETS)) $(FUZZ_TARGETS:%=fuzz-%)
 
-$(BUILD)/fuzz/event: $(FUZZ_EVENT_C) $(wildcard user/base/*.h user/policy/*.h user/trail/*.h)
-	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(FUZZ_EVENT_C) -lyaml -ljson-c -o $@
-
-.PHONY: fuzz-event
-fuzz-event: $(BUILD)/fuzz/event
-	@mkdir -p $(BUILD)/fuzz/event.corpus
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 \
-		-artifact_prefix=$(BUILD)/fuzz/event- $(BUILD)/fuzz/event.corpus tests/fuzz/event.corpus
+# Small inputs only, and of those that reach the same code the smallest: the corpus stays readable.
+fuzz-keep: $(FUZZ)
+	@for target in $(FUZZ_TARGETS); do \
+		$(BUILD)/fuzz/$$target -merge=1 -max_len=400 tests/fuzz/corpus/$$target \
+			$(BUILD)/fuzz/$$target.corpus 2>&1 | grep MERGE-OUTER | tail -n 1; done
