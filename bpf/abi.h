@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 1
+#define AMBIT_ABI 2
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -95,7 +95,10 @@ enum ambit_mode {
 	X(NO_SCRATCH, "no-scratch", "no scratch buffer was free")                                   \
 	X(NO_LABEL, "no-label", "the task's label could not be read or made")                       \
 	X(NO_CELL, "no-cell", "the task's cell is gone")                                            \
-	X(NO_POLICY, "no-policy", "the cell's policy could not be read")
+	X(NO_POLICY, "no-policy", "the cell's policy could not be read")                            \
+	X(JIT, "jit",                                                                               \
+		"code that is made in memory does not run; a program that needs it takes "           \
+		"\"jit: allow\" in the policy")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -182,6 +185,7 @@ struct ambit_cell {
 	__u32 flags;  /* AMBIT_CELL_* */
 };
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
+#define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 
 /* Map `counters`: u32 cell -> counters; made with the cell, added to by the kernel. */
 struct ambit_counters {

@@ -2,15 +2,24 @@
 /*
  * Programs: what execve opens is decided in file_open (the kernel opens the program, the
  * interpreter of a script and the ELF loader with __FMODE_EXEC); here are the executable mappings,
- * so that `ld.so ./tool` gains nothing, and the record of what was started.
+ * so that `ld.so ./tool` gains nothing, code that is made in memory, and the record of what was
+ * started.
  */
 #include "lib/decide.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define PROTECT_EXEC 4 /* PROT_EXEC of include/uapi/asm-generic/mman-common.h */
+/* include/uapi/asm-generic/mman-common.h, linux/mman.h, linux/personality.h; include/linux/mm.h, fs.h */
+#define PROTECT_WRITE	  2
+#define PROTECT_EXEC	  4
+#define MAPPING_TYPE	  0xf
+#define MAPPING_PRIVATE	  2
+#define READ_IMPLIES_EXEC 0x0400000
+#define VMA_SHARED	  8
+#define INODE_PRIVATE	  (1 << 9) /* S_PRIVATE */
 
-static __always_inline int map_decide(struct file *file, enum ambit_hook hook)
+/* `file` is the address of a struct file. */
+static __always_inline int map_decide(__u64 file, enum ambit_hook hook)
 {
 	struct path_request request = {};
 	__u32 cell = cell_current();
@@ -18,32 +27,87 @@ static __always_inline int map_decide(struct file *file, enum ambit_hook hook)
 	if (!cell)
 		return 0;
 	request.cell = cell;
-	request.dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-	request.mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	request.dentry = (__u64)BPF_CORE_READ((struct file *)file, f_path.dentry);
+	request.mnt = (__u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
 	request.ops = BIT(OP_EXEC);
 	request.hook = hook;
 	return decide_path(&request) ? -EACCES : 0;
 }
 
-/* `prot` is what the mapping gets, READ_IMPLIES_EXEC included. Memory that no file backs is not a
- * program of the file system. */
-SEC("lsm/mmap_file")
-int BPF_PROG(exec_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot)
+/* Memory that is to become code, and is not what some file holds: the policy's `jit`. */
+static __always_inline int memory_decide(enum ambit_hook hook)
 {
-	if (!(prot & PROTECT_EXEC) || !file)
+	__u32 id = cell_current();
+	struct ambit_cell *cell;
+
+	if (!id)
 		return 0;
-	return map_decide(file, HOOK_mmap_file);
+	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &id));
+	if (cell && cell->flags & AMBIT_CELL_JIT)
+		return 0;
+	return deny(id, hook, OP_EXEC, cell ? REASON_JIT : REASON_NO_CELL) ? -EACCES : 0;
 }
 
+/* Shared anonymous memory, SysV segments and the like are files inside the kernel that nobody has a
+ * descriptor of. A memfd is none of them: it can be filled through its descriptor, and is decided
+ * as a file without a name. */
+static __always_inline bool is_memory(__u64 file)
+{
+	return !file || BPF_CORE_READ((struct file *)file, f_inode, i_flags) & INODE_PRIVATE;
+}
+
+/*
+ * `prot` is what the mapping gets, READ_IMPLIES_EXEC included. What is written to a private mapping
+ * is the task's own, so one that is writable as well is memory, too.
+ *
+ * The file is read out of the context: for memory it is NULL, which the verifier does not know, and
+ * takes tests of a hook's argument out (reg_not_null() in kernel/bpf/verifier.c, since 6.4).
+ */
+SEC("lsm/mmap_file")
+int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long reqprot, unsigned long prot,
+	unsigned long flags)
+{
+	__u64 file = 1; /* no file can be read there: a deny */
+	int result;
+
+	if (!(prot & PROTECT_EXEC))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), &ctx[0]);
+	if (is_memory(file))
+		return memory_decide(HOOK_mmap_file);
+	result = map_decide(file, HOOK_mmap_file);
+	if (result || !(prot & PROTECT_WRITE) || (flags & MAPPING_TYPE) != MAPPING_PRIVATE)
+		return result;
+	return memory_decide(HOOK_mmap_file);
+}
+
+/* A private mapping with an anon_vma was written to, or may have been. */
 SEC("lsm/file_mprotect")
 int BPF_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
 	unsigned long prot)
 {
-	struct file *file = vma->vm_file;
+	__u64 file;
+	int result;
 
-	if (!(prot & PROTECT_EXEC) || !file)
+	if (!(prot & PROTECT_EXEC))
 		return 0;
-	return map_decide(file, HOOK_file_mprotect);
+	file = (__u64)BPF_CORE_READ(vma, vm_file);
+	if (is_memory(file))
+		return memory_decide(HOOK_file_mprotect);
+	result = map_decide(file, HOOK_file_mprotect);
+	if (result || vma->vm_flags & VMA_SHARED || !(prot & PROTECT_WRITE || vma->anon_vma))
+		return result;
+	return memory_decide(HOOK_file_mprotect);
+}
+
+/* brk(2) gives executable memory to a task with READ_IMPLIES_EXEC (VM_DATA_DEFAULT_FLAGS on x86) and
+ * comes by no other hook. Where memory must not become code, such a task gets no memory. */
+SEC("lsm/mmap_addr")
+int BPF_PROG(exec_mmap_addr)
+{
+	if (!(bpf_get_current_task_btf()->personality & READ_IMPLIES_EXEC))
+		return 0;
+	return memory_decide(HOOK_mmap_addr);
 }
 
 /* Called for the program and, for a script, again for its interpreter; both were decided when they

@@ -35,6 +35,7 @@ extern const struct verb uring_verbs[]; /* io_uring */
 extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */
 extern const struct verb state_verbs[]; /* what a command is started with */
 extern const struct verb crowd_verbs[]; /* many at once */
+extern const struct verb memory_verbs[]; /* code that is made in memory */
 extern const struct verb via_verbs[];	/* another verb, from another task */
 
 extern const struct verb guard_verbs[]; /* the machine's owner's acts, and other tasks again */

@@ -40,6 +40,7 @@ static int open_cell(struct run *run, struct diag *diag)
 	const struct cell_options options = {
 		.tables = run->loaded.tables,
 		.mode = run->mode,
+		.flags = run->loaded.policy->jit ? AMBIT_CELL_JIT : 0,
 		.epoch = AMBIT_EPOCH,
 		.ring_size = RING_SIZE,
 		.cgroup = true,

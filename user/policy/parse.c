@@ -157,7 +157,6 @@ static const struct yaml_key verdicts[] = {
 	{"ask", parse_later, YAML_KEY_QUIET, "and allow or deny what it lists"},
 	{"deny", parse_verdict, VERDICT_DENY, NULL},
 	{"hide", parse_later, YAML_KEY_QUIET, NULL},
-	{"jit", parse_later, YAML_KEY_QUIET, NULL},
 };
 
 static int parse_files(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -234,6 +233,18 @@ static int parse_mode(struct yaml *yaml, const struct yaml_key *key, void *data)
 	return yaml_skip(yaml);
 }
 
+static int parse_jit(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+	const char *text = yaml_text(yaml);
+
+	if (text && (!strcmp(text, "allow") || !strcmp(text, "deny")))
+		parser->policy->jit = *text == 'a';
+	else
+		yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be \"allow\" or \"deny\"", key->name);
+	return yaml_skip(yaml);
+}
+
 /* Names of the tool permissions that ambit grew out of, as other words for rules. */
 static int parse_paths(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
@@ -277,12 +288,12 @@ static const struct yaml_key top_keys[] = {
 	{"apiVersion", policy_parse_version, 0, NULL},
 	{"name", parse_name, 0, NULL},
 	{"mode", parse_mode, 0, NULL},
+	{"jit", parse_jit, 0, NULL},
 	{"files", parse_files, 0, NULL},
 	{"network", parse_network, 0, NULL},
 	{"limits", parse_later, YAML_KEY_QUIET, NULL},
 	{"processes", parse_later, YAML_KEY_QUIET, NULL},
 	{"hide", parse_later, YAML_KEY_QUIET, NULL},
-	{"jit", parse_later, YAML_KEY_QUIET, NULL},
 	{"tools", parse_later, YAML_KEY_QUIET, NULL},
 	{"flow", parse_later, YAML_KEY_QUIET, NULL},
 	{"content", parse_later, YAML_KEY_QUIET, NULL},

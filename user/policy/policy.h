@@ -43,6 +43,7 @@ struct policy {
 	char *file; /* as given; owned */
 	char *name;
 	enum ambit_mode mode;
+	bool jit; /* memory that no file backs may become code */
 	struct rule *rules;
 	size_t rule_count;
 	/* Address ranges that no wider allow rule covers (set "special", resolved). */

@@ -77,6 +77,8 @@ static void put_object(FILE *out, const struct record *record)
 		put_signal(out, event->detail);
 	else if (event->reason == REASON_PRIVILEGE)
 		fputs(ambit_capability_name(event->detail) ?: "unknown", out);
+	else if (event->reason == REASON_JIT)
+		fputs("(memory)", out);
 	else
 		fprintf(out, "(%s)", ambit_hook_name(event->hook) ?: "no name");
 }

@@ -119,19 +119,19 @@ static void aliases_of_the_seed(void **state)
 static void not_supported_yet(void **state)
 {
 	(void)state;
-	expect(HEAD "limits: {fileSize: 50MiB}\nprocesses: 512\nhide: [/x]\njit: allow\n"
-		    "tools: {}\nflow: []\ncontent: x\nimports: [a]\nask: {}\n"
+	expect(HEAD "limits: {fileSize: 50MiB}\nprocesses: 512\nhide: [/x]\nask: {}\n"
+		    "tools: {}\nflow: []\ncontent: x\nimports: [a]\nrequires_approval: x\n"
 		    "files: {ask: {write: [x]}, hide: [a], allow: {hide: [x]}}\n"
 		    "network: {ask: {connect: [x]}}\n",
 		"3:1: \"limits\" is not supported yet; remove it\n"
 		"4:1: \"processes\" is not supported yet\n"
 		"5:1: \"hide\" is not supported yet\n"
-		"6:1: \"jit\" is not supported yet\n"
+		"6:1: \"ask\" is not supported yet\n"
 		"7:1: \"tools\" is not supported yet\n"
 		"8:1: \"flow\" is not supported yet\n"
 		"9:1: \"content\" is not supported yet\n"
 		"10:1: \"imports\" is not supported yet\n"
-		"11:1: \"ask\" is not supported yet\n"
+		"11:1: \"requires_approval\" is not supported yet\n"
 		"12:9: \"ask\" is not supported yet\n"
 		"12:28: \"hide\" is not supported yet\n"
 		"12:47: \"hide\" is not supported yet\n"
@@ -139,6 +139,22 @@ static void not_supported_yet(void **state)
 	expect(HEAD "network: {allow: {connect: [\"api.example.com:443\", \"*.x.org:443\"]}}\n",
 		"3:29: pattern \"api.example.com:443\" is a domain, which is not supported yet\n"
 		"3:52: pattern \"*.x.org:443\" is a domain, which is not supported yet\n");
+}
+
+static void jit(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *without = parse(HEAD);
+	_cleanup_(policy_cleanup) struct policy *denies = parse(HEAD "jit: deny\n");
+	_cleanup_(policy_cleanup) struct policy *allows = parse(HEAD "jit: allow\n");
+
+	(void)state;
+	assert_false(without->jit);
+	assert_false(denies->jit);
+	assert_true(allows->jit);
+	expect(HEAD "jit: true\n", "3:6: \"jit\" must be \"allow\" or \"deny\"");
+	expect(HEAD "jit: [allow]\n", "3:6: \"jit\" must be \"allow\" or \"deny\"");
+	expect(HEAD "jit:\n", "3:5: \"jit\" must be \"allow\" or \"deny\"");
+	expect(HEAD "files: {jit: allow}\n", "3:9: unknown key \"jit\"");
 }
 
 static void keys(void **state)
@@ -288,6 +304,7 @@ int main(void)
 		cmocka_unit_test(rules),
 		cmocka_unit_test(aliases_of_the_seed),
 		cmocka_unit_test(not_supported_yet),
+		cmocka_unit_test(jit),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(types),
 		cmocka_unit_test(yaml_that_is_refused),

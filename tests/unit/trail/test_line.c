@@ -76,6 +76,7 @@ static void objects_without_a_path(void **state)
 		{{.op = OP_SYSTEM, .hook = 1}, "system (file_open)"},
 		{{.op = OP_SYSTEM, .hook = 60000}, "system (no name)"},
 		{{.op = OP_UNIX, .hook = 60000}, "unix (no name)"},
+		{{.op = OP_EXEC, .reason = REASON_JIT, .hook = 1}, "exec (memory)"},
 	};
 
 	(void)state;
