@@ -96,6 +96,9 @@ enum ambit_mode {
 	X(NO_LABEL, "no-label", "the task's label could not be read or made")                       \
 	X(NO_CELL, "no-cell", "the task's cell is gone")                                            \
 	X(NO_POLICY, "no-policy", "the cell's policy could not be read")                            \
+	X(RESERVED, "reserved-place",                                                               \
+		"what is written in /proc and /sys has to be named there; a wider pattern does not "  \
+		"cover it")                                                                         \
 	X(JIT, "jit",                                                                               \
 		"code that is made in memory does not run; a program that needs it takes "           \
 		"\"jit: allow\" in the policy")
@@ -143,8 +146,11 @@ struct ambit_accept {
 	__u32 deny[AMBIT_COLUMNS];
 };
 #define AMBIT_ACCEPT_WORDS 4
-/* In `deny`: no rule, but an address that no wider range covers (REASON_SPECIAL). */
-#define AMBIT_RULE_SPECIAL 0xffffffffU
+/* In `deny`, no rules but: an address that no wider range covers (REASON_SPECIAL), a place of the
+ * kernel that a wider pattern would allow (REASON_RESERVED), a place of ambit's own (REASON_GUARD). */
+#define AMBIT_RULE_SPECIAL  0xffffffffU
+#define AMBIT_RULE_RESERVED 0xfffffffeU
+#define AMBIT_RULE_GUARD    0xfffffffdU
 #define AMBIT_RULES_MAX	   65534
 
 /* The first words of segment 0. */

@@ -67,6 +67,16 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 	return PATH_DONE;
 }
 
+/* Why a path is denied, by what the automaton has in its place for the denying rule. */
+static __always_inline void verdict_deny(struct verdict *v, __u32 deny)
+{
+	v->rule = deny > AMBIT_RULES_MAX ? 0 : deny;
+	v->reason = !deny			  ? REASON_NO_RULE
+		    : deny == AMBIT_RULE_RESERVED ? REASON_RESERVED
+		    : deny == AMBIT_RULE_GUARD	  ? REASON_GUARD
+						  : REASON_RULE;
+}
+
 /* The first of the asked operations that is not allowed, in `v`; true if there is one. */
 static __always_inline bool first_denied(
 	const struct path_rights *rights, __u32 ops, struct verdict *v)
@@ -75,8 +85,7 @@ static __always_inline bool first_denied(
 		if (!(ops & BIT(op)) || allows(&rights->rights[op]))
 			continue;
 		v->op = op;
-		v->rule = rights->rights[op].deny;
-		v->reason = v->rule ? REASON_RULE : REASON_NO_RULE;
+		verdict_deny(v, rights->rights[op].deny);
 		return true;
 	}
 	return false;

@@ -216,6 +216,124 @@ arm_after_crash() {
 	esac
 }
 
+# --- its own places ---
+
+# Does the acts of stdin in a cell that may write anywhere, with its policy and trail in a directory
+# that it may write to as well. Prints "STATUS ACT" for each.
+own_acts() {
+	# shellcheck disable=SC2016 # the inner shell's
+	ambit run -q -p /t/in/own/policy.yaml --trail /t/in/own/trail -- \
+		sh -c 'while read -r act; do probe $act; echo "$? $act"; done'
+}
+own_places() {
+	mkdir -p /t/in/own/empty /t/in/other /var/log /var/lib
+	cp "$policies/places.yaml" /t/in/own/policy.yaml
+	echo text >/t/in/own/file
+	find /run/ambit /sys/fs/bpf/ambit /usr/local | sort >"$work/case/before"
+	own_acts >"$work/case/answers" <<-ACTS
+		write /t/in/own/trail
+		read /t/in/own/trail
+		truncate /t/in/own/trail
+		unlink /t/in/own/trail
+		rename /t/in/own/trail /t/in/own/new
+		rename /t/in/own/file /t/in/own/trail
+		exchange /t/in/own/file /t/in/own/trail
+		link /t/in/own/trail /t/in/own/new
+		rename /t/in/own /t/in/new
+		rename /t/in /t/new
+		exchange /t/in/own /t/in/other
+		rename /t/in/other /t/in/own
+		write /t/in/own/policy.yaml
+		unlink /t/in/own/policy.yaml
+		rename /t/in/own/file /t/in/own/policy.yaml
+		chmod /usr/local/bin/ambit
+		unlink /usr/local/bin/ambit
+		rename /usr/local/bin /usr/local/new
+		create /usr/local/share/ambit/policies/sets/new.yaml
+		create /run/ambit/new
+		unlink /run/ambit/lock
+		rename /run/ambit /run/new
+		rename /run /new
+		mkdir /etc/ambit
+		symlink /t/in /etc/ambit
+		rename /t/in/other /etc/ambit
+		mkdir /var/lib/ambit
+		create /sys/fs/bpf/ambit/new
+		mkdir /sys/fs/bpf/ambit/new
+		rename /sys/fs/bpf/ambit /sys/fs/bpf/new
+	ACTS
+	cat "$work/case/answers"
+	expect "30 answers" [ "$(grep -c . "$work/case/answers")" = 30 ]
+	expect "every act is denied" sh -c "! grep -v '^1 ' $work/case/answers"
+	expect "and recorded" [ "$(trailq /t/in/own/trail verdict=deny "reason=guard|reason=refer")" -ge 30 ]
+	find /run/ambit /sys/fs/bpf/ambit /usr/local | sort >"$work/case/after"
+	expect "nothing has changed" diff "$work/case/before" "$work/case/after"
+}
+# What lies beside them is as free as elsewhere.
+own_places_beside() {
+	mkdir -p /t/in/own/empty
+	cp "$policies/places.yaml" /t/in/own/policy.yaml
+	echo text >/t/in/own/file
+	own_acts >"$work/case/answers" <<-ACTS
+		create /t/in/own/new
+		rename /t/in/own/new /t/in/own/other
+		rename /t/in/own/empty /t/in/own/full
+		unlink /t/in/own/other
+		link /t/in/own/file /t/in/own/new
+		create /run/new
+		unlink /run/new
+		mkdir /run/new
+		rmdir /run/new
+		create /usr/local/bin/new
+		unlink /usr/local/bin/new
+		read /t/in/own/policy.yaml
+	ACTS
+	cat "$work/case/answers"
+	expect "12 answers" [ "$(grep -c . "$work/case/answers")" = 12 ]
+	expect "every act succeeds" sh -c "! grep -v '^0 ' $work/case/answers"
+}
+
+# --- a file that has more than one name ---
+
+# Acts of stdin under the policy `files`; prints "STATUS ACT" for each.
+files_acts() {
+	# shellcheck disable=SC2016 # the inner shell's
+	ambit run -q -p "$policies/files.yaml" --trail "$work/case/trail" -- \
+		sh -c 'while read -r act; do probe $act; echo "$? $act"; done'
+}
+line_of() { # MARK
+	grep -n "# $1\$" "$policies/files.yaml" | cut -d: -f1
+}
+mounted_again() {
+	mkdir -p /t/in/view /t/in/again /t/in/hole /t/in/secret/hole
+	echo text >/t/in/hole/file
+	files_acts >"$work/case/control" <<-ACTS
+		read /t/in/hole/file
+		read /t/in/full/file
+	ACTS
+	mount --bind /t/in/secret /t/in/view && mount --bind /t/in /t/in/again &&
+		mount --bind /t/in/hole /t/in/secret/hole || exit 1
+	files_acts >"$work/case/answers" <<-ACTS
+		read /t/in/view/file
+		create /t/in/view/new
+		read /t/in/again/secret/file
+		read /t/in/again/deep/x.key
+		rename /t/in/view/file /t/in/view/new
+		read /t/in/hole/file
+		read /t/in/full/file
+		read /t/in/again/full/file
+	ACTS
+	umount /t/in/secret/hole /t/in/again /t/in/view
+	cat "$work/case/control" "$work/case/answers"
+	expect "both are allowed before" [ "$(grep -c ^0 "$work/case/control")" = 2 ]
+	expect "six are denied" [ "$(grep -c ^1 "$work/case/answers")" = 6 ]
+	expect "two are not" [ "$(grep -c ^0 "$work/case/answers")" = 2 ]
+	expect_trail verdict=deny reason=rule op=read path=/t/in/view/file "line=$(line_of deny-read)"
+	expect_trail verdict=deny reason=rule op=read path=/t/in/again/secret/file "line=$(line_of deny-read)"
+	expect_trail verdict=deny reason=rule op=read path=/t/in/hole/file "line=$(line_of deny-read)"
+	expect_trail verdict=deny reason=rule op=write path=/t/in/view/new "line=$(line_of deny-write)"
+}
+
 # --- what is shown ---
 
 summary_text() {
@@ -290,7 +408,7 @@ lifecycle_all() {
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
 		standard-streams signal-int signal-term signal-hup signal-ignored leftovers killed-ambit \
 		parallel outside-untouched stress race-rename disarm-refuses disarm-and-arm \
-		arm-after-crash summary-text summary-json log-reads log-follows audit-without-policy flood \
+		arm-after-crash own-places own-places-beside mounted-again summary-text summary-json log-reads log-follows audit-without-policy flood \
 		check-unprivileged doctor-text hybrid; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done

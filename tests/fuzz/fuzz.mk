@@ -6,18 +6,20 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy set event trail
+FUZZ_TARGETS  = policy set mounts event trail
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
 FUZZ_TRAIL_C  = $(FUZZ_TEXT_C) $(wildcard user/trail/*.c)
 $(BUILD)/fuzz/policy: $(FUZZ_TEXT_C) $(wildcard user/compile/*.c)
 $(BUILD)/fuzz/set: $(FUZZ_TEXT_C)
+$(BUILD)/fuzz/mounts: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/event: $(FUZZ_TRAIL_C)
 $(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
+FUZZ_OPTIONS_mounts = -max_len=1024
 FUZZ_OPTIONS_event  = -max_len=16384
 FUZZ_OPTIONS_trail  = -max_len=16384
 # Further seeds, which are files of the tree already.

@@ -60,6 +60,9 @@ static int check_file(const char *file, const struct policy_env *env, struct dia
 	r = ambit_policy_load(file, env, diags, &policy);
 	if (r < 0)
 		return r;
+	r = ambit_policy_mounts(policy, env, diags);
+	if (r < 0)
+		return r;
 	r = ambit_tables_compile(policy, &diag, ret_tables);
 	if (r < 0)
 		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",

@@ -88,9 +88,24 @@ struct loaded {
 	struct tables *tables;
 };
 
-/* Reads, parses, resolves and compiles `file`, or with NULL the empty policy, for `target`. Prints
- * what is wrong with it. */
-int ambit_loaded_read(const char *file, const struct target *target, struct loaded *ret);
+/* Settings and state that outlive a run. */
+#define AMBIT_CONFIG_DIR "/etc/ambit"
+#define AMBIT_STATE_DIR	 "/var/lib/ambit"
+/* Where trails go that nobody named; a cell cannot write there, whatever its policy says. */
+#define AMBIT_TRAIL_DIR "/var/log/ambit"
+
+/* Reads, parses, resolves and compiles `file`, or with NULL the empty policy, for `target`. `trail` is
+ * the file that a cell of it writes its trail to; NULL: one in AMBIT_TRAIL_DIR. Prints what is wrong
+ * with it. */
+int ambit_loaded_read(
+	const char *file, const struct target *target, const char *trail, struct loaded *ret);
 void ambit_loaded_clear(struct loaded *loaded);
+
+/* --- places.c --- */
+
+/* Makes ambit's own places guarded: directories that it keeps, the policy's `file` and the `trail`
+ * (NULL: none), the sets and this program. A negative errno. */
+int ambit_guard_places(
+	struct policy *policy, const struct policy_env *env, const char *file, const char *trail);
 
 #endif

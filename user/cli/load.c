@@ -4,13 +4,17 @@
 #include "cli/cli.h"
 #include "policy/env.h"
 
-static int compile(
-	const char *file, const struct policy_env *env, struct diags *diags, struct loaded *loaded)
+static int compile(const char *file, const char *trail, const struct policy_env *env,
+	struct diags *diags, struct loaded *loaded)
 {
 	struct diag diag = {0};
 	int error = file ? ambit_policy_load(file, env, diags, &loaded->policy)
 			 : ambit_policy_empty("audit", MODE_AUDIT, &loaded->policy);
 
+	if (!error)
+		error = ambit_guard_places(loaded->policy, env, file, trail);
+	if (!error)
+		error = ambit_policy_mounts(loaded->policy, env, diags);
 	if (error)
 		return error;
 	error = ambit_tables_compile(loaded->policy, &diag, &loaded->tables);
@@ -21,7 +25,8 @@ static int compile(
 	return error;
 }
 
-int ambit_loaded_read(const char *file, const struct target *target, struct loaded *ret)
+int ambit_loaded_read(
+	const char *file, const struct target *target, const char *trail, struct loaded *ret)
 {
 	struct policy_env_own env = {0};
 	struct loaded loaded = {0};
@@ -34,7 +39,7 @@ int ambit_loaded_read(const char *file, const struct target *target, struct load
 		ambit_diag_clear(&diag);
 		return error;
 	}
-	error = compile(file, &env.env, &diags, &loaded);
+	error = compile(file, trail, &env.env, &diags, &loaded);
 	if (error) {
 		if (!diags.count)
 			ambit_diags_add(&diags, file, 0, 0, "%s", strerror(-error));

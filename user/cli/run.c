@@ -158,7 +158,8 @@ static int load_policy(struct run *run, struct diag *diag)
 		ambit_ui_diag(diag);
 		return error;
 	}
-	error = ambit_loaded_read(run->options.policy, &run->target, &run->loaded);
+	error = ambit_loaded_read(
+		run->options.policy, &run->target, run->options.trail, &run->loaded);
 	if (error)
 		return error;
 	run->mode = run->options.audit ? MODE_AUDIT : run->loaded.policy->mode;

@@ -29,9 +29,6 @@ struct run_options {
 	char **argv; /* the command, ends with NULL */
 };
 
-/* Where trails go that nobody named; a cell cannot write there unless its policy says so. */
-#define AMBIT_TRAIL_DIR "/var/log/ambit"
-
 /* Exits with EXIT_AMBIT when the command line is wrong (argp), unless `flags` (ARGP_*) say that it
  * must not; then returns an errno. */
 int ambit_run_options(int argc, char **argv, bool audit, unsigned flags, struct run_options *ret);

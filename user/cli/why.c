@@ -215,7 +215,7 @@ int ambit_verb_why(int argc, char **argv)
 		return EXIT_USAGE;
 	if (ambit_target_find(why.user, &target, &diag))
 		ambit_ui_diag(&diag);
-	else if (!ambit_loaded_read(why.policy, &target, &loaded))
+	else if (!ambit_loaded_read(why.policy, &target, NULL, &loaded))
 		status = answer(&why, &loaded);
 	ambit_diag_clear(&diag);
 	ambit_loaded_clear(&loaded);

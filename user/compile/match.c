@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The matcher of user space: the same tables and the same step as the kernel side. */
 #include <string.h>
+#include "base/util.h"
 #include "bpf/lib/dfa.h"
 #include "compile/tables.h"
 
@@ -24,6 +25,14 @@ static uint32_t tables_walk(
 
 static struct decision tables_decide(const struct tables *tables, uint32_t state, unsigned column)
 {
+	static const struct {
+		uint32_t deny;
+		enum ambit_reason reason;
+	} others[] = {
+		{AMBIT_RULE_SPECIAL, REASON_SPECIAL},
+		{AMBIT_RULE_RESERVED, REASON_RESERVED},
+		{AMBIT_RULE_GUARD, REASON_GUARD},
+	};
 	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
 	uint32_t number = state ? dfa_accept(&tables->segments[dfa_segment(state)], state) : 0;
 	uint32_t at = AMBIT_HEAD_WORDS + (number - 1) * AMBIT_ACCEPT_WORDS;
@@ -33,8 +42,9 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 		return decision;
 	memcpy(&accept, &tables->segments[at / AMBIT_SEGMENT_WORDS].words[at % AMBIT_SEGMENT_WORDS],
 		sizeof(accept));
-	if (accept.deny[column] == AMBIT_RULE_SPECIAL)
-		return (struct decision){VERDICT_DENY, REASON_SPECIAL, 0};
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (accept.deny[column] == others[i].deny)
+			return (struct decision){VERDICT_DENY, others[i].reason, 0};
 	if (accept.deny[column])
 		return (struct decision){VERDICT_DENY, REASON_RULE, accept.deny[column]};
 	if (accept.allow[column])

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "compile/patterns.h"
+#include "policy/pattern.h"
 
 /*
  * Columns of the peer tree. Whether an allowing rule covers a special address depends on the rule
@@ -14,6 +15,20 @@ enum peer_column {
 	PEER_NAMED,
 	PEER_SPECIAL,
 };
+
+/*
+ * Columns of the tree for the paths of one operation. A pattern that is wider than the places of the
+ * kernel's settings does not cover them, so the rules that name them have a column of their own, and
+ * so has the fact that a path lies there.
+ */
+enum path_column {
+	PATH_RULES,
+	PATH_NAMED,
+	PATH_RESERVED,
+};
+
+/* Where the kernel's settings are, whatever is mounted elsewhere (policy.reserved). */
+static const char *const reserved_places[] = {"/proc", "/sys"};
 
 static struct ambit_accept rule_accept(const struct rule *rule, unsigned column)
 {
@@ -72,19 +87,98 @@ static int add_path(struct nfa *nfa, const char *path, const struct ambit_accept
 	}
 }
 
+static bool path_is_named(const struct policy *policy, const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved_places); i++)
+		if (pattern_lies_in(path, reserved_places[i]))
+			return true;
+	for (size_t i = 0; i < policy->reserved_count; i++)
+		if (pattern_lies_in(path, policy->reserved[i]))
+			return true;
+	return false;
+}
+
+static struct ambit_accept path_accept(
+	const struct policy *policy, const struct rule *rule, const char *path)
+{
+	struct ambit_accept accept = {};
+
+	if (rule->verdict == VERDICT_DENY)
+		accept.deny[PATH_RULES] = accept.deny[PATH_NAMED] = rule->id;
+	else if (rule->op == OP_WRITE && path_is_named(policy, path))
+		accept.allow[PATH_NAMED] = rule->id;
+	else
+		accept.allow[PATH_RULES] = rule->id;
+	return accept;
+}
+
+/* What a policy says nothing about, but has to know. */
+static int add_places(struct nfa *nfa, const struct policy *policy, enum ambit_op op)
+{
+	const struct ambit_accept reserved = {.allow[PATH_RESERVED] = 1};
+	const struct ambit_accept guarded = {
+		.deny[PATH_RULES] = AMBIT_RULE_GUARD,
+		.deny[PATH_NAMED] = AMBIT_RULE_GUARD,
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < policy->guarded_count; i++)
+		if (policy->guarded[i].ops & 1U << op)
+			r = add_path(nfa, policy->guarded[i].path, &guarded);
+	for (size_t i = 0; r >= 0 && op == OP_WRITE && i < ARRAY_SIZE(reserved_places); i++)
+		r = add_path(nfa, reserved_places[i], &reserved);
+	for (size_t i = 0; r >= 0 && op == OP_WRITE && i < policy->reserved_count; i++) {
+		_cleanup_free_ char *path = glob_escape(policy->reserved[i]);
+
+		r = path ? add_path(nfa, path, &reserved) : -ENOMEM;
+	}
+	return r;
+}
+
 int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op)
 {
 	int r;
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
-		struct ambit_accept accept = rule_accept(rule, (unsigned)op);
 
 		for (size_t p = 0; rule->op == op && p < rule->path_count; p++) {
+			const struct ambit_accept accept =
+				path_accept(policy, rule, rule->paths[p]);
+
 			r = add_path(nfa, rule->paths[p], &accept);
 			if (r < 0)
 				return r;
 		}
+	}
+	return add_places(nfa, policy, op);
+}
+
+static struct ambit_accept path_convert(const struct ambit_accept *from, enum ambit_op op)
+{
+	uint32_t allow = from->allow[PATH_NAMED], deny = from->deny[PATH_RULES];
+	struct ambit_accept to = {};
+
+	if (!allow && !from->allow[PATH_RESERVED])
+		allow = from->allow[PATH_RULES];
+	if (!allow && !deny && from->allow[PATH_RULES])
+		deny = AMBIT_RULE_RESERVED;
+	to.deny[op] = deny;
+	to.allow[op] = deny ? 0 : allow;
+	return to;
+}
+
+int patterns_convert_paths(struct dfa *dfa, struct ids *ids, enum ambit_op op, uint32_t first)
+{
+	int r;
+
+	for (uint32_t i = first; i < dfa->state_count; i++) {
+		const struct ambit_accept from = ids->items[dfa->states[i].accept];
+		const struct ambit_accept to = path_convert(&from, op);
+
+		r = ids_intern(ids, &to, &dfa->states[i].accept);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -6,14 +6,16 @@
 #include "compile/dfa.h"
 #include "policy/policy.h"
 
-/* Adds the paths of all rules for `op`. -EINVAL if one of them is not a pattern. */
+/* Adds the paths of all rules for `op`, the kernel's places and ambit's own. -EINVAL if one of them
+ * is not a pattern. */
 int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op);
 
 /* Adds the peers of all rules and the special ranges. */
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy);
 
-/* The columns of the peer tree are not those of abi.h: turns what state `first` and those after it
+/* The columns of the trees are not those of abi.h: these turn what state `first` and those after it
  * accept into that. */
+int patterns_convert_paths(struct dfa *dfa, struct ids *ids, enum ambit_op op, uint32_t first);
 int patterns_convert_peers(struct dfa *dfa, struct ids *ids, uint32_t first);
 
 #endif

@@ -36,6 +36,7 @@ static int build_init(struct build *build, uint32_t state_limit)
 /* The automaton for the paths of one operation. */
 static int build_paths(struct build *build, const struct policy *policy, enum ambit_op op)
 {
+	uint32_t first = build->dfa.state_count;
 	int r;
 
 	r = nfa_init(&build->nfa, &build->ids, false);
@@ -47,6 +48,8 @@ static int build_paths(struct build *build, const struct policy *policy, enum am
 	if (r >= 0)
 		r = dfa_build(
 			&build->dfa, &build->nfa, &build->dfa.path_start[op], &build->culprit);
+	if (r >= 0)
+		r = patterns_convert_paths(&build->dfa, &build->ids, op, first);
 	nfa_free(&build->nfa);
 	return r;
 }

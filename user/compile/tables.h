@@ -17,7 +17,7 @@ struct tables {
 
 struct decision {
 	enum ambit_verdict verdict;
-	enum ambit_reason reason; /* RULE, NO_RULE or SPECIAL */
+	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED or GUARD */
 	uint32_t rule;		  /* 0 without one */
 };
 

@@ -10,7 +10,6 @@
 #include "base/util.h"
 #include "kernel/internal.h"
 
-#define BASE_NAME "ambit"
 /* PROC_CGROUP_INIT_INO of include/linux/proc_ns.h: the cgroup namespace of the machine itself. */
 #define CGROUP_INIT_INODE 0xEFFFFFFBU
 
@@ -60,7 +59,7 @@ int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_lev
 			"mount -t cgroup2 none /sys/fs/cgroup");
 		return result;
 	}
-	if ((size_t)snprintf(ret_path, size, "%s/%s", mount, BASE_NAME) >= size)
+	if ((size_t)snprintf(ret_path, size, "%s/%s", mount, AMBIT_CGROUP) >= size)
 		return -ENAMETOOLONG;
 	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST) {
 		result = -errno;

@@ -16,6 +16,7 @@
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
 #define AMBIT_RUN_DIR "/run/ambit"
+#define AMBIT_CGROUP "ambit" /* below where cgroup v2 is mounted: the cgroups of cells */
 
 struct kernel; /* open handles on the pinned maps */
 struct cell;   /* a bound cell: owns its row, ring, counters, policy and cgroup */

@@ -31,7 +31,7 @@ static bool name_step(struct name *name)
 					: false;
 }
 
-static bool name_matches(
+bool pattern_name_matches(
 	const char *pattern, size_t pattern_length, const char *text, size_t length)
 {
 	struct name name = {{pattern, pattern}, pattern + pattern_length, text, length, 0};
@@ -75,7 +75,7 @@ bool pattern_covers(const char *pattern, const char *path)
 			resume = path;
 			continue;
 		}
-		if (size && name_matches(pattern + 1, length - 1, path + 1, size - 1)) {
+		if (size && pattern_name_matches(pattern + 1, length - 1, path + 1, size - 1)) {
 			pattern += length;
 			path += size;
 			continue;

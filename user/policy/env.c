@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
@@ -59,6 +60,28 @@ static int sets_find(char **ret, struct diag *diag)
 	return *ret ? 0 : -errno;
 }
 
+/* All of /proc/self/mountinfo. */
+static int mountinfo_read(char **ret, struct diag *diag)
+{
+	_cleanup_free_ char *text = NULL;
+	FILE *in = fopen("/proc/self/mountinfo", "re");
+	size_t room = 0;
+	int r = 0;
+
+	if (!in || getdelim(&text, &room, '\0', in) < 0)
+		r = errno ? -errno : -EIO;
+	if (in)
+		fclose(in);
+	if (r < 0)
+		ambit_diag_set(diag, NULL, 0, 0,
+			"cannot read /proc/self/mountinfo: %s; mount /proc, so that what is denied is "
+			"denied in all its places",
+			strerror(-r));
+	else
+		*ret = TAKE_PTR(text);
+	return r;
+}
+
 int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct diag *diag)
 {
 	struct policy_env_own own = {};
@@ -78,6 +101,8 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 		return r;
 	}
 	r = sets_find(&own.sets_dir, diag);
+	if (r >= 0)
+		r = mountinfo_read(&own.mountinfo, diag);
 	if (r < 0 || (home && !own.home)) {
 		ambit_policy_env_clear(&own);
 		return r < 0 ? r : -ENOMEM;
@@ -87,6 +112,7 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 		.cwd = own.cwd,
 		.sets_dir = own.sets_dir,
 		.lookup = variable_lookup,
+		.mountinfo = own.mountinfo,
 	};
 	*ret = own;
 	return 0;
@@ -97,5 +123,6 @@ void ambit_policy_env_clear(struct policy_env_own *env)
 	free(env->home);
 	free(env->cwd);
 	free(env->sets_dir);
+	free(env->mountinfo);
 	*env = (struct policy_env_own){};
 }

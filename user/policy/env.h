@@ -8,14 +8,15 @@
 /* A policy_env and what it points to. Zero-initialise, free with ambit_policy_env_clear(). */
 struct policy_env_own {
 	struct policy_env env;
-	char *home, *cwd, *sets_dir;
+	char *home, *cwd, *sets_dir, *mountinfo;
 };
 
 /*
  * Fills `ret` (which has to be empty): ~ is `home`, or $HOME when that is NULL; . is the working
  * directory; ${name} is the environment variable. Sets are looked for in $AMBIT_SETS, in
- * ../policies/sets beside the program's directory (the build tree), and in AMBIT_DATA_DIR. A
- * negative errno with a diag if the working directory is gone or there are no sets.
+ * ../policies/sets beside the program's directory (the build tree), and in AMBIT_DATA_DIR. Mounts
+ * are those of this process. A negative errno with a diag if the working directory is gone, there are
+ * no sets, or the mounts cannot be read.
  */
 int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct diag *diag);
 void ambit_policy_env_clear(struct policy_env_own *env);

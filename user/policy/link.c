@@ -162,6 +162,14 @@ static size_t literal_length(const char *pattern)
 	}
 }
 
+bool pattern_lies_in(const char *pattern, const char *root)
+{
+	_cleanup_free_ char *plain = glob_unescape(pattern, literal_length(pattern));
+	size_t length = strlen(root);
+
+	return plain && !strncmp(plain, root, length) && (!plain[length] || plain[length] == '/');
+}
+
 int pattern_follow(const char *pattern, char **ret, struct links *links)
 {
 	size_t length = literal_length(pattern);

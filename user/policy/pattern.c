@@ -17,7 +17,8 @@ static const char *dummy_lookup(const char *name, void *data)
 	return "x";
 }
 
-static const struct policy_env dummy_env = {"/x", "/x", NULL, dummy_lookup, NULL};
+static const struct policy_env dummy_env = {
+	.home = "/x", .cwd = "/x", .lookup = dummy_lookup};
 
 /* `path` escaped, without the slashes at its end: the root is "". */
 static int escape_base(const char *path, char **ret)

@@ -25,9 +25,17 @@ void links_clear(struct links *links);
  * thing to each process. */
 int pattern_follow(const char *pattern, char **ret, struct links *links);
 
+/* True if all that the pattern covers lies in the directory `root` (plain text), as its text says: it
+ * names `root`, or something beneath, before its first glob character. */
+bool pattern_lies_in(const char *pattern, const char *root);
+
 /* True if the pattern covers `path`: an independent answer to what the automaton says, for the few
  * questions that are asked before there is one. */
 bool pattern_covers(const char *pattern, const char *path);
+
+/* The same for one name of a pattern and of a path, given with their lengths; not for "**". */
+bool pattern_name_matches(
+	const char *pattern, size_t pattern_length, const char *text, size_t length);
 
 /* A peer as it stands in a policy; "localhost" is two. `op` is OP_CONNECT or OP_LISTEN. */
 #define PEERS_MAX 2

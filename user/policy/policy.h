@@ -39,6 +39,12 @@ struct rule {
 	size_t peer_count;
 };
 
+/* A place of ambit's own: no rule allows the operations in `ops` on it, or on what is beneath. */
+struct guarded {
+	char *path; /* an absolute glob, like those of a rule; owned */
+	unsigned ops; /* bits 1 << enum ambit_op, of OP_READ … OP_UNIX */
+};
+
 struct policy {
 	char *file; /* as given; owned */
 	char *name;
@@ -49,6 +55,12 @@ struct policy {
 	/* Address ranges that no wider allow rule covers (set "special", resolved). */
 	struct peer *specials;
 	size_t special_count;
+	/* Where file systems of the kernel show its settings, besides /proc and /sys: what is written
+	 * there has to be named, too. Paths, owned. */
+	char **reserved;
+	size_t reserved_count;
+	struct guarded *guarded;
+	size_t guarded_count;
 };
 
 /* What the words ~ . and ${name} stand for when a cell starts, and where sets are. */
@@ -59,6 +71,7 @@ struct policy_env {
 	/* ${name}: returns NULL for an unknown one. */
 	const char *(*lookup)(const char *name, void *data);
 	void *data;
+	const char *mountinfo; /* text of /proc/PID/mountinfo; NULL: no mounts are known */
 };
 
 /* Reads a whole policy file with every limit applied (size, type of file, NUL bytes). `ret_text` is
@@ -76,8 +89,18 @@ int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, st
 int ambit_policy_load(
 	const char *path, const struct policy_env *env, struct diags *diags, struct policy **ret);
 
+/* Makes what rules deny, and what is ambit's own, denied at all places where it is mounted, and has
+ * every mount of the kernel's own file systems reserved. After ambit_policy_guard(). -E2BIG, with an
+ * error added, when a pattern lies at too many places. */
+int ambit_policy_mounts(
+	struct policy *policy, const struct policy_env *env, struct diags *diags);
+
 /* A policy without rules: everything is denied (canary), or recorded (ambit audit). */
 int ambit_policy_empty(const char *name, enum ambit_mode mode, struct policy **ret);
+
+/* Makes a place ambit's own, also where symbolic links lead from `path` (absolute, plain text). Links
+ * on the way become ambit's own, too. For the time before the policy is compiled. -ENOMEM. */
+int ambit_policy_guard(struct policy *policy, const char *path, unsigned ops);
 
 /* The rule with this id, or NULL. */
 const struct rule *ambit_policy_rule(const struct policy *policy, uint32_t id);

@@ -85,6 +85,8 @@ static void answers(void **state)
 		{"--write", "inside/new/deep", 0},
 		{"--write", "inside/", 0},
 		{"--write", "../x", 1},
+		{"--write", "p.yaml", 1},
+		{"--read", "p.yaml", 0},
 		{"--write", "new/..", 2},
 		{"--read", "", 2},
 		{"--exec", "/usr/bin/env", 1},

@@ -92,29 +92,69 @@ static int naive_depth(const char *pattern, const char *path)
 	return depth < 0 ? -1 : depth + 1;
 }
 
+/* True if `text` begins with the name of a directory that has to be named to be written to. */
+static bool naive_reserved(const char *text)
+{
+	static const char *const places[] = {"/proc", "/sys", "/\\proc", "/a/bpf"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		size_t length = strlen(places[i]);
+
+		if (!strncmp(text, places[i], length) && (!text[length] || text[length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* What one operation on one path comes to, before it is a decision. */
+struct naive {
+	int deny_depth, allow_depth;
+	uint32_t deny, allow;
+	bool wider; /* a rule would allow it that does not count */
+};
+
+static void naive_rule(struct naive *naive, const struct rule *rule, const char *path)
+{
+	int depth = naive_depth(rule->paths[0], path);
+
+	/* The plain matcher of the policy room has to agree with all the others. */
+	if (pattern_covers(rule->paths[0], path) != (depth >= 0))
+		fail_msg("pattern_covers(\"%s\", \"%s\")", rule->paths[0], path);
+	if (depth < 0)
+		return;
+	if (rule->verdict == VERDICT_DENY && depth < naive->deny_depth) {
+		naive->deny_depth = depth;
+		naive->deny = rule->id;
+	}
+	if (rule->verdict != VERDICT_ALLOW)
+		return;
+	if (rule->op == OP_WRITE && naive_reserved(path) && !naive_reserved(rule->paths[0])) {
+		naive->wider = true;
+	} else if (depth < naive->allow_depth) {
+		naive->allow_depth = depth;
+		naive->allow = rule->id;
+	}
+}
+
 static struct decision naive_decide(const struct policy *policy, enum ambit_op op, const char *path)
 {
-	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
-	int best[VERDICT_MAX] = {INT32_MAX, INT32_MAX, INT32_MAX};
-	uint32_t ids[VERDICT_MAX] = {};
+	struct naive naive = {INT32_MAX, INT32_MAX, 0, 0, false};
 
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct rule *rule = &policy->rules[i];
-		int depth = rule->op == op ? naive_depth(rule->paths[0], path) : -1;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].op == op)
+			naive_rule(&naive, &policy->rules[i], path);
+	for (size_t i = 0; i < policy->guarded_count; i++) {
+		const struct guarded *guarded = &policy->guarded[i];
+		int depth = guarded->ops & 1U << op ? naive_depth(guarded->path, path) : -1;
 
-		/* The plain matcher of the policy room has to agree with all the others. */
-		if (rule->op == op && pattern_covers(rule->paths[0], path) != (depth >= 0))
-			fail_msg("pattern_covers(\"%s\", \"%s\")", rule->paths[0], path);
-		if (depth >= 0 && depth < best[rule->verdict]) {
-			best[rule->verdict] = depth;
-			ids[rule->verdict] = rule->id;
-		}
+		if (depth >= 0 && depth < naive.deny_depth)
+			return (struct decision){VERDICT_DENY, REASON_GUARD, 0};
 	}
-	if (ids[VERDICT_DENY])
-		return (struct decision){VERDICT_DENY, REASON_RULE, ids[VERDICT_DENY]};
-	if (ids[VERDICT_ALLOW])
-		return (struct decision){VERDICT_ALLOW, REASON_RULE, ids[VERDICT_ALLOW]};
-	return decision;
+	if (naive.deny)
+		return (struct decision){VERDICT_DENY, REASON_RULE, naive.deny};
+	if (naive.allow)
+		return (struct decision){VERDICT_ALLOW, REASON_RULE, naive.allow};
+	return (struct decision){VERDICT_DENY, naive.wider ? REASON_RESERVED : REASON_NO_RULE, 0};
 }
 
 /* --- PCRE2
@@ -196,11 +236,18 @@ static enum ambit_verdict regex_decide(
 		if (policy->rules[i].op != op ||
 			pcre2_match(codes[i], (PCRE2_SPTR)path, strlen(path), 0, 0, data, NULL) < 0)
 			continue;
+		if (policy->rules[i].verdict == VERDICT_ALLOW && op == OP_WRITE &&
+			naive_reserved(path) && !naive_reserved(policy->rules[i].paths[0]))
+			continue;
 		verdict = policy->rules[i].verdict;
 		if (verdict == VERDICT_DENY)
 			break;
 	}
 	pcre2_match_data_free(data);
+	for (size_t i = 0; i < policy->guarded_count; i++)
+		if (policy->guarded[i].ops & 1U << op &&
+			pattern_covers(policy->guarded[i].path, path))
+			verdict = VERDICT_DENY;
 	return verdict;
 }
 
@@ -213,11 +260,14 @@ static const char *const globs[] = {"*", "?", "a*", "*b", "*a*", "*.b", "a?b", "
 	"[a-b]*", "[!b-z]b", "*[]x]*" + 0, "\\*", "\\a", "a\\*", "[\\]a]b", "[+-9]", "?*?",
 	"[\x80-\xff]", "[\x80-\xff]*", "*a*b*", "[a-]", "**", "**", "**"};
 
+/* Where patterns and paths meet the places that have to be named. */
+static const char *const places[] = {"/proc", "/sys", "/\\proc", "/a/bpf", "/procs", "/a"};
+
 static void random_pattern(uint64_t *seed, char text[TEXT])
 {
 	unsigned count = build_pick(seed, 5);
 
-	*text = '\0';
+	strcpy(text, build_pick(seed, 6) ? "" : places[build_pick(seed, ARRAY_SIZE(places))]);
 	for (unsigned i = 0; i < count; i++) {
 		const char *name = names[build_pick(seed, ARRAY_SIZE(names) - 5)];
 
@@ -235,7 +285,9 @@ static void random_path(uint64_t *seed, char text[TEXT])
 {
 	unsigned count = build_pick(seed, 6);
 
-	*text = '\0';
+	strcpy(text, build_pick(seed, 6) ? "" : places[build_pick(seed, ARRAY_SIZE(places))]);
+	if (text[1] == '\\')
+		strcpy(text, "/proc");
 	for (unsigned i = 0; i < count; i++)
 		strcat(strcat(text, "/"), names[build_pick(seed, ARRAY_SIZE(names))]);
 }
@@ -261,6 +313,7 @@ static void check_policy(uint64_t *seed)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
 	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	enum ambit_op main_op = build_pick(seed, 2) ? OP_READ : OP_WRITE;
 	unsigned count = build_pick(seed, RULES + 1);
 	pcre2_code *codes[RULES];
 	char text[TEXT];
@@ -268,14 +321,21 @@ static void check_policy(uint64_t *seed)
 	for (unsigned i = 0; i < count; i++) {
 		random_pattern(seed, text);
 		/* Most rules for one operation, so that they meet. */
-		build_path(policy, build_pick(seed, 4) ? OP_READ : build_pick(seed, AMBIT_COLUMNS),
+		build_path(policy, build_pick(seed, 4) ? main_op : build_pick(seed, AMBIT_COLUMNS),
 			build_pick(seed, 2) ? VERDICT_ALLOW : VERDICT_DENY, text);
 		codes[i] = regex_compile(text);
+	}
+	policy->reserved = calloc(1, sizeof(*policy->reserved));
+	policy->reserved[policy->reserved_count++] = strdup("/a/bpf");
+	for (unsigned i = build_pick(seed, 3); i > 0; i--) {
+		random_path(seed, text);
+		if (*text)
+			assert_int_equal(ambit_policy_guard(policy, text, build_pick(seed, 16)), 0);
 	}
 	tables = build_tables(policy);
 	for (unsigned i = 0; i < PATHS; i++) {
 		random_path(seed, text);
-		check_path(policy, tables, codes, OP_READ, text);
+		check_path(policy, tables, codes, main_op, text);
 		check_path(policy, tables, codes, build_pick(seed, AMBIT_COLUMNS), text);
 	}
 	for (unsigned i = 0; i < count; i++)
@@ -344,6 +404,93 @@ static void boundaries(void **state)
 	covers("/a\\*", "/ab", false);
 }
 
+static void reserved_places_have_to_be_named(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		enum ambit_reason reason; /* RULE: allowed */
+	} cases[] = {
+		{"/", "/x", REASON_RULE},
+		{"/", "/proc/sys/kernel/core_pattern", REASON_RESERVED},
+		{"/", "/sys", REASON_RESERVED},
+		{"/**/x", "/sys/x", REASON_RESERVED},
+		{"/*", "/proc/sysrq-trigger", REASON_RESERVED},
+		{"/pro[c]", "/proc/sysrq-trigger", REASON_RESERVED},
+		{"/pro*/self", "/proc/self/comm", REASON_RESERVED},
+		{"/procs", "/procs/x", REASON_RULE},
+		{"/", "/system", REASON_RULE},
+		{"/proc", "/proc/sys/x", REASON_RULE},
+		{"/pr\\oc", "/proc/sys/x", REASON_RULE},
+		{"/proc/self", "/proc/self/comm", REASON_RULE},
+		{"/proc/self", "/proc/sys/x", REASON_NO_RULE},
+		{"/proc/*/comm", "/proc/7/comm", REASON_RULE},
+		{"/sys/fs/cgroup", "/sys/fs/cgroup/x/cgroup.procs", REASON_RULE},
+		{"/mnt", "/mnt/bpf/ambit", REASON_RESERVED},
+		{"/mnt", "/mnt/bpf", REASON_RESERVED},
+		{"/mnt", "/mnt/bpfx", REASON_RULE},
+		{"/mnt/bpf/x", "/mnt/bpf/x/y", REASON_RULE},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_cleanup) struct policy *policy = build_policy();
+		_cleanup_(tables_cleanup) struct tables *tables = NULL;
+		const char *path = cases[i].path;
+		struct decision decision;
+
+		build_path(policy, OP_WRITE, VERDICT_ALLOW, cases[i].pattern);
+		build_path(policy, OP_READ, VERDICT_ALLOW, "/");
+		policy->reserved = calloc(1, sizeof(*policy->reserved));
+		policy->reserved[policy->reserved_count++] = strdup("/mnt/bpf");
+		tables = build_tables(policy);
+		decision = ambit_tables_path(tables, OP_WRITE, path, strlen(path));
+		if (decision.reason != cases[i].reason ||
+			(decision.verdict == VERDICT_ALLOW) != (cases[i].reason == REASON_RULE))
+			fail_msg("%s and %s: reason %u", cases[i].pattern, path, decision.reason);
+		decision = ambit_tables_path(tables, OP_READ, path, strlen(path));
+		assert_int_equal(decision.verdict, VERDICT_ALLOW);
+	}
+}
+
+static void guarded_places_beat_every_rule(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	static const struct {
+		enum ambit_op op;
+		const char *path;
+		enum ambit_reason reason;
+		enum ambit_verdict verdict;
+	} cases[] = {
+		{OP_WRITE, "/run/ambit", REASON_GUARD, VERDICT_DENY},
+		{OP_WRITE, "/run/ambit/x", REASON_GUARD, VERDICT_DENY},
+		{OP_READ, "/run/ambit/x", REASON_RULE, VERDICT_ALLOW},
+		{OP_WRITE, "/run/ambits", REASON_RULE, VERDICT_ALLOW},
+		{OP_WRITE, "/run", REASON_RULE, VERDICT_ALLOW},
+		{OP_WRITE, "/sys/fs/bpf/ambit/x", REASON_GUARD, VERDICT_DENY},
+		{OP_WRITE, "/sys/fs/bpf/other", REASON_RULE, VERDICT_ALLOW},
+		{OP_WRITE, "/a*b", REASON_GUARD, VERDICT_DENY},
+		{OP_WRITE, "/aab", REASON_RULE, VERDICT_ALLOW},
+	};
+	(void)state;
+
+	build_path(policy, OP_WRITE, VERDICT_ALLOW, "/");
+	build_path(policy, OP_WRITE, VERDICT_ALLOW, "/run/ambit/x");
+	build_path(policy, OP_WRITE, VERDICT_ALLOW, "/sys/fs/bpf");
+	build_path(policy, OP_READ, VERDICT_ALLOW, "/");
+	assert_int_equal(ambit_policy_guard(policy, "/run/ambit", 1U << OP_WRITE), 0);
+	assert_int_equal(ambit_policy_guard(policy, "/sys/fs/bpf/ambit", 1U << OP_WRITE), 0);
+	assert_int_equal(ambit_policy_guard(policy, "/a*b", 1U << OP_WRITE), 0);
+	tables = build_tables(policy);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct decision decision = ambit_tables_path(
+			tables, cases[i].op, cases[i].path, strlen(cases[i].path));
+
+		if (decision.verdict != cases[i].verdict || decision.reason != cases[i].reason)
+			fail_msg("%s: %u %u", cases[i].path, decision.verdict, decision.reason);
+	}
+}
+
 static void longest_path(void **state)
 {
 	char path[AMBIT_PATH_SIZE] = "", pattern[AMBIT_PATH_SIZE + 8];
@@ -391,6 +538,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(boundaries),
 		cmocka_unit_test(longest_path),
+		cmocka_unit_test(reserved_places_have_to_be_named),
+		cmocka_unit_test(guarded_places_beat_every_rule),
 		cmocka_unit_test(the_rule_that_covers_most_is_named),
 		cmocka_unit_test(random_policies_agree),
 	};
