@@ -193,6 +193,23 @@ struct ambit_cell {
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 
+#define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
+
+/*
+ * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and
+ * that had others when the cell began: which rule, by operation (0: none; an AMBIT_RULE_* too).
+ * Written by user space alone. A file is looked up whatever its number of links is now: the name that
+ * is denied may be gone.
+ */
+struct ambit_identity_key {
+	__u64 inode;
+	__u32 device; /* of the file system: major << 20 | minor, as the kernel has it */
+	__u32 reserved;
+};
+struct ambit_identity {
+	__u32 deny[AMBIT_COLUMNS];
+};
+
 /* Map `counters`: u32 cell -> counters; made with the cell, added to by the kernel. */
 struct ambit_counters {
 	__u64 allowed[OP_MAX];
@@ -253,6 +270,7 @@ _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_cell) == 32, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
+_Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");
 _Static_assert(AMBIT_SEGMENT_WORDS <= 1 << 15, "base + 1 fits the check field");
 

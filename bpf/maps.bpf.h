@@ -73,6 +73,22 @@ struct {
 	__array(values, struct table);
 } policies SEC(".maps") __weak;
 
+/* Files that are denied by what they are, whatever name leads to them; sizes for the reason above. */
+struct identity_table {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct ambit_identity_key));
+	__uint(value_size, sizeof(struct ambit_identity));
+};
+
+/* Cell id -> its identities; cells without any have no row. Written by user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__array(values, struct identity_table);
+} identities SEC(".maps") __weak;
+
 /* The events of one cell: a cell that floods its ring loses its own events and nobody else's. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -28,7 +28,7 @@ static __always_inline bool is_unlinked(__u64 dentry)
 /* Builds the path of the request's object, on `dentry`, in the scratch slot; PATH_DONE, or the reason
  * of a deny. */
 static __always_inline int request_path(struct scratch *scratch, __u32 slot,
-	const struct path_request *request, __u64 dentry, __u32 *ret_policy)
+	const struct path_request *request, __u64 dentry, __u32 *ret_policy, __u32 *ret_flags)
 {
 	__u32 id = request->cell;
 	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
@@ -38,10 +38,42 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	if (!cell)
 		return REASON_NO_CELL;
 	*ret_policy = cell->policy;
+	*ret_flags = cell->flags;
 	reason = path_build(slot, BUFFER_PATH, dentry, request->mnt, cell->mnt_ns);
 	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
 		return REASON_UNLINKED;
 	return reason;
+}
+
+/*
+ * Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). Reading what identifies
+ * the file is reading its super block and more, for which one fault stands.
+ */
+GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
+{
+	struct ambit_identity_key key = {};
+	struct ambit_identity *identity;
+	__u64 inode = 0, super = 0;
+	void *table;
+
+	if (!ret || READ_AT(d_sb, inode, dentry, dentry, d_inode))
+		return REASON_UNREADABLE;
+	if (!inode)
+		return PATH_DONE;
+	if (READ_AT(d_sb, key.inode, inode, inode, i_ino) ||
+		READ_AT(d_sb, super, inode, inode, i_sb) ||
+		READ_AT(d_sb, key.device, super_block, super, s_dev))
+		return REASON_UNREADABLE;
+	table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&identities, &cell));
+	if (!table)
+		return REASON_NO_POLICY;
+	identity = bpf_map_lookup_elem(table, &key);
+	if (!identity)
+		return PATH_DONE;
+	for (__u32 op = 0; op < AMBIT_COLUMNS; op++)
+		if (!ret->rights[op].deny)
+			ret->rights[op].deny = identity->deny[op];
+	return PATH_DONE;
 }
 
 /* Finds the rights for `ops` on the path of `dentry` on the request's mount; PATH_DONE, or the
@@ -51,12 +83,12 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 {
 	struct scratch *scratch =
 		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
-	__u32 policy = 0;
+	__u32 policy = 0, flags = 0;
 	int reason;
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	reason = request_path(scratch, slot, request, dentry, &policy);
+	reason = request_path(scratch, slot, request, dentry, &policy, &flags);
 	if (reason != PATH_DONE)
 		return reason;
 	ret->policy = policy;
@@ -64,7 +96,13 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 		if (ops & BIT(op) && match_right(slot, policy, op, &ret->rights[op]))
 			return REASON_NO_POLICY;
 	}
-	return PATH_DONE;
+	if (!(flags & AMBIT_CELL_LINKS))
+		return PATH_DONE;
+	reason = identity_rights(request->cell, dentry, ret);
+	/* Mapped for the verifier: what a global function returns may be anything. */
+	return reason == PATH_DONE	     ? PATH_DONE
+	       : reason == REASON_UNREADABLE ? REASON_UNREADABLE
+					     : REASON_NO_POLICY;
 }
 
 /* Why a path is denied, by what the automaton has in its place for the denying rule. */

@@ -334,6 +334,46 @@ mounted_again() {
 	expect_trail verdict=deny reason=rule op=write path=/t/in/view/new "line=$(line_of deny-write)"
 }
 
+linked_before() {
+	mkdir -p /t/in/empty
+	ln /t/in/secret/file /t/in/alias
+	ln /t/in/deep/x.key /t/in/renamed
+	ln /t/in/full/file /t/in/free
+	ln /t/in/secret/prog /t/in/tool
+	for act in 'read /t/in/alias' 'read /t/in/renamed' 'exec /t/in/tool'; do
+		# shellcheck disable=SC2086 # words
+		expect_status 0 probe $act
+	done
+	files_acts >"$work/case/answers" <<-ACTS
+		read /t/in/alias
+		write /t/in/alias
+		truncate /t/in/alias
+		chmod /t/in/alias
+		link /t/in/alias /t/in/new
+		rename /t/in/alias /t/in/new
+		read /t/in/renamed
+		reopen /t/in/renamed
+		exec /t/in/tool
+		mmap-exec /t/in/tool
+		unlink /t/in/deep/x.key
+		read /t/in/renamed
+		read /t/in/free
+		write /t/in/free
+		rename /t/in/free /t/in/new
+		unlink /t/in/full/file
+		read /t/in/new
+	ACTS
+	cat "$work/case/answers"
+	expect "what is denied, and what is not" [ "$(cut -c1 "$work/case/answers" | tr -d '\n')" = 11111111110100000 ]
+	expect_trail verdict=deny reason=rule op=read path=/t/in/alias "line=$(line_of deny-read)"
+	expect_trail verdict=deny reason=rule op=write path=/t/in/alias "line=$(line_of deny-write)"
+	expect_trail verdict=deny reason=rule op=exec path=/t/in/tool "line=$(line_of deny-exec)"
+	expect_trail verdict=deny reason=rule op=read path=/t/in/renamed "line=$(line_of deny-glob)"
+	mv "$work/case/trail" "$work/case/enforced"
+	expect_status 0 ambit audit -q -p "$policies/files.yaml" --trail "$work/case/trail" -- probe read /t/in/alias
+	expect_trail verdict=deny enforced=false op=read path=/t/in/alias "line=$(line_of deny-read)"
+}
+
 # --- what is shown ---
 
 summary_text() {
@@ -408,7 +448,7 @@ lifecycle_all() {
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
 		standard-streams signal-int signal-term signal-hup signal-ignored leftovers killed-ambit \
 		parallel outside-untouched stress race-rename disarm-refuses disarm-and-arm \
-		arm-after-crash own-places own-places-beside mounted-again summary-text summary-json log-reads log-follows audit-without-policy flood \
+		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy flood \
 		check-unprivileged doctor-text hybrid; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done

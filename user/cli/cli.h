@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 #include "base/diag.h"
+#include "compile/links.h"
 #include "compile/tables.h"
 #include "policy/policy.h"
 
@@ -100,6 +101,9 @@ struct loaded {
 int ambit_loaded_read(
 	const char *file, const struct target *target, const char *trail, struct loaded *ret);
 void ambit_loaded_clear(struct loaded *loaded);
+/* The files that the policy denies and that have several names now. Says which rules it could not
+ * search for to the end. `diag` is filled on failure. */
+int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, struct diag *diag);
 
 /* --- places.c --- */
 

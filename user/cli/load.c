@@ -3,6 +3,7 @@
 #include "base/util.h"
 #include "cli/cli.h"
 #include "policy/env.h"
+#include "policy/text.h"
 
 static int compile(const char *file, const char *trail, const struct policy_env *env,
 	struct diags *diags, struct loaded *loaded)
@@ -49,6 +50,40 @@ int ambit_loaded_read(
 		*ret = loaded;
 	}
 	ambit_diags_clear(&diags);
+	ambit_policy_env_clear(&env);
+	return error;
+}
+
+static void say_cut(const struct policy *policy, const struct identities *links)
+{
+	const struct rule *rule = ambit_policy_rule(policy, links->cut_rule);
+	_cleanup_free_ char *text = text_clean(rule ? rule->text : "a place of ambit's own");
+	struct diag diag = {0};
+
+	ambit_diag_set(&diag, rule ? policy->file : NULL, rule ? rule->line : 0,
+		rule ? rule->column : 0,
+		"warning: \"%s\" may cover more than %d files: of those that were not looked at, hard "
+		"links that are there already are not denied%s",
+		text ?: "", IDENTITIES_NAMES,
+		links->cut_count > 1 ? ", and so for rules after it" : "");
+	ambit_ui_diag(&diag);
+	ambit_diag_clear(&diag);
+}
+
+int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, struct diag *diag)
+{
+	struct policy_env_own env = {0};
+	int error = ambit_policy_env_find(NULL, &env, diag);
+
+	if (!error) {
+		error = ambit_identities_find(
+			loaded->policy, loaded->tables, &env.env, IDENTITIES_NAMES, ret);
+		if (error)
+			ambit_diag_set(diag, NULL, 0, 0,
+				"cannot search for files with several names: %s", strerror(-error));
+		else if (ret->cut_count)
+			say_cut(loaded->policy, ret);
+	}
 	ambit_policy_env_clear(&env);
 	return error;
 }

@@ -37,16 +37,20 @@ static int prove(struct run *run, struct diag *diag)
 
 static int open_cell(struct run *run, struct diag *diag)
 {
+	_cleanup_(ambit_identities_clear) struct identities links = {0};
 	const struct cell_options options = {
 		.tables = run->loaded.tables,
+		.identities = &links,
 		.mode = run->mode,
 		.flags = run->loaded.policy->jit ? AMBIT_CELL_JIT : 0,
 		.epoch = AMBIT_EPOCH,
 		.ring_size = RING_SIZE,
 		.cgroup = true,
 	};
-	int error = ambit_cell_new(run->kernel, &options, &run->cell, diag);
+	int error = ambit_loaded_links(&run->loaded, &links, diag);
 
+	if (!error)
+		error = ambit_cell_new(run->kernel, &options, &run->cell, diag);
 	if (error)
 		return error;
 	run->session = (struct session){

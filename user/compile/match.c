@@ -52,13 +52,34 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 	return decision;
 }
 
+uint32_t ambit_tables_start(const struct tables *tables, enum ambit_op op)
+{
+	return tables_head(tables).path_start[op & (AMBIT_COLUMNS - 1)];
+}
+
+uint32_t ambit_tables_step(
+	const struct tables *tables, uint32_t state, const char *bytes, size_t length)
+{
+	return tables_walk(tables, state, bytes, length);
+}
+
+struct decision ambit_tables_state(
+	const struct tables *tables, enum ambit_op op, uint32_t state)
+{
+	return tables_decide(tables, state, op & (AMBIT_COLUMNS - 1));
+}
+
+bool ambit_tables_may_deny(const struct tables *tables, uint32_t state)
+{
+	return tables->may_deny[state / 64] >> (state % 64) & 1;
+}
+
 struct decision ambit_tables_path(
 	const struct tables *tables, enum ambit_op op, const char *path, size_t length)
 {
-	uint32_t start = tables_head(tables).path_start[op & (AMBIT_COLUMNS - 1)];
-	uint32_t state = tables_walk(tables, start, path, length);
+	uint32_t state = tables_walk(tables, ambit_tables_start(tables, op), path, length);
 
-	return tables_decide(tables, state, op & (AMBIT_COLUMNS - 1));
+	return ambit_tables_state(tables, op, state);
 }
 
 struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,

@@ -233,6 +233,52 @@ static void row_write(struct pack *pack, uint32_t index)
 		row[1 + arcs[i].byte] = check | pack->places[arcs[i].target];
 }
 
+static bool accept_denies(const struct ambit_accept *accept)
+{
+	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
+		if (accept->deny[i] && accept->deny[i] != AMBIT_RULE_RESERVED)
+			return true;
+	return false;
+}
+
+static bool state_may_deny(const struct pack *pack, const uint8_t *may, uint32_t index)
+{
+	const struct dfa_state *state = &pack->dfa->states[index];
+	bool denies = may[state->other] || accept_denies(&pack->ids->items[state->accept]);
+
+	for (uint32_t i = 0; !denies && i < state->arc_count; i++)
+		denies = may[pack->dfa->arcs[state->first_arc + i].target];
+	return denies;
+}
+
+/* Which states lead to a denial: begins with those that deny, and goes back until nothing is new. A
+ * state is mostly made after the one that leads to it, so a few rounds from the end do. */
+static int may_deny_fill(struct pack *pack)
+{
+	const struct dfa *dfa = pack->dfa;
+	struct tables *tables = pack->tables;
+	_cleanup_free_ uint8_t *may = calloc(dfa->state_count, 1);
+	bool changed = true;
+
+	tables->may_deny = calloc(
+		tables->segment_count * (AMBIT_SEGMENT_WORDS / 64UL), sizeof(*tables->may_deny));
+	if (!may || !tables->may_deny)
+		return -ENOMEM;
+	while (changed) {
+		changed = false;
+		for (uint32_t i = dfa->state_count - 1; i > 0; i--) {
+			if (may[i] || !state_may_deny(pack, may, i))
+				continue;
+			may[i] = 1;
+			changed = true;
+		}
+	}
+	for (uint32_t i = 1; i < dfa->state_count; i++)
+		if (may[i] && pack->places[i])
+			tables->may_deny[pack->places[i] / 64] |= 1ULL << (pack->places[i] % 64);
+	return 0;
+}
+
 static int pack_all(struct pack *pack)
 {
 	const struct dfa *dfa = pack->dfa;
@@ -256,7 +302,7 @@ static int pack_all(struct pack *pack)
 		head.path_start[i] = pack->places[dfa->path_start[i]];
 	head.peer_start = pack->places[dfa->peer_start];
 	memcpy(pack->tables->segments[0].words, &head, sizeof(head));
-	return 0;
+	return may_deny_fill(pack);
 }
 
 int tables_pack(struct tables *tables, const struct dfa *dfa, const struct ids *ids)

@@ -145,5 +145,6 @@ void ambit_tables_free(struct tables *tables)
 	if (!tables)
 		return;
 	free(tables->segments);
+	free(tables->may_deny);
 	free(tables);
 }

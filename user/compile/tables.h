@@ -13,6 +13,7 @@ struct tables {
 	uint32_t segment_count;
 	uint32_t accept_count;
 	uint32_t state_count;
+	uint64_t *may_deny; /* owned; a bit a word of the segments: see ambit_tables_may_deny() */
 };
 
 struct decision {
@@ -30,6 +31,15 @@ int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limi
 /* The form in which a path enters the automaton: absolute, "/a/b", the root as "". */
 struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,
 	size_t length);
+
+/* The same in steps: the state before the first byte, the one after more bytes, what it decides. */
+uint32_t ambit_tables_start(const struct tables *tables, enum ambit_op op);
+uint32_t ambit_tables_step(
+	const struct tables *tables, uint32_t state, const char *bytes, size_t length);
+struct decision ambit_tables_state(
+	const struct tables *tables, enum ambit_op op, uint32_t state);
+/* True if a rule, or a place of ambit's own, may deny what begins like that. */
+bool ambit_tables_may_deny(const struct tables *tables, uint32_t state);
 
 /* `addr` has 4 or 16 bytes, network order, already normalised; `port` in host order. */
 struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,

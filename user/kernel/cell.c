@@ -161,7 +161,7 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 		.mode = options->mode,
 		.flags = options->flags,
 	};
-	_cleanup_close_ int table = -1;
+	_cleanup_close_ int table = -1, links = -1;
 	struct stat namespace;
 	uint64_t cgroup = 0;
 	int result;
@@ -179,6 +179,13 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	if (table < 0)
 		return table;
 	result = put(cell->kernel->policies, cell, &table, "a row in \"policies\"", diag);
+	if (result == 0 && options->identities && options->identities->count) {
+		row.flags |= AMBIT_CELL_LINKS;
+		links = identities_load(options->identities, diag);
+		result = links < 0 ? links
+				   : put(cell->kernel->identities, cell, &links,
+					     "a row in \"identities\"", diag);
+	}
 	if (result == 0)
 		result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
 	if (result == 0 && options->ring_size)
@@ -285,6 +292,7 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	bpf_map_delete_elem(kernel->cells, &id);
 	bpf_map_delete_elem(kernel->rings, &id);
 	bpf_map_delete_elem(kernel->policies, &id);
+	bpf_map_delete_elem(kernel->identities, &id);
 	bpf_map_delete_elem(kernel->counters, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);

@@ -6,7 +6,7 @@
 #include "kernel/kernel.h"
 
 /* The maps that user space needs; pinned under their names. */
-#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings)
+#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings) X(identities)
 
 struct kernel {
 #define X(name) int name;
@@ -53,6 +53,9 @@ void pins_remove(const char *path);
 
 /* Loads tables into a new map; returns its descriptor. */
 int table_load(const struct tables *tables, struct diag *diag);
+
+/* The same for identities. */
+int identities_load(const struct identities *identities, struct diag *diag);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/diag.h"
+#include "compile/links.h"
 #include "compile/tables.h"
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
@@ -49,6 +50,7 @@ int ambit_kernel_disarm(struct diag *diag);
  * (power of two, multiple of the page size). */
 struct cell_options {
 	const struct tables *tables;
+	const struct identities *identities; /* of files with several names; NULL: none are known */
 	enum ambit_mode mode;
 	uint32_t flags; /* AMBIT_CELL_* */
 	uint64_t epoch;

@@ -162,9 +162,18 @@ static size_t literal_length(const char *pattern)
 	}
 }
 
+char *pattern_prefix(const char *pattern)
+{
+	char *plain = glob_unescape(pattern, literal_length(pattern));
+
+	if (plain && !strcmp(plain, "/"))
+		*plain = '\0';
+	return plain;
+}
+
 bool pattern_lies_in(const char *pattern, const char *root)
 {
-	_cleanup_free_ char *plain = glob_unescape(pattern, literal_length(pattern));
+	_cleanup_free_ char *plain = pattern_prefix(pattern);
 	size_t length = strlen(root);
 
 	return plain && !strncmp(plain, root, length) && (!plain[length] || plain[length] == '/');

@@ -42,7 +42,7 @@ static char *field_copy(const char *field, size_t length)
 	return copy;
 }
 
-enum { FIELD_DEVICE = 2, FIELD_ROOT, FIELD_POINT, FIELD_OPTIONAL = 6, FIELDS_MAX = 64 };
+enum { FIELD_ID, FIELD_DEVICE = 2, FIELD_ROOT, FIELD_POINT, FIELD_OPTIONAL = 6, FIELDS_MAX = 64 };
 
 struct field {
 	const char *text;
@@ -74,20 +74,23 @@ static const struct field *field_type(const struct field *fields, size_t count)
 	return NULL;
 }
 
-static bool device_parse(const struct field *field, uint64_t *ret)
+/* The numbers of a field, `count` of them with a ':' between. */
+static bool numbers_parse(const struct field *field, uint64_t *ret, size_t count)
 {
-	char text[32];
-	unsigned major, minor;
-	int end = 0;
+	size_t at = 0;
 
-	if (field->length >= sizeof(text))
-		return false;
-	memcpy(text, field->text, field->length);
-	text[field->length] = '\0';
-	if (sscanf(text, "%u:%u%n", &major, &minor, &end) != 2 || (size_t)end != field->length)
-		return false;
-	*ret = (uint64_t)major << 32 | minor;
-	return true;
+	for (size_t i = 0; i < count; i++) {
+		size_t begin = at;
+
+		ret[i] = 0;
+		for (; at < field->length && at < begin + 10 && field->text[at] >= '0' &&
+			field->text[at] <= '9';
+			at++)
+			ret[i] = ret[i] * 10 + (uint64_t)(field->text[at] - '0');
+		if (at == begin || (i + 1 < count && (at == field->length || field->text[at++] != ':')))
+			return false;
+	}
+	return at == field->length;
 }
 
 static bool is_path(const struct field *field)
@@ -110,14 +113,16 @@ static int line_parse(struct mounts *mounts, const char *line, size_t length)
 	size_t count = line_split(line, length, fields);
 	const struct field *type = field_type(fields, count);
 	struct mount mount = {};
+	uint64_t device[2];
 	int r;
 
-	if (!type || !device_parse(&fields[FIELD_DEVICE], &mount.device) ||
-		!is_path(&fields[FIELD_ROOT]) || !is_path(&fields[FIELD_POINT]))
+	if (!type || !numbers_parse(&fields[FIELD_ID], &mount.id, 1) ||
+		!numbers_parse(&fields[FIELD_DEVICE], device, 2) || !is_path(&fields[FIELD_ROOT]) || !is_path(&fields[FIELD_POINT]))
 		return 0;
 	r = ARRAY_GROW(mounts, items, mounts->count + 1);
 	if (r < 0)
 		return r;
+	mount.device = device[0] << 32 | device[1];
 	mount.root = field_copy(fields[FIELD_ROOT].text, fields[FIELD_ROOT].length);
 	mount.point = field_copy(fields[FIELD_POINT].text, fields[FIELD_POINT].length);
 	mount.type = field_copy(type->text, type->length);

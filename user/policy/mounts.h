@@ -13,6 +13,7 @@
 
 struct mount {
 	uint64_t device; /* major << 32 | minor */
+	uint64_t id;	 /* as statx(2) has it */
 	char *root;	 /* directory of the file system that is shown; owned, like all here */
 	char *point;	 /* where */
 	char *type;	 /* of the file system */

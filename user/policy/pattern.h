@@ -25,6 +25,10 @@ void links_clear(struct links *links);
  * thing to each process. */
 int pattern_follow(const char *pattern, char **ret, struct links *links);
 
+/* The part of a pattern before the first name with a glob character, as plain text: "" is the root.
+ * malloc()ed or NULL. */
+char *pattern_prefix(const char *pattern);
+
 /* True if all that the pattern covers lies in the directory `root` (plain text), as its text says: it
  * names `root`, or something beneath, before its first glob character. */
 bool pattern_lies_in(const char *pattern, const char *root);

@@ -50,6 +50,7 @@ static void fields(void **state)
 		assert_string_equal(mounts.items[i].type, expected[i].type);
 	}
 	assert_int_equal(mounts.items[1].device, 8ULL << 32 | 1);
+	assert_int_equal(mounts.items[1].id, 22);
 	assert_false(mount_is_kernel(&mounts.items[0]));
 }
 

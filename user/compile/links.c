@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include "base/array.h"
+#include "base/util.h"
+#include "compile/links.h"
+#include "policy/mounts.h"
+#include "policy/pattern.h"
+
+#define DEPTH_MAX 256 /* each level holds a descriptor */
+
+/* A place to search. */
+struct place {
+	char *path; /* plain; owned */
+	bool wide;  /* for patterns that name no place */
+	uint32_t rule;
+};
+
+struct places {
+	struct place *items;
+	size_t items_room, count;
+};
+
+/* Where the automata of all operations are after a path. */
+struct states {
+	uint32_t of[AMBIT_COLUMNS];
+};
+
+struct search {
+	const struct tables *tables;
+	struct mounts mounts;
+	const struct mount *mount; /* the last one that was looked up */
+	struct places places;
+	struct identity *done; /* directories that were places and are searched; only their keys */
+	size_t done_room, done_count;
+	size_t left; /* names */
+	bool cut;
+	struct identities found;
+};
+
+static void search_clear(struct search *search)
+{
+	for (size_t i = 0; i < search->places.count; i++)
+		free(search->places.items[i].path);
+	free(search->places.items);
+	free(search->done);
+	mounts_clear(&search->mounts);
+	ambit_identities_clear(&search->found);
+}
+
+void ambit_identities_clear(struct identities *identities)
+{
+	free(identities->items);
+	*identities = (struct identities){};
+}
+
+/* --- what to search --- */
+
+static int place_add(struct places *places, const char *path, bool wide, uint32_t rule)
+{
+	int r = ARRAY_GROW(places, items, places->count + 1);
+
+	if (r < 0)
+		return r;
+	places->items[places->count] = (struct place){strdup(path), wide, rule};
+	return places->items[places->count++].path ? 0 : -ENOMEM;
+}
+
+/* Adds the place that a denying pattern names; one that names none is remembered in `ret_wide`. */
+static int place_of(
+	struct places *places, const char *pattern, uint32_t rule, uint32_t *ret_wide)
+{
+	_cleanup_free_ char *prefix = pattern_prefix(pattern);
+
+	if (!prefix)
+		return -ENOMEM;
+	if (*prefix)
+		return place_add(places, prefix, false, rule);
+	if (!*ret_wide)
+		*ret_wide = rule;
+	return 0;
+}
+
+static int places_named(struct places *places, const struct policy *policy, uint32_t *ret_wide)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		for (size_t p = 0; rule->verdict == VERDICT_DENY && p < rule->path_count; p++) {
+			r = place_of(places, rule->paths[p], rule->id, ret_wide);
+			if (r < 0)
+				return r;
+		}
+	}
+	for (size_t i = 0; r >= 0 && i < policy->guarded_count; i++)
+		r = place_of(places, policy->guarded[i].path, 0, ret_wide);
+	return r;
+}
+
+/* Where the cell can make use of a file that it finds, and so where one may have been put. */
+static int places_wide(struct places *places, const struct policy *policy,
+	const struct policy_env *env, uint32_t wide)
+{
+	int r = env->cwd ? place_add(places, env->cwd, true, wide) : 0;
+
+	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->op != OP_WRITE || rule->verdict != VERDICT_ALLOW)
+			continue;
+		for (size_t p = 0; r >= 0 && p < rule->path_count; p++) {
+			_cleanup_free_ char *prefix = pattern_prefix(rule->paths[p]);
+
+			r = prefix ? place_add(places, prefix, true, wide) : -ENOMEM;
+		}
+	}
+	return r;
+}
+
+/* A directory before what lies in it, whatever names there are beside it. */
+static int path_compare(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	if (*a == *b)
+		return 0;
+	if (!*a || !*b)
+		return *a ? 1 : -1;
+	if (*a == '/' || *b == '/')
+		return *a == '/' ? -1 : 1;
+	return (uint8_t)*a < (uint8_t)*b ? -1 : 1;
+}
+
+static int place_compare(const void *left, const void *right)
+{
+	const struct place *a = left, *b = right;
+
+	return a->wide == b->wide ? path_compare(a->path, b->path) : a->wide - b->wide;
+}
+
+/* True if a place lies in another one of its kind, which is searched to the end. */
+static bool place_within(const struct place *place, const struct place *other)
+{
+	size_t length = strlen(other->path);
+
+	return place->wide == other->wide && !strncmp(place->path, other->path, length) &&
+	       (!place->path[length] || place->path[length] == '/');
+}
+
+/* --- what is there --- */
+
+static const struct mount *mount_find(struct search *search, uint64_t id)
+{
+	if (search->mount && search->mount->id == id)
+		return search->mount;
+	search->mount = NULL;
+	for (size_t i = 0; i < search->mounts.count; i++)
+		if (search->mounts.items[i].id == id)
+			search->mount = &search->mounts.items[i];
+	return search->mount;
+}
+
+/* What the kernel knows the file by. Of btrfs stat(2) has a device for each subvolume, the kernel one
+ * for all, which mountinfo names. */
+static struct ambit_identity_key key_of(struct search *search, const struct statx *status)
+{
+	const struct mount *mount = mount_find(search, status->stx_mnt_id);
+	uint64_t major = mount ? mount->device >> 32 : status->stx_dev_major;
+	uint64_t minor = mount ? mount->device & UINT32_MAX : status->stx_dev_minor;
+
+	return (struct ambit_identity_key){
+		.inode = status->stx_ino,
+		.device = (uint32_t)(major << 20 | minor),
+	};
+}
+
+static int key_compare(const void *left, const void *right)
+{
+	const struct identity *a = left, *b = right;
+
+	if (a->key.inode != b->key.inode)
+		return a->key.inode < b->key.inode ? -1 : 1;
+	return a->key.device < b->key.device ? -1 : a->key.device > b->key.device;
+}
+
+static bool statx_get(int dir, const char *name, struct statx *ret)
+{
+	unsigned mask = STATX_TYPE | STATX_NLINK | STATX_INO | STATX_MNT_ID;
+
+	return !statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH, mask, ret);
+}
+
+static struct states states_step(
+	const struct search *search, const struct states *from, const char *bytes, size_t length)
+{
+	struct states to;
+
+	for (size_t op = 0; op < AMBIT_COLUMNS; op++)
+		to.of[op] = ambit_tables_step(search->tables, from->of[op], bytes, length);
+	return to;
+}
+
+static bool states_may_deny(const struct search *search, const struct states *states)
+{
+	for (size_t op = 0; op < AMBIT_COLUMNS; op++)
+		if (ambit_tables_may_deny(search->tables, states->of[op]))
+			return true;
+	return false;
+}
+
+/* What is denied to a file there, whatever it is; false: nothing by a rule. */
+static bool states_deny(
+	const struct search *search, const struct states *states, struct ambit_identity *ret)
+{
+	bool denied = false;
+
+	for (unsigned op = 0; op < AMBIT_COLUMNS; op++) {
+		const struct decision decision =
+			ambit_tables_state(search->tables, (enum ambit_op)op, states->of[op]);
+
+		ret->deny[op] = decision.reason == REASON_GUARD ? AMBIT_RULE_GUARD : 0;
+		if (decision.reason == REASON_RULE && decision.verdict == VERDICT_DENY)
+			ret->deny[op] = decision.rule;
+		denied |= ret->deny[op] != 0;
+	}
+	return denied;
+}
+
+static int found_add(
+	struct search *search, const struct statx *status, const struct ambit_identity *value)
+{
+	struct identities *found = &search->found;
+	int r = ARRAY_GROW(found, items, found->count + 1);
+
+	if (r < 0)
+		return r;
+	found->items[found->count++] = (struct identity){key_of(search, status), *value};
+	return 0;
+}
+
+/* --- the walk --- */
+
+static int search_dir(struct search *search, int fd, const struct states *states, unsigned depth);
+
+static bool is_done(const struct search *search, const struct ambit_identity_key *key)
+{
+	for (size_t i = 0; i < search->done_count; i++)
+		if (search->done[i].key.inode == key->inode &&
+			search->done[i].key.device == key->device)
+			return true;
+	return false;
+}
+
+/* A directory that was met: searched unless it is a place that was, or the kernel's. */
+static int search_child(
+	struct search *search, int dir, const char *name, const struct states *states, unsigned depth)
+{
+	const struct mount *mount;
+	struct ambit_identity_key key;
+	struct statx status;
+	int fd;
+
+	if (!states_may_deny(search, states) || !statx_get(dir, name, &status) ||
+		!S_ISDIR(status.stx_mode) || status.stx_attributes & STATX_ATTR_AUTOMOUNT)
+		return 0;
+	key = key_of(search, &status);
+	mount = mount_find(search, status.stx_mnt_id);
+	if ((mount && mount_is_kernel(mount)) || is_done(search, &key))
+		return 0;
+	if (depth == DEPTH_MAX) {
+		search->cut = true;
+		return 0;
+	}
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? 0 : search_dir(search, fd, states, depth + 1);
+}
+
+/* Something else than a directory. */
+static int search_file(
+	struct search *search, int dir, const char *name, const struct states *states)
+{
+	struct ambit_identity value;
+	struct statx status;
+
+	if (!states_deny(search, states, &value) || !statx_get(dir, name, &status) ||
+		S_ISDIR(status.stx_mode) || S_ISLNK(status.stx_mode) || status.stx_nlink < 2)
+		return 0;
+	return found_add(search, &status, &value);
+}
+
+static int search_entry(struct search *search, int dir, const struct dirent *entry,
+	const struct states *beneath, unsigned depth)
+{
+	const char *name = entry->d_name;
+	struct states states;
+	int r = 0;
+
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return 0;
+	if (!search->left) {
+		search->cut = true;
+		return 0;
+	}
+	search->left--;
+	states = states_step(search, beneath, name, strlen(name));
+	if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
+		r = search_child(search, dir, name, &states, depth);
+	if (r >= 0 && entry->d_type != DT_DIR && entry->d_type != DT_LNK)
+		r = search_file(search, dir, name, &states);
+	return r;
+}
+
+/* Takes `fd` over. */
+static int search_dir(struct search *search, int fd, const struct states *states, unsigned depth)
+{
+	const struct states beneath = states_step(search, states, "/", 1);
+	const struct dirent *entry;
+	DIR *dir = fdopendir(fd);
+	int r = 0;
+
+	if (!dir) {
+		close(fd);
+		return 0;
+	}
+	while (r >= 0 && !search->cut && (entry = readdir(dir)))
+		r = search_entry(search, fd, entry, &beneath, depth);
+	closedir(dir);
+	return r;
+}
+
+static int done_add(struct search *search, const struct statx *status)
+{
+	int r = ARRAY_GROW(search, done, search->done_count + 1);
+
+	if (r < 0)
+		return r;
+	search->done[search->done_count++] = (struct identity){.key = key_of(search, status)};
+	return 0;
+}
+
+/* Without symbolic links: where they lead is a place of its own. */
+static int place_open(const char *path)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, *path ? path : "/", &how, sizeof(how));
+}
+
+static int search_place(struct search *search, const struct place *place)
+{
+	_cleanup_close_ int fd = place_open(place->path);
+	struct states states;
+	struct statx status;
+	int r;
+
+	if (fd < 0 || !statx_get(fd, "", &status))
+		return 0;
+	for (unsigned op = 0; op < AMBIT_COLUMNS; op++)
+		states.of[op] = ambit_tables_start(search->tables, (enum ambit_op)op);
+	states = states_step(search, &states, place->path, strlen(place->path));
+	if (!S_ISDIR(status.stx_mode))
+		return search_file(search, fd, "", &states);
+	r = search_child(search, fd, ".", &states, 0);
+	return r < 0 || search->cut ? r : done_add(search, &status);
+}
+
+/* All places of a kind, those that lie in others left out. */
+static int search_places(struct search *search, bool wide, size_t limit)
+{
+	const struct place *last = NULL;
+	int r = 0;
+
+	search->left = limit;
+	search->cut = false;
+	for (size_t i = 0; r >= 0 && i < search->places.count; i++) {
+		const struct place *place = &search->places.items[i];
+
+		if (place->wide != wide || (last && place_within(place, last)))
+			continue;
+		last = place;
+		if (!search->cut)
+			r = search_place(search, place);
+		if (search->cut && !search->found.cut_count++)
+			search->found.cut_rule = place->rule;
+	}
+	return r;
+}
+
+/* Sorts what was found and puts together what stands for the same file. */
+static void found_merge(struct identities *found)
+{
+	size_t kept = 0;
+
+	if (found->count)
+		qsort(found->items, found->count, sizeof(*found->items), key_compare);
+	for (size_t i = 0; i < found->count; i++) {
+		struct identity *item = &found->items[i], *last = &found->items[kept - !!kept];
+
+		if (!kept || key_compare(last, item)) {
+			found->items[kept++] = *item;
+			continue;
+		}
+		/* The rule that comes first in the file: 0 is none, ambit's own are the last. */
+		for (size_t op = 0; op < AMBIT_COLUMNS; op++)
+			if (item->value.deny[op] - 1 < last->value.deny[op] - 1)
+				last->value.deny[op] = item->value.deny[op];
+	}
+	found->count = kept;
+}
+
+int ambit_identities_find(const struct policy *policy, const struct tables *tables,
+	const struct policy_env *env, size_t limit, struct identities *ret)
+{
+	_cleanup_(search_clear) struct search search = {.tables = tables};
+	uint32_t wide = 0;
+	int r = 0;
+
+	if (env->mountinfo)
+		r = mounts_parse(env->mountinfo, strlen(env->mountinfo), &search.mounts);
+	if (r >= 0)
+		r = places_named(&search.places, policy, &wide);
+	if (r >= 0 && wide)
+		r = places_wide(&search.places, policy, env, wide);
+	if (r < 0)
+		return r;
+	if (search.places.count)
+		qsort(search.places.items, search.places.count, sizeof(*search.places.items),
+			place_compare);
+	r = search_places(&search, false, limit);
+	if (r >= 0)
+		r = search_places(&search, true, limit);
+	if (r < 0)
+		return r;
+	found_merge(&search.found);
+	*ret = search.found;
+	search.found = (struct identities){};
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that a rule denies by one of their names and that have others: hard links made before. They
+ * are denied by what they are, too.
+ */
+#ifndef AMBIT_LINKS_H
+#define AMBIT_LINKS_H
+
+#include "compile/tables.h"
+
+struct identity {
+	struct ambit_identity_key key;
+	struct ambit_identity value;
+};
+
+struct identities {
+	struct identity *items; /* owned; each key once */
+	size_t items_room, count;
+	/* Places that were not searched to the end because the limit was reached, and the rule that
+	 * the first of them belongs to (0: none, a place of ambit's own). */
+	size_t cut_count;
+	uint32_t cut_rule;
+};
+
+/* Names that are looked at beneath the places that patterns name, and once more as many for those
+ * that patterns such as "**" + "/x" may mean: a quarter of a second. */
+#define IDENTITIES_NAMES 250000
+
+/*
+ * Searches what denying rules cover for files with more than one link. A pattern that names a place is
+ * searched there; one that begins with "**" in the working directory and where the policy lets be
+ * written. Directories that cannot be read are passed over; symbolic links and automounts are not
+ * followed; file systems of the kernel are not entered. -ENOMEM.
+ */
+int ambit_identities_find(const struct policy *policy, const struct tables *tables,
+	const struct policy_env *env, size_t limit, struct identities *ret);
+void ambit_identities_clear(struct identities *identities);
+
+#endif
