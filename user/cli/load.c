@@ -57,15 +57,16 @@ int ambit_loaded_read(
 static void say_cut(const struct policy *policy, const struct identities *links)
 {
 	const struct rule *rule = ambit_policy_rule(policy, links->cut_rule);
-	_cleanup_free_ char *text = text_clean(rule ? rule->text : "a place of ambit's own");
+	_cleanup_free_ char *text = text_clean(rule ? rule->text : "ambit's own");
+	_cleanup_free_ char *path = text_clean(links->cut_path);
 	struct diag diag = {0};
 
 	ambit_diag_set(&diag, rule ? policy->file : NULL, rule ? rule->line : 0,
 		rule ? rule->column : 0,
-		"warning: \"%s\" may cover more than %d files: of those that were not looked at, hard "
-		"links that are there already are not denied%s",
-		text ?: "", IDENTITIES_NAMES,
-		links->cut_count > 1 ? ", and so for rules after it" : "");
+		"warning: \"%s\" was searched for hard links to what \"%s\" denies, but there are "
+		"more than %d names%s; links to the others are decided by their own names",
+		path ?: "", text ?: "", IDENTITIES_NAMES,
+		links->cut_count > 1 ? " in it and the places after it" : "");
 	ambit_ui_diag(&diag);
 	ambit_diag_clear(&diag);
 }

@@ -13,10 +13,18 @@
 
 #define DEPTH_MAX 256 /* each level holds a descriptor */
 
+/* Why a place is searched, in this order, with a limit for each. */
+enum kind {
+	KIND_NAMED,   /* a pattern names it */
+	KIND_CWD,     /* for patterns that name none: the working directory */
+	KIND_WRITTEN, /* and what the policy lets be written */
+	KIND_MAX,
+};
+
 /* A place to search. */
 struct place {
 	char *path; /* plain; owned */
-	bool wide;  /* for patterns that name no place */
+	enum kind kind;
 	uint32_t rule;
 };
 
@@ -25,17 +33,21 @@ struct places {
 	size_t items_room, count;
 };
 
-/* Where the automata of all operations are after a path. */
+/* Where the automata of all operations are after a path; and those of the patterns that name places,
+ * which say where to look for what they cover. */
 struct states {
 	uint32_t of[AMBIT_COLUMNS];
+	uint32_t named[AMBIT_COLUMNS];
 };
 
 struct search {
 	const struct tables *tables;
+	struct tables *named; /* owned */
+	enum kind kind;	      /* of the place that is searched */
 	struct mounts mounts;
 	const struct mount *mount; /* the last one that was looked up */
 	struct places places;
-	struct identity *done; /* directories that were places and are searched; only their keys */
+	struct identity *done; /* directories that were searched to the end; only their keys */
 	size_t done_room, done_count;
 	size_t left; /* names */
 	bool cut;
@@ -48,6 +60,7 @@ static void search_clear(struct search *search)
 		free(search->places.items[i].path);
 	free(search->places.items);
 	free(search->done);
+	ambit_tables_free(search->named);
 	mounts_clear(&search->mounts);
 	ambit_identities_clear(&search->found);
 }
@@ -55,18 +68,19 @@ static void search_clear(struct search *search)
 void ambit_identities_clear(struct identities *identities)
 {
 	free(identities->items);
+	free(identities->cut_path);
 	*identities = (struct identities){};
 }
 
 /* --- what to search --- */
 
-static int place_add(struct places *places, const char *path, bool wide, uint32_t rule)
+static int place_add(struct places *places, const char *path, enum kind kind, uint32_t rule)
 {
 	int r = ARRAY_GROW(places, items, places->count + 1);
 
 	if (r < 0)
 		return r;
-	places->items[places->count] = (struct place){strdup(path), wide, rule};
+	places->items[places->count] = (struct place){strdup(path), kind, rule};
 	return places->items[places->count++].path ? 0 : -ENOMEM;
 }
 
@@ -79,10 +93,44 @@ static int place_of(
 	if (!prefix)
 		return -ENOMEM;
 	if (*prefix)
-		return place_add(places, prefix, false, rule);
+		return place_add(places, prefix, KIND_NAMED, rule);
 	if (!*ret_wide)
 		*ret_wide = rule;
 	return 0;
+}
+
+/* The automata of the denying patterns that name a place, and of ambit's own places. */
+static int named_compile(const struct policy *policy, struct tables **ret)
+{
+	struct policy named = {
+		.rules = calloc(policy->rule_count + 1, sizeof(*named.rules)),
+		.guarded = policy->guarded,
+		.guarded_count = policy->guarded_count,
+	};
+	struct diag diag = {};
+	int r = named.rules ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
+		const struct rule *from = &policy->rules[i];
+		struct rule *rule = &named.rules[named.rule_count];
+
+		if (from->verdict != VERDICT_DENY || !from->path_count)
+			continue;
+		named.rule_count++;
+		*rule = (struct rule){.id = from->id, .op = from->op, .verdict = VERDICT_DENY};
+		rule->paths = calloc(from->path_count, sizeof(*rule->paths));
+		for (size_t p = 0; rule->paths && p < from->path_count; p++)
+			if (strncmp(from->paths[p], "/**", 3))
+				rule->paths[rule->path_count++] = from->paths[p];
+		r = rule->paths ? 0 : -ENOMEM;
+	}
+	if (r >= 0)
+		r = ambit_tables_compile(&named, &diag, ret);
+	ambit_diag_clear(&diag);
+	for (size_t i = 0; i < named.rule_count; i++)
+		free(named.rules[i].paths);
+	free(named.rules);
+	return r;
 }
 
 static int places_named(struct places *places, const struct policy *policy, uint32_t *ret_wide)
@@ -107,7 +155,7 @@ static int places_named(struct places *places, const struct policy *policy, uint
 static int places_wide(struct places *places, const struct policy *policy,
 	const struct policy_env *env, uint32_t wide)
 {
-	int r = env->cwd ? place_add(places, env->cwd, true, wide) : 0;
+	int r = env->cwd ? place_add(places, env->cwd, KIND_CWD, wide) : 0;
 
 	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
@@ -117,7 +165,7 @@ static int places_wide(struct places *places, const struct policy *policy,
 		for (size_t p = 0; r >= 0 && p < rule->path_count; p++) {
 			_cleanup_free_ char *prefix = pattern_prefix(rule->paths[p]);
 
-			r = prefix ? place_add(places, prefix, true, wide) : -ENOMEM;
+			r = prefix ? place_add(places, prefix, KIND_WRITTEN, wide) : -ENOMEM;
 		}
 	}
 	return r;
@@ -141,7 +189,7 @@ static int place_compare(const void *left, const void *right)
 {
 	const struct place *a = left, *b = right;
 
-	return a->wide == b->wide ? path_compare(a->path, b->path) : a->wide - b->wide;
+	return a->kind == b->kind ? path_compare(a->path, b->path) : (int)a->kind - (int)b->kind;
 }
 
 /* True if a place lies in another one of its kind, which is searched to the end. */
@@ -149,7 +197,7 @@ static bool place_within(const struct place *place, const struct place *other)
 {
 	size_t length = strlen(other->path);
 
-	return place->wide == other->wide && !strncmp(place->path, other->path, length) &&
+	return place->kind == other->kind && !strncmp(place->path, other->path, length) &&
 	       (!place->path[length] || place->path[length] == '/');
 }
 
@@ -201,15 +249,20 @@ static struct states states_step(
 {
 	struct states to;
 
-	for (size_t op = 0; op < AMBIT_COLUMNS; op++)
+	for (size_t op = 0; op < AMBIT_COLUMNS; op++) {
 		to.of[op] = ambit_tables_step(search->tables, from->of[op], bytes, length);
+		to.named[op] = ambit_tables_step(search->named, from->named[op], bytes, length);
+	}
 	return to;
 }
 
+/* True if what is searched for may lie beneath. */
 static bool states_may_deny(const struct search *search, const struct states *states)
 {
 	for (size_t op = 0; op < AMBIT_COLUMNS; op++)
-		if (ambit_tables_may_deny(search->tables, states->of[op]))
+		if (search->kind == KIND_NAMED
+				? ambit_tables_may_deny(search->named, states->named[op])
+				: ambit_tables_may_deny(search->tables, states->of[op]))
 			return true;
 	return false;
 }
@@ -362,33 +415,40 @@ static int search_place(struct search *search, const struct place *place)
 
 	if (fd < 0 || !statx_get(fd, "", &status))
 		return 0;
-	for (unsigned op = 0; op < AMBIT_COLUMNS; op++)
+	for (unsigned op = 0; op < AMBIT_COLUMNS; op++) {
 		states.of[op] = ambit_tables_start(search->tables, (enum ambit_op)op);
+		states.named[op] = ambit_tables_start(search->named, (enum ambit_op)op);
+	}
 	states = states_step(search, &states, place->path, strlen(place->path));
 	if (!S_ISDIR(status.stx_mode))
 		return search_file(search, fd, "", &states);
 	r = search_child(search, fd, ".", &states, 0);
-	return r < 0 || search->cut ? r : done_add(search, &status);
+	/* A place that is named is searched for named patterns only. */
+	return r < 0 || search->cut || place->kind == KIND_NAMED ? r : done_add(search, &status);
 }
 
 /* All places of a kind, those that lie in others left out. */
-static int search_places(struct search *search, bool wide, size_t limit)
+static int search_places(struct search *search, enum kind kind, size_t limit)
 {
 	const struct place *last = NULL;
 	int r = 0;
 
+	search->kind = kind;
 	search->left = limit;
 	search->cut = false;
 	for (size_t i = 0; r >= 0 && i < search->places.count; i++) {
 		const struct place *place = &search->places.items[i];
 
-		if (place->wide != wide || (last && place_within(place, last)))
+		if (place->kind != kind || (last && place_within(place, last)))
 			continue;
 		last = place;
 		if (!search->cut)
 			r = search_place(search, place);
-		if (search->cut && !search->found.cut_count++)
-			search->found.cut_rule = place->rule;
+		if (!search->cut || search->found.cut_count++)
+			continue;
+		search->found.cut_rule = place->rule;
+		search->found.cut_path = strdup(*place->path ? place->path : "/");
+		r = search->found.cut_path ? r : -ENOMEM;
 	}
 	return r;
 }
@@ -433,9 +493,9 @@ int ambit_identities_find(const struct policy *policy, const struct tables *tabl
 	if (search.places.count)
 		qsort(search.places.items, search.places.count, sizeof(*search.places.items),
 			place_compare);
-	r = search_places(&search, false, limit);
-	if (r >= 0)
-		r = search_places(&search, true, limit);
+	r = named_compile(policy, &search.named);
+	for (unsigned kind = 0; r >= 0 && kind < KIND_MAX; kind++)
+		r = search_places(&search, (enum kind)kind, limit);
 	if (r < 0)
 		return r;
 	found_merge(&search.found);

@@ -16,21 +16,22 @@ struct identity {
 struct identities {
 	struct identity *items; /* owned; each key once */
 	size_t items_room, count;
-	/* Places that were not searched to the end because the limit was reached, and the rule that
-	 * the first of them belongs to (0: none, a place of ambit's own). */
+	/* Places that were not searched to the end because the limit was reached; the first of them
+	 * (owned), and the rule that it belongs to (0: none, it is ambit's own). */
 	size_t cut_count;
+	char *cut_path;
 	uint32_t cut_rule;
 };
 
-/* Names that are looked at beneath the places that patterns name, and once more as many for those
- * that patterns such as "**" + "/x" may mean: a quarter of a second. */
-#define IDENTITIES_NAMES 250000
+/* Names that are looked at beneath the places that patterns name, in the working directory, and where
+ * the policy lets be written: as many of each kind. A tenth of a second, when the kernel knows them. */
+#define IDENTITIES_NAMES 100000
 
 /*
  * Searches what denying rules cover for files with more than one link. A pattern that names a place is
- * searched there; one that begins with "**" in the working directory and where the policy lets be
+ * searched for there; one that begins with "**" in the working directory and where the policy lets be
  * written. Directories that cannot be read are passed over; symbolic links and automounts are not
- * followed; file systems of the kernel are not entered. -ENOMEM.
+ * followed; file systems of the kernel are not entered. -ENOMEM, or -E2BIG as the compiler.
  */
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
 	const struct policy_env *env, size_t limit, struct identities *ret);

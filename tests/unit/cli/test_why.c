@@ -133,11 +133,41 @@ static void names_the_line(void **state)
 	assert_non_null(strstr(text, "  policy test  not in files.allow.exec\n"));
 }
 
+/* What is wrong with the text and with what it means, like `ambit check`. */
+static void all_errors_are_told(void **state)
+{
+	char *argv[] = {(char *)"ambit why", (char *)"-p", (char *)"bad.yaml", (char *)"--read",
+		(char *)"/x", NULL};
+	int saved = dup(STDERR_FILENO), out = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
+	FILE *bad = fopen("bad.yaml", "w");
+	char text[4096] = "";
+
+	(void)state;
+	assert_non_null(bad);
+	fputs("apiVersion: ambit/v1\nname: x\nbogus: 1\n"
+	      "files: {allow: {read: ['@nosuch', '/${NO_SUCH}/a', 'relative']}}\n",
+		bad);
+	assert_int_equal(fclose(bad), 0);
+	assert_int_equal(dup2(out, STDERR_FILENO), STDERR_FILENO);
+	status = ambit_verb_why(5, argv);
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	assert_true(pread(out, text, sizeof(text) - 1, 0) > 0);
+	close(saved);
+	close(out);
+	unlink("bad.yaml");
+	assert_int_equal(status, EXIT_USAGE);
+	assert_non_null(strstr(text, "bad.yaml:3:1: unknown key \"bogus\""));
+	assert_non_null(strstr(text, "bad.yaml:4:24: there is no set \"@nosuch\""));
+	assert_non_null(strstr(text, "\"NO_SUCH\", which is not set"));
+	assert_non_null(strstr(text, "is relative; write \"./relative\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(names_the_line),
+		cmocka_unit_test(all_errors_are_told),
 	};
 
 	return cmocka_run_group_tests_name("cli/why", tests, set_up, tear_down);

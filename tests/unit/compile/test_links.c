@@ -165,6 +165,27 @@ static void a_wide_pattern_is_searched_where_the_cell_writes(void **state)
 	assert_int_equal(of(&found, "store/3")->deny[OP_READ], 1);
 }
 
+/* What lies beside a name that is meant is not looked at, whatever other patterns there are. */
+static void a_named_place_is_searched_for_what_it_names(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	_cleanup_(ambit_identities_clear) struct identities found = {};
+	const struct policy_env env = {.cwd = "/nowhere"};
+	(void)state;
+
+	deny(policy, OP_READ, "sing*");
+	deny(policy, OP_READ, "sec*/deep/t*");
+	deny(policy, OP_READ, "**/*.key");
+	tables = build_tables(policy);
+	/* Five names here, three in "secret", one in "deep". */
+	assert_int_equal(ambit_identities_find(policy, tables, &env, 9, &found), 0);
+	assert_int_equal(found.cut_count, 0);
+	assert_int_equal(found.count, 2);
+	assert_int_equal(of(&found, "store/5")->deny[OP_READ], 1);
+	assert_int_equal(of(&found, "store/2")->deny[OP_READ], 2);
+}
+
 static void a_limit_is_told(void **state)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
@@ -178,6 +199,7 @@ static void a_limit_is_told(void **state)
 	found = find(policy, 3);
 	assert_int_equal(found.cut_count, 3);
 	assert_int_equal(found.cut_rule, 2);
+	assert_non_null(strstr(found.cut_path, "/secret"));
 }
 
 /* Of a tree of 20,000 names without anything that is denied, none is looked at closer. */
@@ -215,6 +237,7 @@ int main(void)
 		cmocka_unit_test(own_places_are_found),
 		cmocka_unit_test(names_of_a_file_are_put_together),
 		cmocka_unit_test(a_wide_pattern_is_searched_where_the_cell_writes),
+		cmocka_unit_test(a_named_place_is_searched_for_what_it_names),
 		cmocka_unit_test(a_limit_is_told),
 		cmocka_unit_test(many_names_are_fast),
 	};
