@@ -8,30 +8,10 @@
 #include "base/array.h"
 #include "base/util.h"
 #include "compile/links.h"
+#include "compile/places.h"
 #include "policy/mounts.h"
-#include "policy/pattern.h"
 
 #define DEPTH_MAX 256 /* each level holds a descriptor */
-
-/* Why a place is searched, in this order, with a limit for each. */
-enum kind {
-	KIND_NAMED,   /* a pattern names it */
-	KIND_CWD,     /* for patterns that name none: the working directory */
-	KIND_WRITTEN, /* and what the policy lets be written */
-	KIND_MAX,
-};
-
-/* A place to search. */
-struct place {
-	char *path; /* plain; owned */
-	enum kind kind;
-	uint32_t rule;
-};
-
-struct places {
-	struct place *items;
-	size_t items_room, count;
-};
 
 /* Where the automata of all operations are after a path; and those of the patterns that name places,
  * which say where to look for what they cover. */
@@ -56,9 +36,7 @@ struct search {
 
 static void search_clear(struct search *search)
 {
-	for (size_t i = 0; i < search->places.count; i++)
-		free(search->places.items[i].path);
-	free(search->places.items);
+	places_clear(&search->places);
 	free(search->done);
 	ambit_tables_free(search->named);
 	mounts_clear(&search->mounts);
@@ -70,135 +48,6 @@ void ambit_identities_clear(struct identities *identities)
 	free(identities->items);
 	free(identities->cut_path);
 	*identities = (struct identities){};
-}
-
-/* --- what to search --- */
-
-static int place_add(struct places *places, const char *path, enum kind kind, uint32_t rule)
-{
-	int r = ARRAY_GROW(places, items, places->count + 1);
-
-	if (r < 0)
-		return r;
-	places->items[places->count] = (struct place){strdup(path), kind, rule};
-	return places->items[places->count++].path ? 0 : -ENOMEM;
-}
-
-/* Adds the place that a denying pattern names; one that names none is remembered in `ret_wide`. */
-static int place_of(
-	struct places *places, const char *pattern, uint32_t rule, uint32_t *ret_wide)
-{
-	_cleanup_free_ char *prefix = pattern_prefix(pattern);
-
-	if (!prefix)
-		return -ENOMEM;
-	if (*prefix)
-		return place_add(places, prefix, KIND_NAMED, rule);
-	if (!*ret_wide)
-		*ret_wide = rule;
-	return 0;
-}
-
-/* The automata of the denying patterns that name a place, and of ambit's own places. */
-static int named_compile(const struct policy *policy, struct tables **ret)
-{
-	struct policy named = {
-		.rules = calloc(policy->rule_count + 1, sizeof(*named.rules)),
-		.guarded = policy->guarded,
-		.guarded_count = policy->guarded_count,
-	};
-	struct diag diag = {};
-	int r = named.rules ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
-		const struct rule *from = &policy->rules[i];
-		struct rule *rule = &named.rules[named.rule_count];
-
-		if (from->verdict != VERDICT_DENY || !from->path_count)
-			continue;
-		named.rule_count++;
-		*rule = (struct rule){.id = from->id, .op = from->op, .verdict = VERDICT_DENY};
-		rule->paths = calloc(from->path_count, sizeof(*rule->paths));
-		for (size_t p = 0; rule->paths && p < from->path_count; p++)
-			if (strncmp(from->paths[p], "/**", 3))
-				rule->paths[rule->path_count++] = from->paths[p];
-		r = rule->paths ? 0 : -ENOMEM;
-	}
-	if (r >= 0)
-		r = ambit_tables_compile(&named, &diag, ret);
-	ambit_diag_clear(&diag);
-	for (size_t i = 0; i < named.rule_count; i++)
-		free(named.rules[i].paths);
-	free(named.rules);
-	return r;
-}
-
-static int places_named(struct places *places, const struct policy *policy, uint32_t *ret_wide)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct rule *rule = &policy->rules[i];
-
-		for (size_t p = 0; rule->verdict == VERDICT_DENY && p < rule->path_count; p++) {
-			r = place_of(places, rule->paths[p], rule->id, ret_wide);
-			if (r < 0)
-				return r;
-		}
-	}
-	for (size_t i = 0; r >= 0 && i < policy->guarded_count; i++)
-		r = place_of(places, policy->guarded[i].path, 0, ret_wide);
-	return r;
-}
-
-/* Where the cell can make use of a file that it finds, and so where one may have been put. */
-static int places_wide(struct places *places, const struct policy *policy,
-	const struct policy_env *env, uint32_t wide)
-{
-	int r = env->cwd ? place_add(places, env->cwd, KIND_CWD, wide) : 0;
-
-	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
-		const struct rule *rule = &policy->rules[i];
-
-		if (rule->op != OP_WRITE || rule->verdict != VERDICT_ALLOW)
-			continue;
-		for (size_t p = 0; r >= 0 && p < rule->path_count; p++) {
-			_cleanup_free_ char *prefix = pattern_prefix(rule->paths[p]);
-
-			r = prefix ? place_add(places, prefix, KIND_WRITTEN, wide) : -ENOMEM;
-		}
-	}
-	return r;
-}
-
-/* A directory before what lies in it, whatever names there are beside it. */
-static int path_compare(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	if (*a == *b)
-		return 0;
-	if (!*a || !*b)
-		return *a ? 1 : -1;
-	if (*a == '/' || *b == '/')
-		return *a == '/' ? -1 : 1;
-	return (uint8_t)*a < (uint8_t)*b ? -1 : 1;
-}
-
-static int place_compare(const void *left, const void *right)
-{
-	const struct place *a = left, *b = right;
-
-	return a->kind == b->kind ? path_compare(a->path, b->path) : (int)a->kind - (int)b->kind;
-}
-
-/* True if a place lies in another one of its kind, which is searched to the end. */
-static bool place_within(const struct place *place, const struct place *other)
-{
-	size_t length = strlen(other->path);
-
-	return place->kind == other->kind && !strncmp(place->path, other->path, length) &&
-	       (!place->path[length] || place->path[length] == '/');
 }
 
 /* --- what is there --- */
@@ -479,21 +328,14 @@ int ambit_identities_find(const struct policy *policy, const struct tables *tabl
 	const struct policy_env *env, size_t limit, struct identities *ret)
 {
 	_cleanup_(search_clear) struct search search = {.tables = tables};
-	uint32_t wide = 0;
 	int r = 0;
 
 	if (env->mountinfo)
 		r = mounts_parse(env->mountinfo, strlen(env->mountinfo), &search.mounts);
 	if (r >= 0)
-		r = places_named(&search.places, policy, &wide);
-	if (r >= 0 && wide)
-		r = places_wide(&search.places, policy, env, wide);
-	if (r < 0)
-		return r;
-	if (search.places.count)
-		qsort(search.places.items, search.places.count, sizeof(*search.places.items),
-			place_compare);
-	r = named_compile(policy, &search.named);
+		r = places_find(policy, env, &search.places);
+	if (r >= 0)
+		r = places_compile(policy, &search.named);
 	for (unsigned kind = 0; r >= 0 && kind < KIND_MAX; kind++)
 		r = search_places(&search, (enum kind)kind, limit);
 	if (r < 0)

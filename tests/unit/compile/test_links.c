@@ -47,8 +47,11 @@ static void place_make(void **state)
 
 static int place_remove(void **state)
 {
+	char command[64];
+
 	(void)state;
-	return chdir("/") || system("rm -rf /tmp/ambit-links.??????");
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return chdir("/") || system(command);
 }
 
 static void deny(struct policy *policy, enum ambit_op op, const char *pattern)
