@@ -25,12 +25,20 @@ int BPF_PROG(guard_bpf)
 /* include/uapi/asm-generic/ioctls.h and tty.h: input for whoever reads the terminal next. */
 #define TTY_INPUT 0x5412 /* TIOCSTI */
 #define TTY_LINUX 0x541C /* TIOCLINUX: selection and paste */
+/* include/uapi/asm-generic/sockios.h: F_SETOWN by another name, with the pid in user memory. */
+#define SOCKET_OWNER	   0x8901 /* FIOSETOWN */
+#define SOCKET_OWNER_GROUP 0x8902 /* SIOCSPGRP */
 
 static __always_inline int ioctl_decide(unsigned int command, enum ambit_hook hook)
 {
-	if (command != TTY_INPUT && command != TTY_LINUX)
+	__u32 cell;
+
+	if (command == TTY_INPUT || command == TTY_LINUX)
+		return refuse(hook, REASON_GUARD);
+	if (command != SOCKET_OWNER && command != SOCKET_OWNER_GROUP)
 		return 0;
-	return refuse(hook, REASON_GUARD);
+	cell = cell_current();
+	return cell && deny(cell, hook, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
 }
 
 SEC("lsm/file_ioctl")
@@ -192,10 +200,12 @@ int BPF_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned
 	task = bpf_get_current_task_btf();
 	pid = BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]);
 	level = BPF_CORE_READ(pid, level);
-	bpf_probe_read_kernel(&number, sizeof(number),
-		(void *)pid + bpf_core_field_offset(struct pid, numbers) +
-			level * bpf_core_type_size(struct upid) +
-			bpf_core_field_offset(struct upid, nr));
+	if (FAULT(READ_upid, -EFAULT,
+		    bpf_probe_read_kernel(&number, sizeof(number),
+			    (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				    level * bpf_core_type_size(struct upid) +
+				    bpf_core_field_offset(struct upid, nr))))
+		return deny(cell, HOOK_file_fcntl, OP_TASK, REASON_UNREADABLE) ? -EPERM : 0;
 	if (command == SET_OWNER && number && (int)argument == number)
 		return 0;
 	return deny(cell, HOOK_file_fcntl, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;

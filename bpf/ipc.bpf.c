@@ -28,7 +28,9 @@ static __always_inline int ipc_made(__u64 object, enum ambit_hook hook)
 		bpf_map_delete_elem(&ipc_labels, &object);
 		return 0;
 	}
-	if (!bpf_map_update_elem(&ipc_labels, &object, &cell, BPF_ANY))
+	if (cell != CELL_UNKNOWN &&
+		!FAULT(LABEL_IPC, -E2BIG,
+			bpf_map_update_elem(&ipc_labels, &object, &cell, BPF_ANY)))
 		return 0;
 	return deny(cell, hook, OP_SYSTEM, REASON_NO_LABEL) ? -EACCES : 0;
 }
@@ -39,17 +41,17 @@ static __always_inline int ipc_used(__u64 object, enum ambit_hook hook)
 
 	if (!cell)
 		return 0;
-	owner = bpf_map_lookup_elem(&ipc_labels, &object);
+	owner = FAULT(LABEL_IPC_OWNER, NULL, bpf_map_lookup_elem(&ipc_labels, &object));
 	if (owner && *owner == cell)
 		return 0;
 	return deny(cell, hook, OP_SYSTEM, REASON_OUTSIDE_IPC) ? -EACCES : 0;
 }
 
-/* include/uapi/linux/{ipc,msg,shm,sem}.h: *_INFO ask for the limits, of no object. */
-static __always_inline bool is_info(int command)
-{
-	return command == 3 || command == 12 || command == 14 || command == 19;
-}
+/* include/uapi/linux/{ipc,msg,shm,sem}.h: these ask for the limits, of no object. */
+#define IPC_INFO 3
+#define MSG_INFO 12
+#define SHM_INFO 14
+#define SEM_INFO 19
 
 #define IPC_MADE(hook)                                        \
 	SEC("lsm/" #hook)                                     \
@@ -69,11 +71,15 @@ static __always_inline bool is_info(int command)
 	}
 
 /* The owner may remove an object without asking ipc_permission (ipc/util.c: ipcctl_obtain_check). */
-#define IPC_CONTROL(hook)                                                         \
+#define IPC_CONTROL(hook, info)                                                   \
 	SEC("lsm/" #hook)                                                         \
 	int BPF_PROG(ipc_##hook)                                                  \
 	{                                                                         \
-		return is_info((int)ctx[1]) ? 0 : ipc_used(ctx[0], HOOK_##hook);  \
+		int command = ctx[1];                                             \
+                                                                                  \
+		if (command == IPC_INFO || command == info)                       \
+			return 0;                                                 \
+		return ipc_used(ctx[0], HOOK_##hook);                             \
 	}
 
 IPC_MADE(msg_queue_alloc_security)
@@ -82,9 +88,9 @@ IPC_MADE(sem_alloc_security)
 IPC_FREED(msg_queue_free_security)
 IPC_FREED(shm_free_security)
 IPC_FREED(sem_free_security)
-IPC_CONTROL(msg_queue_msgctl)
-IPC_CONTROL(shm_shmctl)
-IPC_CONTROL(sem_semctl)
+IPC_CONTROL(msg_queue_msgctl, MSG_INFO)
+IPC_CONTROL(shm_shmctl, SHM_INFO)
+IPC_CONTROL(sem_semctl, SEM_INFO)
 
 SEC("lsm/ipc_permission")
 int BPF_PROG(ipc_ipc_permission)

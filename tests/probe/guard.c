@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <linux/perf_event.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -18,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -101,6 +104,18 @@ static int act_own_ex(int argc, char **argv)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	return result_of(fcntl(ends[0], F_SETOWN_EX, &owner));
+}
+
+/* The same by an ioctl of sockets. */
+static int act_own_socket(int argc, char **argv)
+{
+	pid_t task = task_parse(argv[0]);
+	int ends[2];
+
+	(void)argc;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	return result_of(ioctl(ends[0], FIOSETOWN, &task));
 }
 
 static int act_key(int argc, char **argv)
@@ -331,6 +346,13 @@ static int act_ipc_set(int argc, char **argv)
 	return result_of(shmctl(0, IPC_SET, &status));
 }
 
+static int act_ipc_unlock(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return result_of(shmctl(0, SHM_UNLOCK, NULL));
+}
+
 /* Made, used and removed within the cell. */
 static int act_ipc_own(int argc, char **argv)
 {
@@ -370,6 +392,7 @@ const struct verb guard_verbs[] = {
 	{"pages", "PID: migrate_pages", 1, EPERM, act_pages},
 	{"own", "PID: F_SETOWN", 1, EPERM, act_own},
 	{"own-ex", "PID: F_SETOWN_EX", 1, EPERM, act_own_ex},
+	{"own-socket", "PID: FIOSETOWN", 1, EPERM, act_own_socket},
 	{"add-key", "NAME", 1, ENOKEY, act_key},
 	{"key-read", "the user's keyring", 0, ENOKEY, act_key_read},
 	{"perf", "perf_event_open of the own task", 0, EPERM, act_perf},
@@ -390,6 +413,7 @@ const struct verb guard_verbs[] = {
 	{"ipc-sem", "KEY", 1, EACCES, act_ipc_sem},
 	{"ipc-msg", "KEY", 1, EACCES, act_ipc_msg},
 	{"ipc-set", "shmctl IPC_SET on the first there is", 0, EACCES, act_ipc_set},
+	{"ipc-unlock", "shmctl SHM_UNLOCK on the first there is", 0, EACCES, act_ipc_unlock},
 	{"ipc-own", "all three, its own", 0, EACCES, act_ipc_own},
 	{"root", "FILE: chown, setgid, setuid", 1, EPERM, act_root},
 	{0},
