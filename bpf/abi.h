@@ -214,7 +214,7 @@ struct ambit_identity {
 struct ambit_counters {
 	__u64 allowed[OP_MAX];
 	__u64 denied[OP_MAX];
-	__u64 lost_full;    /* events that found the ring full */
+	__u64 lost_full;    /* events that found the ring full, or no ring */
 	__u64 lost_scratch; /* events without a scratch buffer to build them in */
 	__u64 lost_tally;   /* denials that `tallies` had no room for */
 };

@@ -45,7 +45,7 @@ static __always_inline int memory_decide(enum ambit_hook hook)
 	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &id));
 	if (cell && cell->flags & AMBIT_CELL_JIT)
 		return 0;
-	return deny(id, hook, OP_EXEC, cell ? REASON_JIT : REASON_NO_CELL) ? -EACCES : 0;
+	return deny(id, hook, OP_EXEC, cell ? REASON_JIT : cell_missing(id)) ? -EACCES : 0;
 }
 
 /* Shared anonymous memory, SysV segments and the like are files inside the kernel that nobody has a
@@ -72,7 +72,7 @@ int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long reqprot, unsigne
 
 	if (!(prot & PROTECT_EXEC))
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), &ctx[0]);
+	(void)FAULT(READ_file, -EFAULT, bpf_probe_read_kernel(&file, sizeof(file), &ctx[0]));
 	if (is_memory(file))
 		return memory_decide(HOOK_mmap_file);
 	result = map_decide(file, HOOK_mmap_file);
@@ -124,21 +124,20 @@ int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 	};
 	struct ambit_cell *cell;
 	struct scratch *scratch;
-	__u32 slot;
+	__u32 slot = 0;
 
 	v.cell = cell_current();
 	if (!v.cell)
 		return 0;
 	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &v.cell));
 	if (!cell)
-		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_CELL) ? -EACCES : 0;
+		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, cell_missing(v.cell)) ? -EACCES : 0;
 	if (cell->flags & AMBIT_CELL_CANARY)
 		return 0;
-	v.slot = FAULT(SCRATCH_EXEC, -1, scratch_claim());
-	slot = v.slot;
-	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	scratch = FAULT(SCRATCH_EXEC, NULL, scratch_claim(&slot));
 	if (!scratch)
 		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, REASON_NO_SCRATCH) ? -EACCES : 0;
+	v.slot = slot;
 	if (path_build(slot, BUFFER_PATH, (__u64)BPF_CORE_READ(bprm, file, f_path.dentry),
 		    (__u64)BPF_CORE_READ(bprm, file, f_path.mnt), cell->mnt_ns) != PATH_DONE)
 		scratch->path.start = PATH_END; /* decided already; only the name is missing */

@@ -202,9 +202,16 @@ int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_d
 	return decide_refer(&request) ? -EACCES : 0;
 }
 
+/* What cannot be told is taken for a directory, of which more is asked. */
 static __always_inline bool is_directory(struct dentry *dentry)
 {
-	return (BPF_CORE_READ(dentry, d_inode, i_mode) & MODE_TYPE) == MODE_DIRECTORY;
+	__u64 inode = 0;
+	umode_t mode = 0;
+
+	if (READ_FIELD(inode, dentry, (__u64)dentry, d_inode))
+		return true;
+	return inode && (READ_FIELD(mode, inode, inode, i_mode) ||
+				(mode & MODE_TYPE) == MODE_DIRECTORY);
 }
 
 /* Both directories are on one mount (fs/namei.c: do_renameat2). */

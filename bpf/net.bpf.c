@@ -90,8 +90,11 @@ static __always_inline bool request_known(const struct peer_request *request, __
 
 static __always_inline int deny_address(const struct peer_request *request, int why)
 {
-	return deny(request->cell, request->hook, request->op,
-		why == ADDRESS_BAD ? REASON_ADDRESS : REASON_FAMILY) ? -EPERM : 0;
+	enum ambit_reason reason = why == ADDRESS_BAD	     ? REASON_ADDRESS
+				   : why == ADDRESS_UNREADABLE ? REASON_UNREADABLE
+							       : REASON_FAMILY;
+
+	return deny(request->cell, request->hook, request->op, reason) ? -EPERM : 0;
 }
 
 /* "Any" as a peer of a socket that is bound goes to the address it is bound to, in whatever form (an

@@ -73,7 +73,7 @@ static __always_inline void address_as_peer(struct address *address)
 	__builtin_memcpy(address->bytes, words, sizeof(words));
 }
 
-enum { ADDRESS_OK, ADDRESS_NONE, ADDRESS_BAD, ADDRESS_FAMILY };
+enum { ADDRESS_OK, ADDRESS_NONE, ADDRESS_BAD, ADDRESS_FAMILY, ADDRESS_UNREADABLE };
 
 /*
  * Reads the sockaddr that a hook got, which is kernel memory, for a socket of family `socket`.
@@ -87,26 +87,26 @@ FRAME int address_read(
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&raw;
 	__u16 family;
 
-	if (length < (int)sizeof(family) ||
-		FAULT(ADDRESS_FAMILY, -EFAULT,
-			bpf_probe_read_kernel(&raw, sizeof(family), sockaddr)))
+	if (length < (int)sizeof(family))
 		return ADDRESS_BAD;
+	if (FAULT(ADDRESS_FAMILY, -EFAULT, bpf_probe_read_kernel(&raw, sizeof(family), sockaddr)))
+		return ADDRESS_UNREADABLE;
 	family = raw.sin6_family;
 	if (family == FAMILY_UNSPEC && unspec_is_v4 && socket == FAMILY_INET)
 		family = FAMILY_INET;
 	if (family == FAMILY_UNSPEC)
 		return ADDRESS_NONE;
 	if (family == FAMILY_INET) {
-		if (length < SOCKADDR_IN ||
-			FAULT(ADDRESS_IN, -EFAULT,
-				bpf_probe_read_kernel(&raw, SOCKADDR_IN, sockaddr)))
+		if (length < SOCKADDR_IN)
 			return ADDRESS_BAD;
+		if (FAULT(ADDRESS_IN, -EFAULT, bpf_probe_read_kernel(&raw, SOCKADDR_IN, sockaddr)))
+			return ADDRESS_UNREADABLE;
 		address_v4(ret, v4->sin_addr.s_addr);
 	} else if (family == FAMILY_INET6) {
-		if (length < SOCKADDR_IN6 ||
-			FAULT(ADDRESS_IN6, -EFAULT,
-				bpf_probe_read_kernel(&raw, SOCKADDR_IN6, sockaddr)))
+		if (length < SOCKADDR_IN6)
 			return ADDRESS_BAD;
+		if (FAULT(ADDRESS_IN6, -EFAULT, bpf_probe_read_kernel(&raw, SOCKADDR_IN6, sockaddr)))
+			return ADDRESS_UNREADABLE;
 		address_v6(ret, raw.sin6_addr.in6_u.u6_addr32);
 	} else {
 		return ADDRESS_FAMILY;

@@ -16,13 +16,16 @@ static __always_inline bool allows(const struct right *right)
 	return right->allow && !right->deny;
 }
 
-/* A name that was unlinked, by the state of its dentry and not by its text (d_unlinked()). */
-static __always_inline bool is_unlinked(__u64 dentry)
+/* Whether a name was unlinked, by the state of its dentry and not by its text (d_unlinked()): the
+ * reason of a deny, or PATH_DONE. */
+static __always_inline int check_linked(__u64 dentry)
 {
 	__u64 parent = 0, pprev = 0;
 
-	return READ_AT(d_hash, pprev, dentry, dentry, d_hash.pprev) ||
-	       READ_FIELD(parent, dentry, dentry, d_parent) || (!pprev && parent != dentry);
+	if (READ_AT(d_hash, pprev, dentry, dentry, d_hash.pprev) ||
+		READ_FIELD(parent, dentry, dentry, d_parent))
+		return REASON_UNREADABLE;
+	return !pprev && parent != dentry ? REASON_UNLINKED : PATH_DONE;
 }
 
 /* Builds the path of the request's object, on `dentry`, in the scratch slot; PATH_DONE, or the reason
@@ -36,12 +39,12 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 
 	scratch->path.start = PATH_END;
 	if (!cell)
-		return REASON_NO_CELL;
+		return cell_missing(id);
 	*ret_policy = cell->policy;
 	*ret_flags = cell->flags;
 	reason = path_build(slot, BUFFER_PATH, dentry, request->mnt, cell->mnt_ns);
-	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED) && is_unlinked(dentry))
-		return REASON_UNLINKED;
+	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED))
+		return check_linked(dentry);
 	return reason;
 }
 
@@ -165,19 +168,17 @@ GLOBAL int decide_path(const struct path_request *request)
 	struct verdict v = {.slot = -1};
 	struct scratch *scratch;
 	int reason, result = 0;
-	__u32 slot;
+	__u32 slot = 0;
 
 	if (!request)
 		return 1;
 	v.op = first_op(request->ops);
-	v.slot = FAULT(SCRATCH_PATH, -1, scratch_claim());
-	slot = v.slot;
-	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	scratch = FAULT(SCRATCH_PATH, NULL, scratch_claim(&slot));
 	if (!scratch) {
-		v.slot = -1;
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(request, &v);
 	}
+	v.slot = slot;
 	reason = path_rights(slot, request, request->dentry, request->ops, &scratch->rights[0]);
 	if (reason != PATH_DONE) {
 		v.reason = reason;

@@ -82,10 +82,15 @@ static __always_inline __u32 event_strings(struct scratch *scratch)
 	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK;
 	__u32 exe = (PATH_END - scratch->exe.start) & PATH_MASK;
 
-	bpf_probe_read_kernel(
-		scratch->strings, path, &scratch->path.bytes[scratch->path.start & PATH_MASK]);
-	bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
-		&scratch->exe.bytes[scratch->exe.start & PATH_MASK]);
+	/* What cannot be read is left out of the event. */
+	if (FAULT(STRING_PATH, -EFAULT,
+		    bpf_probe_read_kernel(scratch->strings, path,
+			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
+		path = 0;
+	if (FAULT(STRING_EXE, -EFAULT,
+		    bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
+			    &scratch->exe.bytes[scratch->exe.start & PATH_MASK])))
+		exe = 0;
 	scratch->event.path_len = path;
 	scratch->event.exe_len = exe;
 	return sizeof(scratch->event) + path + exe;
@@ -100,8 +105,11 @@ static __always_inline void event_send(
 	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
 	struct ambit_event *event = &scratch->event;
 
-	if (!cell || !ring)
+	if (!cell || !ring) {
+		if (counts)
+			__sync_fetch_and_add(&counts->lost_full, 1);
 		return;
+	}
 	__builtin_memset(event, 0, sizeof(*event));
 	event_task(event);
 	event->time = bpf_ktime_get_ns();
@@ -113,7 +121,10 @@ static __always_inline void event_send(
 	event->op = v->op;
 	event->verdict = v->verdict;
 	event->reason = v->reason;
-	event->flags = cell->mode == MODE_AUDIT ? 0 : AMBIT_EVENT_ENFORCED;
+	/* A child without a label is made nowhere (task.bpf.c). */
+	event->flags = cell->mode == MODE_AUDIT && v->hook != HOOK_task_alloc
+			       ? 0
+			       : AMBIT_EVENT_ENFORCED;
 	event->proto = v->proto;
 	event->family = v->family;
 	event->detail = v->detail;
@@ -133,10 +144,9 @@ static __always_inline void event_send(
 GLOBAL int report(const struct verdict *v)
 {
 	struct ambit_counters *counts;
-	struct scratch *scratch;
-	__u32 slot, cell;
-	bool own = false;
-	int claimed;
+	struct scratch *scratch = NULL;
+	__u32 slot = 0, cell;
+	bool own;
 
 	if (!v)
 		return 0;
@@ -149,13 +159,13 @@ GLOBAL int report(const struct verdict *v)
 	}
 	if (v->silent)
 		return 0;
-	claimed = v->slot;
-	if (claimed < 0) {
-		claimed = FAULT(SCRATCH_EVENT, -1, scratch_claim());
-		own = true;
+	own = v->slot < 0;
+	if (own) {
+		scratch = FAULT(SCRATCH_EVENT, NULL, scratch_claim(&slot));
+	} else {
+		slot = v->slot;
+		scratch = FAULT(SLOT_EVENT, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	}
-	slot = claimed;
-	scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
 	if (!scratch) {
 		if (counts)
 			__sync_fetch_and_add(&counts->lost_scratch, 1);

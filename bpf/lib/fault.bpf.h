@@ -19,6 +19,8 @@
 	X(LABEL_OTHER)                                                                            \
 	X(LABEL_SOCKET)                                                                           \
 	X(LABEL_PEER)                                                                             \
+	X(LABEL_IPC)                                                                              \
+	X(LABEL_IPC_OWNER)                                                                        \
 	X(UNIX_SOCK)                                                                              \
 	/* the rows of a cell */                                                                  \
 	X(CELL_PATH)                                                                              \
@@ -31,10 +33,13 @@
 	X(RING_FULL)                                                                              \
 	X(COUNTERS)                                                                               \
 	X(TALLY)                                                                                  \
+	X(STRING_PATH)                                                                            \
+	X(STRING_EXE)                                                                             \
 	/* its policy */                                                                          \
 	X(POLICY)                                                                                 \
 	X(POLICY_ABI)                                                                             \
 	X(POLICY_SWAPPED)                                                                         \
+	X(SEGMENT)                                                                                \
 	X(SEGMENT_HEAD)                                                                           \
 	X(SEGMENT_STEP)                                                                           \
 	X(SEGMENT_STATE)                                                                          \
@@ -47,6 +52,8 @@
 	X(SCRATCH_REFER)                                                                          \
 	X(SCRATCH_EXEC)                                                                           \
 	X(SCRATCH_EVENT)                                                                          \
+	X(SLOT_CLAIM)                                                                             \
+	X(SLOT_EVENT)                                                                             \
 	X(SLOT_PATH)                                                                              \
 	X(SLOT_RIGHTS)                                                                            \
 	X(SLOT_MATCH)                                                                             \
@@ -78,6 +85,10 @@
 	X(READ_shown_inum)                                                                        \
 	/* what a hook is told */                                                                 \
 	X(READ_ia_valid)                                                                          \
+	X(READ_file)                                                                              \
+	X(READ_upid)                                                                              \
+	X(READ_d_inode)                                                                           \
+	X(READ_i_mode)                                                                            \
 	X(ADDRESS_FAMILY)                                                                         \
 	X(ADDRESS_IN)                                                                             \
 	X(ADDRESS_IN6)
@@ -99,7 +110,8 @@ volatile __u32 fault_forced SEC(".data.fault") __weak = FAULT_NONE;
 /* The value of `expression`, or `failed` while FAULT_##name is forced. */
 #define FAULT(name, failed, expression) (fault_forced == FAULT_##name ? (failed) : (expression))
 #else
-#define FAULT(name, failed, expression) (expression)
+/* The name is there so that one that is not in the list is an error in every build. */
+#define FAULT(name, failed, expression) ((void)FAULT_##name, (expression))
 #endif
 #endif
 

@@ -40,10 +40,17 @@ static __always_inline __u32 cell_current(void)
  * another try a moment later is not the same try. */
 #define LABEL_TRIES 8
 
-/* Labels another task; false without memory. */
+/* Why there is no row in `cells` for this id. */
+static __always_inline enum ambit_reason cell_missing(__u32 cell)
+{
+	return cell == CELL_UNKNOWN ? REASON_NO_LABEL : REASON_NO_CELL;
+}
+
+/* Labels another task; false without memory, or without a cell: two that are "unknown" are not of
+ * one cell. */
 static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 {
-	for (int i = 0; i < LABEL_TRIES; i++) {
+	for (int i = 0; i < LABEL_TRIES && cell != CELL_UNKNOWN; i++) {
 		struct ambit_label *label = FAULT(LABEL_TASK, NULL,
 			bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));
 
@@ -55,10 +62,10 @@ static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 	return false;
 }
 
-/* Labels a socket; false without memory. */
+/* Labels a socket, likewise. */
 static __always_inline bool label_socket(struct sock *sk, __u32 cell)
 {
-	for (int i = 0; i < LABEL_TRIES; i++) {
+	for (int i = 0; i < LABEL_TRIES && cell != CELL_UNKNOWN; i++) {
 		struct ambit_label *label = FAULT(LABEL_SOCKET, NULL,
 			bpf_sk_storage_get(
 				&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));

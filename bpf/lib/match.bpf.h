@@ -19,7 +19,7 @@ static __always_inline struct ambit_segment *segment_get(__u32 policy, __u32 ind
 {
 	void *table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&policies, &policy));
 
-	return table ? bpf_map_lookup_elem(table, &index) : NULL;
+	return table ? FAULT(SEGMENT, NULL, bpf_map_lookup_elem(table, &index)) : NULL;
 }
 
 /* The state after `byte`. A segment is looked up only when the path crosses into another one. */
@@ -118,8 +118,10 @@ static __always_inline bool match_path(
 
 	if (!match_start(&walk.match, policy, column))
 		return false;
-	(void)FAULT(LOOP_MATCH, -E2BIG,
-		bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0));
+	/* A path that was not read to its end could have been denied by what follows. */
+	if (FAULT(LOOP_MATCH, -E2BIG,
+		    bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0)) < 0)
+		return false;
 	*ret = walk.match;
 	return !walk.match.error;
 }

@@ -30,7 +30,7 @@ struct mounts_walk {
 	__u32 mnt_ns;
 	__u32 done;  /* the end of the list was reached */
 	__u32 count; /* of `shown`; more than fit are not kept, but counted */
-	__u32 reserved;
+	__u32 unreadable; /* a mount that may show it is not known */
 	struct scratch *scratch; /* keeps them */
 };
 
@@ -58,23 +58,24 @@ static __always_inline __u64 mounts_next(struct mounts_walk *walk)
 
 	if (plain_mounts()) {
 		mount = walk->next;
-		if (mount)
-			READ_FIELD(next, mount___plain, mount, mnt_next_for_sb);
+		if (mount && READ_FIELD(next, mount___plain, mount, mnt_next_for_sb))
+			walk->unreadable = 1;
 		walk->next = next;
 		return mount;
 	}
 	if (walk->next == walk->super + bpf_core_field_offset(struct super_block___list, s_mounts))
 		return 0;
 	mount = walk->next - bpf_core_field_offset(struct mount___list, mnt_instance);
-	READ_FIELD(next, mount___list, mount, mnt_instance);
+	if (READ_FIELD(next, mount___list, mount, mnt_instance))
+		walk->unreadable = 1;
 	walk->next = next;
 	return mount;
 }
 
-/* True if `dentry` is `root` or lies beneath it, within DEPTH steps. */
+/* Whether `dentry` is `root` or lies beneath it. */
 struct below {
 	__u64 dentry, root;
-	__u64 hit;
+	enum { BELOW_MORE, BELOW_YES, BELOW_NO, BELOW_UNREADABLE } result;
 };
 
 static long below_step(__u32 index, struct below *below)
@@ -82,16 +83,25 @@ static long below_step(__u32 index, struct below *below)
 	__u64 parent = 0;
 
 	if (below->dentry == below->root) {
-		below->hit = 1;
+		below->result = BELOW_YES;
 		return 1;
 	}
-	if (READ_FIELD(parent, dentry, below->dentry, d_parent) || parent == below->dentry)
+	below->result = BELOW_UNREADABLE;
+	if (READ_FIELD(parent, dentry, below->dentry, d_parent))
 		return 1;
+	below->result = parent == below->dentry ? BELOW_NO : BELOW_MORE;
 	below->dentry = parent;
-	return 0;
+	return below->result != BELOW_MORE;
 }
 
-/* Keeps a mount that shows the object in the cell's namespace. */
+/* Internal mounts have an error pointer for a namespace (MNT_NS_INTERNAL), detached ones none. */
+static __always_inline bool has_namespace(__u64 ns)
+{
+	return ns && ns < -4095ULL;
+}
+
+/* Keeps a mount that shows the object in the cell's namespace. All of them have to be known, so what
+ * cannot be told ends the walk. */
 static long mounts_step(__u32 index, struct mounts_walk *walk)
 {
 	__u64 mount = mounts_next(walk), ns = 0;
@@ -102,21 +112,31 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 		walk->done = 1;
 		return 1;
 	}
-	if (READ_FIELD(ns, mount, mount, mnt_ns) ||
-		READ_AT(shown_inum, inum, mnt_namespace, ns, ns.inum) ||
-		inum != walk->mnt_ns)
+	if (walk->unreadable || READ_FIELD(ns, mount, mount, mnt_ns))
+		goto unreadable;
+	if (!has_namespace(ns))
+		return 0;
+	if (READ_AT(shown_inum, inum, mnt_namespace, ns, ns.inum))
+		goto unreadable;
+	if (inum != walk->mnt_ns)
 		return 0;
 	mount += bpf_core_field_offset(struct mount, mnt);
 	if (READ_FIELD(below.root, vfsmount, mount, mnt_root))
-		return 0;
+		goto unreadable;
 	(void)FAULT(LOOP_BELOW, -E2BIG, bpf_loop(WALK_STEPS, below_step, &below, 0));
-	if (!below.hit)
+	if (below.result == BELOW_NO)
 		return 0;
-	if (walk->count >= SHOWN_MAX)
+	if (below.result == BELOW_UNREADABLE)
+		goto unreadable;
+	if (below.result == BELOW_MORE || walk->count >= SHOWN_MAX)
 		return 1;
 	walk->scratch->shown[walk->count & (SHOWN_MAX - 1)] = mount;
 	walk->count++;
 	return 0;
+
+unreadable:
+	walk->unreadable = 1;
+	return 1;
 }
 
 /* Finds the mounts; the reason of a deny, or PATH_DONE. */
@@ -126,7 +146,7 @@ static __always_inline int mounts_find(const struct path_request *request, struc
 	struct ambit_cell *cell = FAULT(CELL_MOUNTS, NULL, bpf_map_lookup_elem(&cells, &id));
 
 	if (!cell)
-		return REASON_NO_CELL;
+		return cell_missing(id);
 	walk->dentry = request->dentry;
 	walk->mnt_ns = cell->mnt_ns;
 	if (READ_FIELD(walk->super, dentry, request->dentry, d_sb))
@@ -135,6 +155,8 @@ static __always_inline int mounts_find(const struct path_request *request, struc
 	if (!walk->next)
 		return REASON_UNREADABLE;
 	(void)FAULT(LOOP_MOUNTS, -E2BIG, bpf_loop(MOUNTS_MAX, mounts_step, walk, 0));
+	if (walk->unreadable)
+		return REASON_UNREADABLE;
 	if (!walk->done)
 		return REASON_TOO_DEEP;
 	return walk->count ? PATH_DONE : REASON_FOREIGN_MOUNT;
@@ -161,12 +183,12 @@ static __always_inline int mounts_decide(const struct path_request *request, str
 GLOBAL int decide_mounts(const struct path_request *request)
 {
 	struct scratch *scratch;
-	int result, claimed = FAULT(SCRATCH_MOUNTS, -1, scratch_claim());
-	__u32 slot = claimed;
+	__u32 slot = 0;
+	int result;
 
 	if (!request)
 		return 1;
-	scratch = claimed < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	scratch = FAULT(SCRATCH_MOUNTS, NULL, scratch_claim(&slot));
 	if (!scratch)
 		return deny(request->cell, request->hook, first_op(request->ops),
 			REASON_NO_SCRATCH);

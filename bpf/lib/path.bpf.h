@@ -58,30 +58,37 @@ static __always_inline __u32 sequence(__u64 lock)
 /*
  * At the root of a procfs, with the buffer at "/PID…": the entry of the task's own process is called
  * /proc/self, whatever its number and pid namespace, so that a policy can name it. It is known by
- * its struct pid, not by its text.
+ * its struct pid, not by its text. False if what tells it cannot be read.
  */
-static __always_inline void walk_self(struct path_buffer *walk)
+static __always_inline bool walk_self(struct path_buffer *walk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 super = 0, magic = 0, pid = 0, inode;
 	__u32 start;
 
-	if (!walk->child || READ_FIELD(super, dentry, walk->root, d_sb) ||
-		READ_FIELD(magic, super_block, super, s_magic) || magic != PROC_MAGIC)
-		return;
+	if (!walk->child)
+		return true;
+	if (READ_FIELD(super, dentry, walk->root, d_sb) ||
+		READ_FIELD(magic, super_block, super, s_magic))
+		return false;
+	if (magic != PROC_MAGIC)
+		return true;
 	/* walk->raw still holds the child. */
 	inode = RAW_FIELD(walk, __u64, d_inode);
-	if (!inode ||
-		READ_FIELD(pid, proc_inode, inode - bpf_core_field_offset(struct proc_inode, vfs_inode),
-			pid) ||
-		!pid || pid != (__u64)BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]))
-		return;
+	if (!inode)
+		return true; /* an entry that is not there */
+	if (READ_FIELD(pid, proc_inode, inode - bpf_core_field_offset(struct proc_inode, vfs_inode),
+		    pid))
+		return false;
+	if (!pid || pid != (__u64)BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]))
+		return true;
 	start = walk->start + 1 + RAW_FIELD(walk, __u32, d_name.len);
 	if (start < 5)
-		return; /* no room: stays a number */
+		return true; /* no room: stays a number */
 	start -= 5;
 	__builtin_memcpy(&walk->bytes[start & PATH_MASK], "/self", 5);
 	walk->start = start;
+	return true;
 }
 
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
@@ -91,11 +98,10 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 	__u32 inum = 0;
 
 	if (READ_FIELD(parent, mount, walk->mount, mnt_parent) ||
-		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint)) {
+		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint) || !walk_self(walk)) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
-	walk_self(walk);
 	if (parent != walk->mount) {
 		if (READ_FIELD(root, vfsmount, parent + bpf_core_field_offset(struct mount, mnt),
 			    mnt_root)) {
@@ -109,9 +115,9 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 		return;
 	}
 	/* Internal mounts have an error pointer for a namespace, detached ones none: both fail here. */
-	if (READ_FIELD(ns, mount, walk->mount, mnt_ns) ||
-		READ_AT(walk_inum, inum, mnt_namespace, ns, ns.inum) ||
-		inum != walk->mnt_ns)
+	if (READ_FIELD(ns, mount, walk->mount, mnt_ns))
+		walk->result = REASON_UNREADABLE;
+	else if (READ_AT(walk_inum, inum, mnt_namespace, ns, ns.inum) || inum != walk->mnt_ns)
 		walk->result = REASON_FOREIGN_MOUNT;
 	else
 		walk->result = PATH_DONE;

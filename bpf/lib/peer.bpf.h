@@ -48,7 +48,7 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	struct match match;
 
 	if (!cell) {
-		v->reason = REASON_NO_CELL;
+		v->reason = cell_missing(v->cell);
 		return true;
 	}
 	if (!match_peer(&match, cell->policy, request) || !match_accept(&match, &accept)) {

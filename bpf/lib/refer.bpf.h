@@ -91,18 +91,16 @@ GLOBAL int decide_refer(const struct refer_request *request)
 	struct verdict v = {.slot = -1, .op = OP_WRITE};
 	struct scratch *scratch;
 	int result = 0;
-	__u32 slot;
+	__u32 slot = 0;
 
 	if (!request)
 		return 1;
-	v.slot = FAULT(SCRATCH_REFER, -1, scratch_claim());
-	slot = v.slot;
-	scratch = v.slot < 0 ? NULL : bpf_map_lookup_elem(&scratches, &slot);
+	scratch = FAULT(SCRATCH_REFER, NULL, scratch_claim(&slot));
 	if (!scratch) {
-		v.slot = -1;
 		v.reason = REASON_NO_SCRATCH;
 		return path_deny(&request->path, &v);
 	}
+	v.slot = slot;
 	if (refer_decide(request, slot, scratch, &v))
 		result = path_deny(&request->path, &v);
 	else

@@ -92,20 +92,23 @@ struct {
  * only when that many decisions were preempted in the middle. */
 #define SCRATCH_TRIES 16
 
-/* The number of a slot that is ours until scratch_release(), or -1. */
-static __always_inline int scratch_claim(void)
+/* A slot that is ours until scratch_release(), and its number; or NULL. */
+static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
 {
 	__u32 first = bpf_get_smp_processor_id() * 8;
 
 	for (int i = 0; i < SCRATCH_TRIES; i++) {
 		__u32 slot = (first + i) % SCRATCH_SLOTS;
-		struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+		struct scratch *scratch =
+			FAULT(SLOT_CLAIM, NULL, bpf_map_lookup_elem(&scratches, &slot));
 
 		if (scratch &&
-			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1)))
-			return slot;
+			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1))) {
+			*ret_slot = slot;
+			return scratch;
+		}
 	}
-	return -1;
+	return NULL;
 }
 
 static __always_inline void scratch_release(struct scratch *scratch)
