@@ -26,6 +26,7 @@ unit: $(UNIT)
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
 
 include tests/bpf/bpf.mk
+include tests/fault/fault.mk
 
 # --- guests: what tests/vm/check takes in -----------------------------------------------------------
 
@@ -59,7 +60,7 @@ check:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
 endif
-	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files $(UNIT) $(BPF_TEST) \
+	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files fault-files $(UNIT) $(BPF_TEST) \
 		$(FUZZ)
 	@scripts/kernels >/dev/null
 	@BUILD=$(BUILD) tests/check

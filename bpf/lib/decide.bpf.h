@@ -49,8 +49,8 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 }
 
 /*
- * Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). Reading what identifies
- * the file is reading its super block and more, for which one fault stands.
+ * Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). One fault stands for all that
+ * is read of it.
  */
 GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
 {
@@ -59,17 +59,18 @@ GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
 	__u64 inode = 0, super = 0;
 	void *table;
 
-	if (!ret || READ_AT(d_sb, inode, dentry, dentry, d_inode))
+	if (!ret || READ_AT(identity, inode, dentry, dentry, d_inode))
 		return REASON_UNREADABLE;
 	if (!inode)
 		return PATH_DONE;
-	if (READ_AT(d_sb, key.inode, inode, inode, i_ino) ||
-		READ_AT(d_sb, super, inode, inode, i_sb) ||
-		READ_AT(d_sb, key.device, super_block, super, s_dev))
+	if (READ_AT(identity, key.inode, inode, inode, i_ino) ||
+		READ_AT(identity, super, inode, inode, i_sb) ||
+		READ_AT(identity, key.device, super_block, super, s_dev))
 		return REASON_UNREADABLE;
-	table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&identities, &cell));
+	table = FAULT(IDENTITIES, NULL, bpf_map_lookup_elem(&identities, &cell));
 	if (!table)
 		return REASON_NO_POLICY;
+	/* Not in FAULT(): NULL is an answer. */
 	identity = bpf_map_lookup_elem(table, &key);
 	if (!identity)
 		return PATH_DONE;

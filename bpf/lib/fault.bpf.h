@@ -39,6 +39,7 @@
 	X(POLICY)                                                                                 \
 	X(POLICY_ABI)                                                                             \
 	X(POLICY_SWAPPED)                                                                         \
+	X(IDENTITIES)                                                                             \
 	X(SEGMENT)                                                                                \
 	X(SEGMENT_HEAD)                                                                           \
 	X(SEGMENT_STEP)                                                                           \
@@ -72,6 +73,7 @@
 	X(READ_walk_inum)                                                                         \
 	X(READ_d_hash)                                                                            \
 	X(READ_d_parent)                                                                          \
+	X(READ_identity)                                                                          \
 	X(READ_d_sb)                                                                              \
 	X(READ_s_magic)                                                                           \
 	X(READ_s_flags)                                                                           \

@@ -5,8 +5,8 @@
 #include <string.h>
 #include "probe.h"
 
-static const struct verb *const tables[] = {file_verbs, name_verbs, long_verbs, exec_verbs, net_verbs,
-	unix_verbs, task_verbs, uring_verbs, serve_verbs, state_verbs,
+static const struct verb *const tables[] = {obey_verbs, file_verbs, name_verbs, long_verbs,
+	exec_verbs, net_verbs, unix_verbs, task_verbs, uring_verbs, serve_verbs, state_verbs,
 	crowd_verbs, memory_verbs, via_verbs, guard_verbs};
 
 const struct verb *verb_find(const char *name)
