@@ -9,7 +9,7 @@ $(BUILD)/bpftest/logic.bpf.o: tests/bpf/logic.bpf.c tests/bpf/logic.h $(BPF_H)
 $(BUILD)/bpftest/logic.skel.h: $(BUILD)/bpftest/logic.bpf.o
 	$(BPFTOOL) gen skeleton $< name logic > $@
 
-$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bpf/logic.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN)
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN)
 	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
 		$< $(PURE_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lcmocka -o $@
 

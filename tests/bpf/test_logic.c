@@ -3,35 +3,12 @@
  * The BPF matcher against the user-space matcher, and the address reader against a table: the same
  * tables, read by the kernel side's code, over random policies, paths and peers.
  */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
-#include "base/util.h"
-#include "compile/tables.h"
-#include "logic.h"
-#include "logic.skel.h"
+#include "harness.h"
 
 #define ROUNDS	200
 #define CELL	7
-
-static struct logic *skeleton;
-
-/* A fixed seed: a failure repeats. */
-static uint64_t state = 0x9e3779b97f4a7c15;
-
-static uint32_t rnd(uint32_t limit)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 33) % limit;
-}
 
 /* --- policies --- */
 
@@ -90,28 +67,6 @@ static struct tables *compile(const char *text)
 		fail_msg("%s\n%s", diags.count ? diags.items[0].text : "?", text);
 	assert_int_equal(ambit_tables_compile(policy, &diag, &tables), 0);
 	return tables;
-}
-
-/* Puts the tables where the programs look for them. */
-static void install(uint32_t id, const struct tables *tables)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
-	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "table", sizeof(uint32_t),
-		sizeof(struct ambit_segment), tables->segment_count, &options);
-
-	assert_true(fd >= 0);
-	for (uint32_t i = 0; i < tables->segment_count; i++)
-		assert_int_equal(bpf_map_update_elem(fd, &i, &tables->segments[i], 0), 0);
-	assert_int_equal(
-		bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &fd, 0), 0);
-}
-
-static void run(struct bpf_program *program)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options);
-
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program), &options), 0);
-	assert_int_equal(options.retval, 0);
 }
 
 /* --- paths --- */
@@ -380,20 +335,6 @@ static void test_addresses(void **context)
 	}
 }
 
-static int setup(void **context)
-{
-	(void)context;
-	skeleton = logic__open_and_load();
-	return skeleton ? 0 : -1;
-}
-
-static int teardown(void **context)
-{
-	(void)context;
-	logic__destroy(skeleton);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,5 +349,5 @@ int main(void)
 		print_message("BPF_PROG_TEST_RUN needs root\n");
 		return 77;
 	}
-	return cmocka_run_group_tests_name("bpf", tests, setup, teardown);
+	return cmocka_run_group_tests_name("bpf", tests, harness_open, harness_close);
 }
