@@ -9,6 +9,7 @@
  */
 #include "lib/decide.bpf.h"
 #include "lib/refer.bpf.h"
+#include "lib/terminal.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -27,7 +28,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* include/uapi/linux/magic.h */
 #define PIPEFS_MAGIC 0x50495045
 #define PIDFS_MAGIC  0x50494446
-#define DEVPTS_MAGIC 0x1cd1
 
 /*
  * What is made by a system call and not found by a name, on file systems that nobody can mount. A
@@ -40,24 +40,6 @@ static __always_inline bool is_handle(struct file *file)
 	unsigned long magic = file->f_inode->i_sb->s_magic;
 
 	return magic == PIPEFS_MAGIC || magic == PIDFS_MAGIC;
-}
-
-/* The task's controlling terminal, by whatever name: /dev/tty is the same. Other terminals of the
- * user are not the task's. */
-static __always_inline bool is_own_terminal(struct file *file)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct tty_struct *tty;
-	__u32 device;
-
-	if ((file->f_inode->i_mode & MODE_TYPE) != MODE_CHAR)
-		return false;
-	tty = BPF_CORE_READ(task, signal, tty);
-	if (!tty)
-		return false;
-	device = BPF_CORE_READ(tty, driver, major) << 20 |
-		 (BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
-	return file->f_inode->i_rdev == device && file->f_inode->i_sb->s_magic == DEVPTS_MAGIC;
 }
 
 static __always_inline __u32 open_ops(struct file *file)

@@ -116,10 +116,15 @@ static int act_unix(int argc, char **argv)
 	return serve_behind(fds, count);
 }
 
+/* Holds a terminal too, the first of the guest: /dev/pts/0. */
 static int act_victim(int argc, char **argv)
 {
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
 	(void)argc;
 	(void)argv;
+	if (master < 0 || unlockpt(master) < 0)
+		return -errno;
 	return serve_behind(NULL, 0);
 }
 

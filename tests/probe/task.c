@@ -164,6 +164,21 @@ static int act_type(int argc, char **argv)
 	return result == -EIO ? -ENOSYS : result;
 }
 
+/* A terminal of its own, opened by name and, where `peer`, through its master. */
+static int act_terminal(int argc, char **argv)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
+	char name[64];
+
+	if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, name, sizeof(name)))
+		return -errno;
+	if (argc && strcmp(argv[0], "peer") == 0)
+		slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	else
+		slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return result_of(slave);
+}
+
 /* A file since 6.9, made by the kernel. */
 static int act_pidfd(int argc, char **argv)
 {
@@ -188,6 +203,7 @@ const struct verb task_verbs[] = {
 	{"move-mount", "FROM TO: open_tree and move_mount", 2, EPERM, act_move_mount},
 	{"read-tree", "DIR NAME: through a cloned mount tree", 2, EPERM, act_read_tree},
 	{"chroot", "DIR", 1, EPERM, act_chroot},
+	{"terminal", "name|peer: an own terminal, opened by name or by its master", 1, EACCES, act_terminal},
 	{"type", "TIOCSTI on an own terminal", 0, EPERM, act_type},
 	{"pidfd", "x: of its own process", 1, EACCES, act_pidfd},
 	{0},
