@@ -22,8 +22,11 @@ const volatile __u64 mount_lock_address __weak = 0;
  * room for mounts, which the kernel limits to 100,000 a namespace but not in depth. */
 #define WALK_STEPS 2304
 /* A walk takes about two microseconds and a rename at least as long, so even with every other CPU
- * renaming without a pause 128 attempts in a row are not all hit. */
-#define WALK_ATTEMPTS 128
+ * renaming without a pause 128 walks in a row are not all hit. */
+#define WALKS_MAX 128
+/* While a counter is odd somebody holds the lock: for a microsecond, or on a virtual machine for as
+ * long as the holder's processor is not running. Waiting is cheap: this is some 10 ms. */
+#define WALK_ATTEMPTS (1 << 20)
 
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 
@@ -188,6 +191,9 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	struct path_buffer *walk = *context;
 	__u32 renames = sequence(rename_lock_address), mounts = sequence(mount_lock_address);
 
+	if ((renames | mounts) & 1)
+		return 0;
+	walk->walks++;
 	walk->start = PATH_END;
 	walk->dentry = walk->from_dentry;
 	walk->child = 0;
@@ -200,10 +206,9 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	(void)FAULT(LOOP_STEPS, -E2BIG, bpf_loop(WALK_STEPS, walk_step, context, 0));
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
-	if (((renames | mounts) & 1) || renames != sequence(rename_lock_address) ||
-		mounts != sequence(mount_lock_address)) {
+	if (renames != sequence(rename_lock_address) || mounts != sequence(mount_lock_address)) {
 		walk->result = REASON_UNSTABLE;
-		return 0;
+		return walk->walks >= WALKS_MAX;
 	}
 	return 1;
 }
@@ -228,6 +233,7 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;
 	buffer->result = REASON_UNSTABLE;
+	buffer->walks = 0;
 	(void)FAULT(LOOP_ATTEMPTS, -E2BIG, bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0));
 	return buffer->result;
 }

@@ -36,7 +36,7 @@ struct path_buffer {
 	__u32 mnt_ns;
 	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
-	__u32 reserved;
+	__u32 walks; /* so far, for one path */
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
 };
