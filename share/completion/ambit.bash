@@ -4,7 +4,7 @@
 
 _ambit_options() { # VERB
 	case $1 in
-	run | audit) echo "--policy --user --trail --quiet --json --help" ;;
+	run | audit) echo "--policy --user --trail --ring --quiet --json --help" ;;
 	check | ps | doctor) echo "--json --help" ;;
 	why) echo "--policy --read --write --exec --unix --connect --listen --user --json --help" ;;
 	log) echo "--denied --follow --json --help" ;;
@@ -15,7 +15,7 @@ _ambit_options() { # VERB
 # True for an option that takes the next word.
 _ambit_takes_word() { # OPTION
 	case $1 in
-	-p | --policy | -u | --user | -t | --trail) return 0 ;;
+	-p | --policy | -u | --user | -t | --trail | -r | --ring) return 0 ;;
 	--read | --write | --exec | --unix | --connect | --listen) return 0 ;;
 	esac
 	return 1

@@ -1,18 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <argp.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
 #include "cli/run.h"
 
-enum { KEY_QUIET = 'q', KEY_JSON = 'j', KEY_POLICY = 'p', KEY_USER = 'u', KEY_TRAIL = 't' };
+enum {
+	KEY_QUIET = 'q',
+	KEY_JSON = 'j',
+	KEY_POLICY = 'p',
+	KEY_USER = 'u',
+	KEY_TRAIL = 't',
+	KEY_RING = 'r'
+};
 
 static const struct argp_option options[] = {
 	{"policy", KEY_POLICY, "FILE", 0, "the policy", 0},
 	{"user", KEY_USER, "NAME", 0, "run the command as this user (else: who called sudo)", 0},
 	{"trail", KEY_TRAIL, "FILE", 0,
 		"append the trail to FILE (else: a new one in " AMBIT_TRAIL_DIR ")", 0},
+	{"ring", KEY_RING, "SIZE", 0,
+		"room for events that are not in the trail yet, 4K to 64M, a power of two (else "
+		"4M)",
+		0},
 	{"quiet", KEY_QUIET, NULL, 0, "print no denials and no summary", 0},
 	{"json", KEY_JSON, NULL, 0, "print denials and summary as JSON lines", 0},
 	{0},
 };
+
+/* Bytes, or with K or M behind them. 0 where that is no size of a ring. */
+static uint32_t ring_size(const char *text)
+{
+	char *end;
+	unsigned long long size = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+
+	if (!size || size > AMBIT_RING_MAX)
+		return 0;
+	if (strcmp(end, "K") == 0)
+		size <<= 10;
+	else if (strcmp(end, "M") == 0)
+		size <<= 20;
+	else if (*end)
+		return 0;
+	return size >= AMBIT_RING_MIN && size <= AMBIT_RING_MAX && !(size & (size - 1))
+		       ? (uint32_t)size
+		       : 0;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -28,6 +61,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_TRAIL:
 		run->trail = arg;
 		return 0;
+	case KEY_RING:
+		run->ring = ring_size(arg);
+		if (!run->ring)
+			argp_error(state,
+				"\"%s\" is no size of a ring; write a power of two from 4K to 64M, "
+				"as in "
+				"--ring 16M",
+				arg);
+		return run->ring ? 0 : EINVAL;
 	case KEY_QUIET:
 		run->quiet = true;
 		return 0;
@@ -66,7 +108,7 @@ int ambit_run_options(int argc, char **argv, bool audit, unsigned flags, struct 
 			       "127 if "
 			       "it is not found.",
 	};
-	struct run_options parsed = {.audit = audit};
+	struct run_options parsed = {.audit = audit, .ring = AMBIT_RING_SIZE};
 	int error;
 
 	argp_err_exit_status = EXIT_AMBIT;

@@ -11,9 +11,6 @@
 #include "base/util.h"
 #include "cli/run.h"
 
-/* 4 MiB: 8,000 to 25,000 events, a few seconds of an agent that does nothing but be denied. */
-#define RING_SIZE (4U << 20)
-
 struct run {
 	struct run_options options;
 	struct target target;
@@ -44,7 +41,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.mode = run->mode,
 		.flags = run->loaded.policy->jit ? AMBIT_CELL_JIT : 0,
 		.epoch = AMBIT_EPOCH,
-		.ring_size = RING_SIZE,
+		.ring_size = run->options.ring,
 		.cgroup = true,
 	};
 	int error = ambit_loaded_links(&run->loaded, &links, diag);

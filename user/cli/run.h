@@ -25,9 +25,16 @@ struct run_options {
 	const char *policy; /* NULL: the empty one */
 	const char *user;   /* NULL: who called sudo, else root */
 	const char *trail;  /* NULL: a new file under AMBIT_TRAIL_DIR */
+	uint32_t ring;	    /* bytes of the cell's ring */
 	bool quiet, json;
 	char **argv; /* the command, ends with NULL */
 };
+
+/* 4 MiB: 8,000 to 25,000 events, a few seconds of an agent that does nothing but be denied. */
+#define AMBIT_RING_SIZE (4U << 20)
+/* The kernel takes powers of two of pages. How large it is decides what is lost, never a verdict. */
+#define AMBIT_RING_MIN (4U << 10)
+#define AMBIT_RING_MAX (64U << 20)
 
 /* Exits with EXIT_AMBIT when the command line is wrong (argp), unless `flags` (ARGP_*) say that it
  * must not; then returns an errno. */

@@ -45,6 +45,13 @@ static void options(void **state)
 	assert_string_equal(run.user, "joe");
 	assert_string_equal(run.trail, "t");
 	assert_string_equal(run.argv[0], "--odd");
+	assert_int_equal(run.ring, 4 << 20);
+	assert_int_equal(parse(&run, false, "-p", "p", "--ring", "4K", "ls", NULL), 0);
+	assert_int_equal(run.ring, 4096);
+	assert_int_equal(parse(&run, false, "-p", "p", "-r", "64M", "ls", NULL), 0);
+	assert_int_equal(run.ring, 64 << 20);
+	assert_int_equal(parse(&run, false, "-p", "p", "-r", "8192", "ls", NULL), 0);
+	assert_int_equal(run.ring, 8192);
 
 	assert_int_equal(parse(&run, true, "ls", NULL), 0);
 	assert_true(run.audit);
@@ -53,6 +60,8 @@ static void options(void **state)
 
 static void options_that_are_wrong(void **state)
 {
+	static const char *const rings[] = {"", "K", "0", "2K", "5K", "128M", "4G", "4KB", "-4K", " 4K",
+		"18446744073709555712", "17592186044416M"};
 	struct run_options run = {.user = "untouched"};
 
 	(void)state;
@@ -63,6 +72,9 @@ static void options_that_are_wrong(void **state)
 	assert_true(parse(&run, false, "-p", NULL) < 0);
 	assert_true(parse(&run, false, "-p", "p", "--nonsense", "ls", NULL) < 0);
 	assert_true(parse(&run, true, NULL) < 0);
+	/* Rings are powers of two, neither tiny nor huge, and negative ones wrap around nowhere. */
+	for (size_t i = 0; i < ARRAY_SIZE(rings); i++)
+		assert_true(parse(&run, false, "-p", "p", "--ring", rings[i], "ls", NULL) < 0);
 	assert_string_equal(run.user, "untouched");
 }
 
