@@ -31,7 +31,7 @@ include tests/fault/fault.mk
 # --- guests: what tests/vm/check takes in -----------------------------------------------------------
 
 PROBE_C	 := $(wildcard tests/probe/*.c)
-GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing
+GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing $(BUILD)/tests/stress
 STATIC	 = $(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) -static
 
 $(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
@@ -45,6 +45,10 @@ $(BUILD)/tests/trailq: tests/e2e/trailq.c
 $(BUILD)/tests/nothing: tests/e2e/nothing.c
 	@mkdir -p $(@D)
 	$(STATIC) -nostdlib -s $< -o $@
+
+$(BUILD)/tests/stress: $(wildcard tests/stress/*.c) tests/stress/stress.h
+	@mkdir -p $(@D)
+	$(STATIC) $(filter %.c,$^) -o $@
 
 .PHONY: guest-files print-build
 guest-files: $(GUEST)
