@@ -231,6 +231,21 @@ static int act_memory(int argc, char **argv)
 	return change(memfd_create(argv[0], MFD_CLOEXEC));
 }
 
+/* By a handle, which says nothing of a path. */
+static int act_handle(int argc, char **argv)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} file = {.handle.handle_bytes = MAX_HANDLE_SZ};
+	int mount = open(argv[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC), id;
+
+	(void)argc;
+	if (mount < 0 || name_to_handle_at(AT_FDCWD, argv[1], &file.handle, &id, 0) < 0)
+		return -errno;
+	return result_of(open_by_handle_at(mount, &file.handle, O_RDONLY | O_CLOEXEC));
+}
+
 const struct verb file_verbs[] = {
 	{"read", "PATH", 1, EACCES, act_read},
 	{"write", "PATH: open for writing", 1, EACCES, act_write},
@@ -245,6 +260,7 @@ const struct verb file_verbs[] = {
 	{"list", "DIR", 1, EACCES, act_list},
 	{"reopen", "PATH: O_PATH, then open of /proc/self/fd", 1, EACCES, act_reopen},
 	{"read-at", "DIR NAME: openat", 2, EACCES, act_read_at},
+	{"handle", "DIR PATH: open_by_handle_at, on the file system of DIR", 2, EPERM, act_handle},
 	{"read-cwd", "DIR NAME: through /proc/self/cwd", 2, EACCES, act_read_cwd},
 	{"truncate", "PATH", 1, EACCES, act_truncate},
 	{"fallocate", "PATH", 1, EACCES, act_fallocate},

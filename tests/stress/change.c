@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What changes under a cell: names, links, mounts, cgroups. Every step is done and undone, so that
- * the world is in the end as it was. Ends by itself; prints how often it was round.
+ * the world is in the end as it was. Ends by itself or by
+ * SIGTERM; prints how often it was round.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,11 +90,20 @@ static const struct {
 	{"move", step_move},
 };
 
+static atomic_bool over;
+
+static void be_over(int signal)
+{
+	(void)signal;
+	over = true;
+}
+
 static int change(double end, int kind, const char *one, const char *other)
 {
 	unsigned long rounds = 0;
 
-	while (!instant_is_past(end) || (kinds[kind].step == step_exchange && rounds % 2)) {
+	while (!(over || instant_is_past(end)) ||
+		(kinds[kind].step == step_exchange && rounds % 2)) {
 		int error = kinds[kind].step(one, other);
 
 		if (error) {
@@ -109,6 +120,7 @@ static int change(double end, int kind, const char *one, const char *other)
 static int run_change(int argc, char **argv)
 {
 	(void)argc;
+	signal(SIGTERM, be_over);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strcmp(kinds[i].name, argv[1]) == 0)
 			return change(instant_after(argv[0]), (int)i, argv[2], argv[3]);
