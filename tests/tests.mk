@@ -59,7 +59,7 @@ print-build:
 
 include tests/fuzz/fuzz.mk
 
-# On an idle two-core machine 15 minutes or so; `tests/check STAGE` does a part of it.
+# On an idle two-core machine half an hour or so; `tests/check STAGE` does a part of it.
 check:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents

@@ -26,7 +26,7 @@ const volatile __u64 mount_lock_address __weak = 0;
 #define WALKS_MAX 128
 /* While a counter is odd somebody holds the lock: for a microsecond, or on a virtual machine for as
  * long as the holder's processor is not running. Waiting is cheap: this is some 10 ms. */
-#define WALK_ATTEMPTS (1 << 20)
+#define WALK_ATTEMPTS (1 << 18)
 
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 
