@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What changes under a cell: names, links, mounts, cgroups. Every step is done and undone, so that
- * the world is in the end as it was. Ends by itself or by
- * SIGTERM; prints how often it was round.
+ * the world is in the end as it was. Ends after its time or by SIGTERM; prints how often it was round.
  */
 #include <errno.h>
 #include <fcntl.h>
