@@ -85,6 +85,10 @@
 	X(READ_mnt_instance)                                                                      \
 	X(READ_mnt_next_for_sb)                                                                   \
 	X(READ_shown_inum)                                                                        \
+	/* the masters of terminals that a process holds */                                       \
+	X(LOOP_TERMINAL)                                                                          \
+	X(TERMINAL_DESCRIPTOR)                                                                    \
+	X(TERMINAL_AGAIN)                                                                         \
 	/* what a hook is told */                                                                 \
 	X(READ_ia_valid)                                                                          \
 	X(READ_file)                                                                              \

@@ -25,8 +25,8 @@ const volatile __u64 mount_lock_address __weak = 0;
  * renaming without a pause 128 walks in a row are not all hit. */
 #define WALKS_MAX 128
 /* While a counter is odd somebody holds the lock: for a microsecond, or on a virtual machine for as
- * long as the holder's processor is not running. Waiting is cheap: this is some 10 ms. */
-#define WALK_ATTEMPTS (1 << 18)
+ * long as the holder's processor is not running. Waiting is cheap: this is some 5 ms. */
+#define WALK_ATTEMPTS (1 << 16)
 
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 

@@ -7,7 +7,7 @@
 #ifndef AMBIT_TERMINAL_H
 #define AMBIT_TERMINAL_H
 
-#include "ambit.bpf.h"
+#include "fault.bpf.h"
 
 #define DEVPTS_MAGIC 0x1cd1	   /* include/uapi/linux/magic.h */
 #define PTMX_DEVICE  (5 << 20 | 2) /* TTYAUX_MAJOR, 2: include/uapi/linux/major.h */
@@ -33,14 +33,18 @@ static long master_step(__u32 index, struct master_search *search)
 
 	if (index >= search->size)
 		return 1;
-	if (bpf_probe_read_kernel(&address, sizeof(address), (const void *)at) || !address)
+	if (FAULT(TERMINAL_DESCRIPTOR, -EFAULT,
+		    bpf_probe_read_kernel(&address, sizeof(address), (const void *)at)) ||
+		!address)
 		return 0;
 	file = (struct file *)address;
 	if (BPF_CORE_READ(file, f_inode, i_rdev) != PTMX_DEVICE)
 		return 0;
 	private = BPF_CORE_READ(file, private_data);
 	if (!private || (__u64)BPF_CORE_READ(private, tty) != search->master ||
-		bpf_probe_read_kernel(&again, sizeof(again), (const void *)at) || again != address)
+		FAULT(TERMINAL_AGAIN, -EFAULT,
+			bpf_probe_read_kernel(&again, sizeof(again), (const void *)at)) ||
+		again != address)
 		return 0;
 	search->found = 1;
 	return 1;
@@ -61,7 +65,8 @@ FRAME int holds_master(__u64 dentry)
 	search.table = (__u64)BPF_CORE_READ(table, fd);
 	search.size = BPF_CORE_READ(table, max_fds);
 	if (search.master && search.table)
-		bpf_loop(DESCRIPTORS_MAX, master_step, &search, 0);
+		(void)FAULT(
+			LOOP_TERMINAL, -E2BIG, bpf_loop(DESCRIPTORS_MAX, master_step, &search, 0));
 	return search.found;
 }
 

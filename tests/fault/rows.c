@@ -116,6 +116,9 @@ const struct row rows[] = {
 	DENY(READ_d_sb, "read /proc/self/stat", READ, UNREADABLE, EACCES),
 	DENY(READ_d_sb, TOUCHES, WRITE, UNREADABLE, EACCES),
 	DENY(READ_d_sb, REACHES, UNIX, UNREADABLE, EPERM),
+	DENY(LOOP_TERMINAL, "terminal name", READ, NO_RULE, EACCES),
+	DENY(TERMINAL_DESCRIPTOR, "terminal name", READ, NO_RULE, EACCES),
+	DENY(TERMINAL_AGAIN, "terminal name", READ, NO_RULE, EACCES),
 	DENY(READ_s_magic, "read /proc/self/stat", READ, UNREADABLE, EACCES),
 	DENY(READ_pid, "read /proc/self/stat", READ, UNREADABLE, EACCES),
 	/* A memory file is then one like others, which nothing names. */
