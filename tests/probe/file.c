@@ -155,11 +155,11 @@ static int act_touch(int argc, char **argv)
 	return result_of(utimensat(AT_FDCWD, argv[0], NULL, 0));
 }
 
-/* "trusted", because tmpfs has "user" only since 6.6. */
+/* tmpfs has these since 6.6; "trusted" ones take a privilege that no cell has. */
 static int act_setxattr(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		if (setxattr(argv[i], "trusted.probe", "x", 1, 0) < 0)
+		if (setxattr(argv[i], "user.probe", "x", 1, 0) < 0)
 			return -errno;
 	}
 	return 0;
@@ -168,7 +168,7 @@ static int act_setxattr(int argc, char **argv)
 static int act_rmxattr(int argc, char **argv)
 {
 	(void)argc;
-	return result_of(removexattr(argv[0], "trusted.probe"));
+	return result_of(removexattr(argv[0], "user.probe"));
 }
 
 /* An ACL that says what mode 0640 says; the layout is linux/posix_acl_xattr.h. */
@@ -260,7 +260,7 @@ const struct verb file_verbs[] = {
 	{"list", "DIR", 1, EACCES, act_list},
 	{"reopen", "PATH: O_PATH, then open of /proc/self/fd", 1, EACCES, act_reopen},
 	{"read-at", "DIR NAME: openat", 2, EACCES, act_read_at},
-	{"handle", "DIR PATH: open_by_handle_at, on the file system of DIR", 2, EPERM, act_handle},
+	{"handle", "DIR PATH: open_by_handle_at, on the file system of DIR", 2, EACCES, act_handle},
 	{"read-cwd", "DIR NAME: through /proc/self/cwd", 2, EACCES, act_read_cwd},
 	{"truncate", "PATH", 1, EACCES, act_truncate},
 	{"fallocate", "PATH", 1, EACCES, act_fallocate},
