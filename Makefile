@@ -70,6 +70,12 @@ $(SKEL): $(BUILD)/ambit.bpf.o
 $(BUILD)/user/kernel/%.o: CPPFLAGS += -isystem $(BUILD)
 $(filter $(BUILD)/user/kernel/%,$(USER_O)): $(SKEL)
 
+# The rows that `ambit doctor` shows are those that docs/mediation.md is made from.
+$(BUILD)/mediation.inc: tests/e2e/mediation scripts/rows
+	@mkdir -p $(@D)
+	$(Q)scripts/rows $< >$@
+$(BUILD)/user/kernel/rows.o $(BUILD)/san/user/kernel/rows.o: $(BUILD)/mediation.inc
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC,$@)

@@ -228,6 +228,14 @@ struct ambit_tally_key {
 	__u32 reserved;
 };
 
+/* Map `arming`, one row: how the programs were loaded. Written before they are attached. */
+struct ambit_arming {
+	__u32 flags; /* AMBIT_ARMING_* */
+	__u32 reserved;
+};
+#define AMBIT_ARMING_LSM_SKIPS	 1 /* this kernel skips LSM programs that are entered again */
+#define AMBIT_ARMING_LABEL_FAILS 2 /* labels cannot be read while another look-up goes on */
+
 enum ambit_event_kind {
 	EVENT_DECISION, /* a verdict */
 	EVENT_EXEC,	/* a program was allowed to start; `path` is the program */

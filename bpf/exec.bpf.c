@@ -9,12 +9,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* include/uapi/asm-generic/mman-common.h, linux/mman.h, linux/personality.h; include/linux/mm.h, fs.h */
+/* include/uapi/asm-generic/mman-common.h, linux/mman.h; include/linux/mm.h, fs.h */
 #define PROTECT_WRITE	  2
-#define PROTECT_EXEC	  4
 #define MAPPING_TYPE	  0xf
 #define MAPPING_PRIVATE	  2
-#define READ_IMPLIES_EXEC 0x0400000
 #define VMA_SHARED	  8
 #define INODE_PRIVATE	  (1 << 9) /* S_PRIVATE */
 
@@ -64,9 +62,10 @@ static __always_inline bool is_memory(__u64 file)
  * takes tests of a hook's argument out (reg_not_null() in kernel/bpf/verifier.c, since 6.4).
  */
 SEC("lsm/mmap_file")
-int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long reqprot, unsigned long prot,
-	unsigned long flags)
+int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned long third,
+	unsigned long fourth)
 {
+	unsigned long prot = mmap_protection(second, third), flags = mmap_flags(third, fourth);
 	__u64 file = 1; /* no file can be read there: a deny */
 	int result;
 

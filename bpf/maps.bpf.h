@@ -30,6 +30,24 @@ struct {
 	__type(value, struct ambit_label);
 } socket_labels SEC(".maps") __weak;
 
+/* Cookie of a socket -> the cell whose task made it, where storage cannot be used (compat.bpf.h);
+ * elsewhere it is made small and stays empty. */
+#define AMBIT_SOCKETS_MAX 65536
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, AMBIT_SOCKETS_MAX);
+	__type(key, __u64);
+	__type(value, struct ambit_label);
+} socket_cells SEC(".maps") __weak;
+
+/* How the programs were loaded. Written by user space once and read by it alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ambit_arming);
+} arming SEC(".maps") __weak;
+
 /* Cell id -> cell. Written by user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

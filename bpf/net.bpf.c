@@ -209,14 +209,12 @@ int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
 static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 {
 	struct path_request request = {};
-	struct ambit_label *label;
 	struct unix_sock *socket;
 
 	request.cell = cell_current();
 	if (!request.cell)
 		return 0;
-	label = FAULT(LABEL_PEER, NULL, bpf_sk_storage_get(&socket_labels, peer, NULL, 0));
-	if (label && label->cell == request.cell)
+	if (FAULT(LABEL_PEER, 0, cell_of_socket(peer)) == request.cell)
 		return 0;
 	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
 	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;

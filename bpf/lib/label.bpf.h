@@ -3,8 +3,8 @@
 #ifndef AMBIT_LABEL_H
 #define AMBIT_LABEL_H
 
+#include "compat.bpf.h"
 #include "fault.bpf.h"
-#include "maps.bpf.h"
 
 /* In place of a cell id: the label could not be read; decide as "no cell", that is deny. */
 #define CELL_UNKNOWN 0xffffffffU
@@ -66,14 +66,8 @@ static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 static __always_inline bool label_socket(struct sock *sk, __u32 cell)
 {
 	for (int i = 0; i < LABEL_TRIES && cell != CELL_UNKNOWN; i++) {
-		struct ambit_label *label = FAULT(LABEL_SOCKET, NULL,
-			bpf_sk_storage_get(
-				&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));
-
-		if (label) {
-			label->cell = cell;
+		if (FAULT(LABEL_SOCKET, false, socket_label_set(sk, cell)))
 			return true;
-		}
 	}
 	return false;
 }

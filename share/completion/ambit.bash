@@ -4,11 +4,13 @@
 
 _ambit_options() { # VERB
 	case $1 in
-	run | audit) echo "--policy --user --trail --ring --quiet --json --help" ;;
-	check | ps | doctor) echo "--json --help" ;;
+	run | audit) echo "--policy --user --trail --ring --quiet --json --best-effort --help" ;;
+	doctor) echo "--json --best-effort --help" ;;
+	check | ps) echo "--json --help" ;;
 	why) echo "--policy --read --write --exec --unix --connect --listen --user --json --help" ;;
 	log) echo "--denied --follow --json --help" ;;
-	arm | disarm) echo "--help" ;;
+	arm) echo "--best-effort --help" ;;
+	disarm) echo "--help" ;;
 	esac
 }
 

@@ -5,32 +5,54 @@
 #include "cli/cli.h"
 #include "kernel/kernel.h"
 
-int ambit_verb_arm(int argc, char **argv)
+static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	static const struct argp argp = {
-		.doc = "Loads and attaches ambit's programs. They do nothing until a command runs "
-		       "in "
-		       "a cell.",
-	};
-	struct kernel *kernel = NULL;
-	struct diag diag = {0};
-	bool was_armed;
-	int error;
+	(void)arg;
+	if (key != 'b')
+		return ARGP_ERR_UNKNOWN;
+	((struct arm_options *)state->input)->best_effort = true;
+	return 0;
+}
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, NULL))
-		return EXIT_USAGE;
-	if (!ambit_ui_root("ambit arm"))
-		return EXIT_DENIED;
-	was_armed = ambit_kernel_is_armed();
-	error = ambit_kernel_arm(&kernel, &diag);
+static int arm(const struct arm_options *options)
+{
+	bool was_armed = ambit_kernel_is_armed();
+	struct kernel *kernel = NULL;
+	struct kernel_state state;
+	struct diag diag = {0};
+	int error = ambit_kernel_arm(options, &kernel, &diag);
+
 	if (error) {
 		if (!diag.text)
 			ambit_diag_set(&diag, NULL, 0, 0, "cannot arm: %s", strerror(-error));
 		ambit_ui_diag(&diag);
 	} else {
 		printf("%s\n", was_armed ? "armed already" : "armed");
+		if (ambit_kernel_state(&state) == 0 && state.weaker[0])
+			ambit_ui_say("best effort: %s", state.weaker);
 	}
 	ambit_diag_clear(&diag);
 	ambit_kernel_close(kernel);
 	return error ? EXIT_DENIED : EXIT_SUCCESS;
+}
+
+int ambit_verb_arm(int argc, char **argv)
+{
+	static const struct argp_option list[] = {
+		{"best-effort", 'b', NULL, 0,
+			"take a weaker promise where the kernel allows no other, and say so", 0},
+		{0},
+	};
+	static const struct argp argp = {
+		.options = list,
+		.parser = parse_option,
+		.doc = "Loads and attaches ambit's programs. They do nothing until a command runs "
+		       "in "
+		       "a cell.",
+	};
+	struct arm_options options = {0};
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return EXIT_USAGE;
+	return ambit_ui_root("ambit arm") ? arm(&options) : EXIT_DENIED;
 }

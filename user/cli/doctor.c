@@ -4,6 +4,7 @@
  * only the canary, an act that is possible outside of a cell and denied inside, says that it works.
  */
 #include <argp.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
 #include "base/util.h"
@@ -17,7 +18,8 @@ struct table {
 };
 
 static const char *const states[] = {
-	[FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing", [FEATURE_UNKNOWN] = "unknown"};
+	[FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing", [FEATURE_UNKNOWN] = "unknown",
+	[FEATURE_CLOSED] = "closed", [FEATURE_PART] = "part", [FEATURE_OPEN] = "open"};
 
 static const char *const canary_names[] = {
 #define X(name, text) [OP_##name] = "canary " text,
@@ -66,17 +68,39 @@ static void add_failure(struct table *table, const char *seen)
 	add(table, &row);
 }
 
-/* Leaves the kernel armed or not, as it was. */
-static void prove(struct table *table)
+/* What is promised, and whether it was kept. */
+static void add_state(struct table *table)
+{
+	struct feature promise = {.name = "promise", .state = FEATURE_OK, .required = true};
+	struct feature skipped = {.name = "skipped decisions", .required = true};
+	struct kernel_state state;
+
+	if (ambit_kernel_state(&state))
+		return;
+	snprintf(promise.detail, sizeof(promise.detail), "%s%s",
+		state.weaker[0] ? "best effort: " : "every decision is made", state.weaker);
+	skipped.state = state.skipped ? FEATURE_MISSING : FEATURE_OK;
+	snprintf(skipped.detail, sizeof(skipped.detail), "%" PRIu64 " since the kernel was armed",
+		state.skipped);
+	snprintf(skipped.remedy, sizeof(skipped.remedy),
+		"these were allowed: see the row \"preemption\", and boot with bpf in lsm=");
+	add(table, &promise);
+	add(table, &skipped);
+}
+
+/* Leaves the kernel armed or not, as it was. What is armed is examined as it is. */
+static void prove(struct table *table, bool best_effort)
 {
 	bool was_armed = ambit_kernel_is_armed();
+	const struct arm_options options = {.best_effort = best_effort};
 	struct kernel *kernel = NULL;
 	struct diag diag = {0};
 	int results[OP_MAX] = {0};
 
-	if (ambit_kernel_arm(&kernel, &diag)) {
+	if (ambit_kernel_arm(&options, &kernel, &diag)) {
 		add_failure(table, diag.text);
 	} else {
+		add_state(table);
 		ambit_kernel_canary(kernel, (1U << OP_MAX) - 1, results, &diag);
 		add_canaries(table, results, diag.text);
 	}
@@ -103,20 +127,43 @@ static bool is_fatal(const struct feature *row)
 	return row->required && row->state != FEATURE_OK;
 }
 
+static void print_row(const struct feature *row, bool colour)
+{
+	const char *state =
+		row->state == FEATURE_MISSING && !row->required ? "-" : states[row->state];
+	bool open = row->state == FEATURE_OPEN || row->state == FEATURE_PART;
+	const char *on = is_fatal(row) ? "\033[31m" : open ? "\033[33m" : "\033[32m";
+
+	printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "", row->name,
+		row->way ?: row->detail);
+	if (row->way)
+		printf("%-8s %-28s %s%s\n", "", "", open ? "-> " : "   ", row->detail);
+	if (row->state != FEATURE_OK && row->remedy[0])
+		printf("%-8s %-28s -> %s\n", "", "", row->remedy);
+}
+
+/* A hook by itself is worth a line only where it is missing: the ways round name them. */
+static bool is_dull(const struct feature *row)
+{
+	return row->state == FEATURE_OK && strncmp(row->name, "hook ", 5) == 0;
+}
+
 static void print_table(const struct table *table)
 {
 	bool colour = ambit_ui_colour(STDOUT_FILENO);
+	const char *part = NULL;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct feature *row = &table->rows[i];
-		const char *state =
-			row->state == FEATURE_MISSING && !row->required ? "-" : states[row->state];
-		const char *on = is_fatal(row) ? "\033[31m" : "\033[32m";
 
-		printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "",
-			row->name, row->detail);
-		if (row->state != FEATURE_OK && row->remedy[0])
-			printf("%-8s %-28s -> %s\n", "", "", row->remedy);
+		if (is_dull(row))
+			continue;
+		if (row->part && (!part || strcmp(part, row->part)))
+			printf("\n%s\n", row->part);
+		else if (part && !row->part)
+			putchar('\n');
+		part = row->part;
+		print_row(row, colour);
 	}
 }
 
@@ -130,6 +177,10 @@ static void print_json(const struct table *table, bool ok)
 		struct json_object *item = json_object_new_object();
 
 		json_object_object_add(item, "name", json_object_new_string(row->name));
+		if (row->part) {
+			json_object_object_add(item, "part", json_object_new_string(row->part));
+			json_object_object_add(item, "way", json_object_new_string(row->way));
+		}
 		json_object_object_add(item, "state", json_object_new_string(states[row->state]));
 		json_object_object_add(item, "required", json_object_new_boolean(row->required));
 		json_object_object_add(item, "detail", json_object_new_string(row->detail));
@@ -142,20 +193,29 @@ static void print_json(const struct table *table, bool ok)
 	json_object_put(root);
 }
 
+struct options {
+	bool json, best_effort;
+};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+	struct options *options = state->input;
+
 	(void)arg;
-	if (key != 'j')
+	if (key == 'j')
+		options->json = true;
+	else if (key == 'b')
+		options->best_effort = true;
+	else
 		return ARGP_ERR_UNKNOWN;
-	*(bool *)state->input = true;
 	return 0;
 }
 
-static int examine(bool json)
+static int examine(const struct options *options)
 {
 	struct table table = {0};
 	bool ok = true;
-	int error = ambit_kernel_features(&table.rows, &table.count);
+	int error = ambit_kernel_features(options->best_effort, &table.rows, &table.count);
 
 	if (error) {
 		ambit_ui_say("cannot look at the kernel: %s", strerror(-error));
@@ -164,10 +224,10 @@ static int examine(bool json)
 	if (geteuid())
 		add_unproved(&table);
 	else
-		prove(&table);
+		prove(&table, options->best_effort);
 	for (size_t i = 0; i < table.count; i++)
 		ok = ok && !is_fatal(&table.rows[i]);
-	if (json)
+	if (options->json)
 		print_json(&table, ok);
 	else
 		print_table(&table);
@@ -177,12 +237,13 @@ static int examine(bool json)
 
 int ambit_verb_doctor(int argc, char **argv)
 {
-	static const struct argp_option options[] = {
+	static const struct argp_option list[] = {
 		{"json", 'j', NULL, 0, "print one JSON object", 0},
+		{"best-effort", 'b', NULL, 0, "prove the weaker promise that --best-effort gives", 0},
 		{0},
 	};
 	static const struct argp argp = {
-		.options = options,
+		.options = list,
 		.parser = parse_option,
 		.doc = "Shows what this kernel has of what ambit needs, and as root proves by a "
 		       "canary "
@@ -190,9 +251,9 @@ int ambit_verb_doctor(int argc, char **argv)
 		       "proved, 1 "
 		       "otherwise.",
 	};
-	bool json = false;
+	struct options options = {0};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
 		return EXIT_USAGE;
-	return examine(json);
+	return examine(&options);
 }

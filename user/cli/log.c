@@ -71,16 +71,21 @@ static void print_mark(const struct trail_entry *entry)
 		put_word(stdout, "cell", entry->record.cell);
 		put_word(stdout, "policy", entry->record.policy_name);
 		put_word(stdout, "file", entry->record.policy);
-		puts(entry->audit ? "  audit" : "  enforce");
+		printf("  %s%s\n", entry->audit ? "audit" : "enforce",
+			entry->weaker ? "  best effort" : "");
 		break;
 	case TRAIL_LOST:
 		printf("lost  %" PRIu64 " events\n", entry->lost);
 		break;
+	case TRAIL_SKIPPED:
+		printf("skipped  %" PRIu64 " decisions, that is, allowed\n", entry->skipped);
+		break;
 	case TRAIL_END:
 		printf("end  status %d  %" PRIu64 " allowed  %" PRIu64 " %s  events lost: %" PRIu64
-		       "\n",
+		       "%s\n",
 			entry->status, entry->allowed, entry->denied,
-			entry->audit ? "would be denied" : "denied", entry->lost);
+			entry->audit ? "would be denied" : "denied", entry->lost,
+			entry->weaker ? "  best effort" : "");
 		break;
 	case TRAIL_DECISION:
 	case TRAIL_EXEC:

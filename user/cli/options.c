@@ -11,7 +11,8 @@ enum {
 	KEY_POLICY = 'p',
 	KEY_USER = 'u',
 	KEY_TRAIL = 't',
-	KEY_RING = 'r'
+	KEY_RING = 'r',
+	KEY_BEST_EFFORT = 'b'
 };
 
 static const struct argp_option options[] = {
@@ -25,6 +26,8 @@ static const struct argp_option options[] = {
 		0},
 	{"quiet", KEY_QUIET, NULL, 0, "print no denials and no summary", 0},
 	{"json", KEY_JSON, NULL, 0, "print denials and summary as JSON lines", 0},
+	{"best-effort", KEY_BEST_EFFORT, NULL, 0,
+		"take a weaker promise where the kernel allows no other, and say so", 0},
 	{0},
 };
 
@@ -75,6 +78,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_JSON:
 		run->json = true;
+		return 0;
+	case KEY_BEST_EFFORT:
+		run->best_effort = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		run->argv = state->argv + state->next - 1;

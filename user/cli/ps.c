@@ -57,6 +57,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+/* What the table leaves out and nobody may overlook. */
+static void warn(void)
+{
+	struct kernel_state state;
+
+	if (ambit_kernel_state(&state))
+		return;
+	if (state.weaker[0])
+		ambit_ui_say("best effort: %s", state.weaker);
+	if (state.skipped)
+		ambit_ui_say("ALARM: %" PRIu64 " decisions were skipped, that is, allowed, since the "
+			     "kernel was armed", state.skipped);
+}
+
 static int list(bool json)
 {
 	struct kernel *kernel = NULL;
@@ -71,8 +85,10 @@ static int list(bool json)
 	if (!json)
 		puts("ID        MODE     PROCS     ALLOWED      DENIED    LOST  CELL");
 	/* A kernel that is not armed has no cells. */
-	if (!error)
+	if (!error) {
 		ambit_cells_each(kernel, json ? print_json : print_row, NULL);
+		warn();
+	}
 	ambit_kernel_close(kernel);
 	return EXIT_SUCCESS;
 }

@@ -17,6 +17,7 @@ struct run {
 	struct loaded loaded;
 	enum ambit_mode mode;
 	struct kernel *kernel;
+	struct kernel_state state;
 	struct cell *cell;
 	struct relay relay;
 	struct signal_state signals;
@@ -55,6 +56,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.policy = run->loaded.policy,
 		.mode = run->mode,
 		.cell = run->cell,
+		.state = &run->state,
 	};
 	error = ambit_session_open(&run->session, &run->target, diag);
 	if (!error)
@@ -82,10 +84,16 @@ static int start(struct run *run, struct diag *diag)
  * none ends us half way. */
 static int prepare(struct run *run, struct diag *diag)
 {
+	const struct arm_options options = {
+		.best_effort = run->options.best_effort,
+		.policy = run->loaded.policy,
+	};
 	int error = ambit_relay_open(&run->relay, &run->signals);
 
 	if (!error)
-		error = ambit_kernel_arm(&run->kernel, diag);
+		error = ambit_kernel_arm(&options, &run->kernel, diag);
+	if (!error)
+		error = ambit_kernel_state(&run->state);
 	if (error)
 		return error;
 	ambit_cells_reap(run->kernel);

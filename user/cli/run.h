@@ -27,6 +27,7 @@ struct run_options {
 	const char *trail;  /* NULL: a new file under AMBIT_TRAIL_DIR */
 	uint32_t ring;	    /* bytes of the cell's ring */
 	bool quiet, json;
+	bool best_effort;
 	char **argv; /* the command, ends with NULL */
 };
 
@@ -116,6 +117,7 @@ struct session {
 	uint64_t trail_missing;	    /* lines that are not in the trail */
 	unsigned budget;	    /* events left in this turn */
 	bool colour;
+	const struct kernel_state *state; /* as the run began */
 };
 #define AMBIT_EPOCH 1
 

@@ -63,6 +63,7 @@ static void write_start(struct session *session, const struct target *target)
 		.epoch = AMBIT_EPOCH,
 		.uid = target->uid,
 		.argv = session->options->argv,
+		.weaker = session->state->weaker,
 	};
 
 	ambit_session_write(session, ambit_start_json(&start));

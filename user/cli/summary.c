@@ -62,6 +62,8 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 		session->cell_name, ambit_counts_sum(counters->allowed),
 		ambit_counts_sum(counters->denied), audit ? "would be denied" : "denied",
 		ambit_events_lost(counters));
+	if (*end->weaker)
+		fprintf(out, "ambit: best effort: %s\n", end->weaker);
 	for (size_t i = 0; i < end->tally_count; i++) {
 		const struct trail_tally *tally = &end->tallies[i];
 
@@ -97,8 +99,32 @@ static void print_text(const struct session *session, const struct trail_end *en
 		fputs(text, stderr);
 }
 
+/* How many decisions the kernel skipped since the run began. The count is of all tasks, also of those
+ * outside; which of them it were is not known. An alarm also where nothing else is printed. */
+static uint64_t check_skipped(struct session *session)
+{
+	uint64_t now = 0, count;
+	int error = ambit_kernel_skipped(&now);
+
+	if (error) {
+		ambit_ui_say("cannot read how many decisions were skipped: %s", strerror(-error));
+		return 0;
+	}
+	count = now - session->state->skipped;
+	if (!count)
+		return 0;
+	ambit_ui_say("ALARM: %" PRIu64 " decisions were skipped, that is, allowed, while the cell ran: "
+		     "the kernel does not enter a program again that was interrupted on the same CPU "
+		     "(any task of the machine counts)",
+		count);
+	ambit_session_write(session, ambit_skipped_json(session->cell_name,
+					     ambit_cell_id(session->cell), count));
+	return count;
+}
+
 void ambit_summary(struct session *session, int status)
 {
+	uint64_t skipped = check_skipped(session);
 	struct ambit_counters counters;
 	struct tallies tallies = {0};
 	_cleanup_free_ char *json = NULL;
@@ -126,6 +152,8 @@ void ambit_summary(struct session *session, int status)
 		.unreadable = session->unreadable,
 		.tallies = tallies.items,
 		.tally_count = tallies.count,
+		.weaker = session->state->weaker,
+		.skipped = skipped,
 	};
 	json = ambit_end_json(&end);
 	if (json && session->options->json && !session->options->quiet)

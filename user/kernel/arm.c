@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,50 +40,68 @@ static void destroy_cleanup(struct ambit_bpf **skeleton)
 	ambit_bpf__destroy(*skeleton);
 }
 
+static void dir_cleanup(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 static void btf_cleanup(struct btf **btf)
 {
 	btf__free(*btf);
 }
 
-/* Hooks that the kernel lacks are left out if hooks.def lets them; 0, or -ENOTSUP with a diag. */
-static int hooks_select(struct ambit_bpf *skeleton, const struct btf *btf, struct diag *diag)
+/*
+ * Gives the program of a row what it will be attached to. Programs are written for the LSM hook;
+ * behind the function that calls all LSMs they change its result, or only look on where it has none.
+ */
+static int row_target(struct bpf_program *program, const struct btf *btf, int row, struct diag *diag)
 {
-	enum { MUST, MAY };
-	static const struct {
-		const char *hook, *program;
-		int need;
-	} rows[] = {
-#define HOOK(area, hook, op, need) {#hook, #area "_" #hook, need},
-#include "bpf/hooks.def"
-#undef HOOK
-	};
+	struct hook_function function;
+	int result = hook_function(btf, hook_rows[row].hook, true, &function);
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct bpf_program *program =
-			bpf_object__find_program_by_name(skeleton->obj, rows[i].program);
+	if (result == 0)
+		result = bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
+	if (result == 0)
+		result = bpf_program__set_expected_attach_type(
+			program, function.is_void ? BPF_TRACE_FENTRY : BPF_MODIFY_RETURN);
+	if (result == 0)
+		result = bpf_program__set_attach_target(program, 0, function.name);
+	if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot prepare \"%s\": %s",
+			hook_rows[row].program, strerror(-result));
+	return result;
+}
+
+/* Hooks that the kernel lacks are left out; that ambit can do without was decided before. */
+static int hooks_select(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
+	struct diag *diag)
+{
+	for (int row = 0; row < HOOK_ROWS; row++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(
+			skeleton->obj, hook_rows[row].program);
+		int result = 0;
 
 		if (!program) {
 			ambit_diag_set(diag, NULL, 0, 0, "no program for the hook \"%s\" was built in",
-				rows[i].hook);
+				hook_rows[row].hook);
 			return -ENOTSUP;
 		}
-		if (btf_hook_arguments(btf, rows[i].hook) >= 0)
-			continue;
-		if (rows[i].need == MUST) {
-			ambit_diag_set(diag, NULL, 0, 0,
-				"this kernel has no LSM hook \"%s\"; ambit needs Linux 6.1 or newer "
-				"with CONFIG_BPF_LSM and CONFIG_SECURITY_PATH",
-				rows[i].hook);
-			return -ENOTSUP;
-		}
-		bpf_program__set_autoload(program, false);
+		if (!facts->present[row])
+			bpf_program__set_autoload(program, false);
+		else if (facts_traced(facts))
+			result = row_target(program, btf, row, diag);
+		if (result < 0)
+			return result;
 	}
 	return 0;
 }
 
 /* What the programs have to know about this kernel. */
-static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, struct diag *diag)
+static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
+	struct diag *diag)
 {
+	struct hook_function setattr = {};
 	static const char *const names[] = {"rename_lock", "mount_lock"};
 	uint64_t addresses[ARRAY_SIZE(names)], id;
 	char path[1024];
@@ -97,12 +116,30 @@ static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, stru
 	skeleton->rodata->mount_lock_address = addresses[1];
 	skeleton->rodata->cells_cgroup = level ? id : 0;
 	skeleton->rodata->cells_cgroup_level = level;
-	skeleton->rodata->setattr_has_idmap = btf_hook_arguments(btf, "inode_setattr") == 3;
-	return 0;
+	hook_function(btf, "inode_setattr", facts_traced(facts), &setattr);
+	skeleton->rodata->setattr_has_idmap = setattr.arguments == 3;
+	skeleton->rodata->traced = facts_traced(facts);
+	/* It is allocated whole; where it is not used it need not be large. */
+	return facts_traced(facts) ? 0 : bpf_map__set_max_entries(skeleton->maps.socket_cells, 128);
 }
 
-static int load(struct ambit_bpf **ret, struct diag *diag)
+/* For those who open what is armed later. */
+static int arming_write(struct ambit_bpf *skeleton, const struct facts *facts)
 {
+	struct ambit_arming arming = {
+		.flags = (facts->lsm_skips ? AMBIT_ARMING_LSM_SKIPS : 0) |
+			 (facts->label_fails ? AMBIT_ARMING_LABEL_FAILS : 0),
+	};
+	uint32_t row = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.arming), &row, &arming, BPF_ANY) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int load(const struct arm_options *options, struct ambit_bpf **ret, struct diag *diag)
+{
+	struct facts facts;
 	_cleanup_(destroy_cleanup) struct ambit_bpf *skeleton = NULL;
 	_cleanup_(btf_cleanup) struct btf *btf = btf__load_vmlinux_btf();
 	int result;
@@ -114,15 +151,21 @@ static int load(struct ambit_bpf **ret, struct diag *diag)
 			"one built with CONFIG_DEBUG_INFO_BTF, as Debian's are");
 		return result;
 	}
+	facts_read(btf, &facts);
+	result = options->best_effort ? 0 : facts_refuse_policy(&facts, options->policy, diag);
+	if (result == 0 && !options->best_effort)
+		result = facts_refuse(&facts, diag);
+	if (result < 0)
+		return result;
 	skeleton = ambit_bpf__open();
 	if (!skeleton) {
 		result = -errno;
 		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
 		return result;
 	}
-	result = hooks_select(skeleton, btf, diag);
+	result = hooks_select(skeleton, btf, &facts, diag);
 	if (result == 0)
-		result = constants_set(skeleton, btf, diag);
+		result = constants_set(skeleton, btf, &facts, diag);
 	if (result < 0)
 		return result;
 	result = ambit_bpf__load(skeleton);
@@ -132,8 +175,10 @@ static int load(struct ambit_bpf **ret, struct diag *diag)
 			strerror(-result), first_words);
 		return result;
 	}
-	*ret = TAKE_PTR(skeleton);
-	return 0;
+	result = arming_write(skeleton, &facts);
+	if (result == 0)
+		*ret = TAKE_PTR(skeleton);
+	return result;
 }
 
 static int pin(int result, const char *what, struct diag *diag)
@@ -158,14 +203,14 @@ static int attach(struct ambit_bpf *skeleton, struct diag *diag)
 
 		if (!bpf_program__autoload(program))
 			continue;
-		link = bpf_program__attach_lsm(program);
+		link = bpf_program__attach_trace(program); /* the same call for LSM programs */
 		if (!link) {
 			result = -errno;
 			ambit_diag_set(diag, NULL, 0, 0, "cannot attach \"%s\": %s; see `ambit doctor`",
 				bpf_program__section_name(program), strerror(-result));
 			return result;
 		}
-		snprintf(path, sizeof(path), PIN_NEW_DIR "/link_%s", bpf_program__name(program));
+		snprintf(path, sizeof(path), PIN_NEW_DIR "/" PIN_LINK "%s", bpf_program__name(program));
 		result = pin(bpf_link__pin(link, path), path, diag);
 		bpf_link__destroy(link);
 		if (result < 0)
@@ -209,7 +254,7 @@ static int make_dir(const char *path, struct diag *diag)
 	return result;
 }
 
-static int arm_new(struct diag *diag)
+static int arm_new(const struct arm_options *options, struct diag *diag)
 {
 	_cleanup_(destroy_cleanup) struct ambit_bpf *skeleton = NULL;
 	int result;
@@ -221,7 +266,7 @@ static int arm_new(struct diag *diag)
 	if (result == 0)
 		result = make_dir(PIN_NEW_DIR, diag);
 	if (result == 0)
-		result = load(&skeleton, diag);
+		result = load(options, &skeleton, diag);
 	if (result == 0)
 		result = attach(skeleton, diag);
 	if (result == 0 && rename(PIN_NEW_DIR, PIN_ABI_DIR) < 0)
@@ -231,6 +276,25 @@ static int arm_new(struct diag *diag)
 		rmdir(AMBIT_PIN_DIR);
 	}
 	return result;
+}
+
+/* Pins of another version: its programs know nothing of our cells and would deny them everything. */
+static int other_version(struct diag *diag)
+{
+	_cleanup_(dir_cleanup) DIR *dir = opendir(AMBIT_PIN_DIR);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "abi-", 4) != 0 ||
+			strcmp(entry->d_name, "abi-" STRING(AMBIT_ABI)) == 0)
+			continue;
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the kernel is armed by another version of ambit (\"" AMBIT_PIN_DIR "/%s\"): "
+			"end its cells and run `ambit disarm`, which takes away what any version armed",
+			entry->d_name);
+		return -EBUSY;
+	}
+	return 0;
 }
 
 bool ambit_kernel_is_armed(void)
@@ -331,7 +395,7 @@ int ambit_kernel_open(struct kernel **ret, struct diag *diag)
 	return lock < 0 ? lock : kernel_new(lock, ret, diag);
 }
 
-int ambit_kernel_arm(struct kernel **ret, struct diag *diag)
+int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag)
 {
 	int lock, result = 0;
 
@@ -339,13 +403,16 @@ int ambit_kernel_arm(struct kernel **ret, struct diag *diag)
 	lock = lock_open(LOCK_SH, diag);
 	if (lock < 0)
 		return lock;
-	if (!ambit_kernel_is_armed()) {
+	result = other_version(diag);
+	if (result == 0 && !ambit_kernel_is_armed()) {
 		/* Not an upgrade in place: between the two another may arm, which is looked at again. */
 		if (flock(lock, LOCK_EX) < 0)
 			result = -errno;
 		else if (!ambit_kernel_is_armed())
-			result = arm_new(diag);
+			result = arm_new(options, diag);
 	}
+	if (result == 0)
+		result = attached_refuse(options, diag);
 	if (result < 0) {
 		close(lock);
 		return result;

@@ -121,16 +121,18 @@ static void disarm_all(int lock)
 int ambit_kernel_disarm(struct diag *diag)
 {
 	_cleanup_close_ int lock = -1;
-	struct kernel *kernel = NULL;
+	struct kernel *kernel = NULL, none;
 	char path[1024];
 	uint64_t id;
 	uint32_t level;
 
-	/* Cells whose ambit was killed do not hold it up. */
-	if (ambit_kernel_is_armed() && ambit_kernel_open(&kernel, diag) == 0) {
-		ambit_cells_reap(kernel);
-		ambit_kernel_close(kernel);
-	}
+	memset(&none, 0xff, sizeof(none)); /* every descriptor -1 */
+	/* Cells whose ambit was killed do not hold it up, and nothing of them outlives their programs:
+	 * also where another version armed, whose maps we leave alone. */
+	if (ambit_kernel_is_armed())
+		ambit_kernel_open(&kernel, diag);
+	ambit_cells_reap(kernel ?: &none);
+	ambit_kernel_close(kernel);
 	lock = lock_open(LOCK_EX | LOCK_NB, diag);
 	if (lock == -EWOULDBLOCK) {
 		ambit_diag_set(diag, NULL, 0, 0,

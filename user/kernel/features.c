@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include "base/util.h"
 #include "kernel/internal.h"
+#include "kernel/rows.h"
 
 struct list {
 	struct feature *items;
@@ -51,33 +52,6 @@ __attribute__((format(printf, 2, 3))) static void remedy(struct feature *feature
 	va_end(arguments);
 }
 
-/* Reads a short file; false if that is not possible. */
-static bool read_text(const char *path, char *ret, size_t size)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, ret, size - 1);
-
-	if (length < 0)
-		return false;
-	ret[length] = '\0';
-	ret[strcspn(ret, "\n")] = '\0';
-	return true;
-}
-
-static bool has_word(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; *at; at += strspn(at, ",")) {
-		size_t span = strcspn(at, ",");
-
-		if (span == length && strncmp(at, word, length) == 0)
-			return true;
-		at += span;
-	}
-	return false;
-}
-
 static void check_version(struct list *list)
 {
 	struct utsname name;
@@ -93,27 +67,43 @@ static void check_version(struct list *list)
 		remedy(feature, "boot Linux 6.1 or newer; Debian 12 and 13 have it");
 }
 
-/* The order of `lsm=` matters little, the presence of `bpf` decides. */
-static void check_lsm(struct list *list)
+static void check_lsm(struct list *list, const struct facts *facts, bool best_effort)
 {
-	char active[256];
 	struct feature *feature;
 
-	if (!read_text("/sys/kernel/security/lsm", active, sizeof(active))) {
+	if (facts->lsm == LSM_UNKNOWN) {
 		feature = row(list, "lsm list", FEATURE_UNKNOWN, false,
 			"/sys/kernel/security/lsm cannot be read");
 		remedy(feature, "mount -t securityfs securityfs /sys/kernel/security");
 		return;
 	}
-	if (has_word(active, "bpf")) {
-		row(list, "lsm list", FEATURE_OK, true, "%s", active);
+	if (facts->lsm == LSM_HAS_BPF) {
+		row(list, "lsm list", FEATURE_OK, true, "%s", facts->lsm_list);
 		return;
 	}
-	feature = row(list, "lsm list", FEATURE_MISSING, true, "%s: no bpf", active);
+	feature = row(list, "lsm list", FEATURE_MISSING, !best_effort, "%s: no bpf", facts->lsm_list);
 	remedy(feature,
 		"in /etc/default/grub put lsm=%s,bpf into GRUB_CMDLINE_LINUX="
-		"\"… lsm=%s,bpf\", then run `update-grub` and reboot",
-		active, active);
+		"\"… lsm=%s,bpf\", then run `update-grub` and reboot; until then --best-effort "
+		"gives a weaker promise",
+		facts->lsm_list, facts->lsm_list);
+}
+
+/* Preemption matters only where a preempted program is skipped or fails. */
+static void check_preemption(struct list *list, const struct facts *facts, bool best_effort)
+{
+	static const char *const texts[] = {[PREEMPTION_UNKNOWN] = "unknown",
+		[PREEMPTION_OFF] = "off in kernel code",
+		[PREEMPTION_ON] = "on in kernel code"};
+	bool matters = facts->lsm_skips || facts->label_fails || facts_traced(facts);
+	bool bad = matters && facts->preemption != PREEMPTION_OFF;
+	struct feature *feature = row(list, "preemption", bad ? FEATURE_MISSING : FEATURE_OK,
+		bad && !best_effort, "%s%s", texts[facts->preemption],
+		bad ? ": a decision that comes while another one was interrupted can be skipped" : "");
+
+	if (bad)
+		remedy(feature, "boot with preempt=voluntary, or write \"voluntary\" to "
+				"/sys/kernel/debug/sched/preempt, where the kernel has that mode");
 }
 
 static void check_file_systems(struct list *list)
@@ -158,49 +148,75 @@ static void check_symbols(struct list *list)
 	ambit_diag_clear(&diag);
 }
 
-static void check_hooks(struct list *list)
+static void check_hooks(struct list *list, const struct btf *btf, const struct facts *facts,
+	bool best_effort)
 {
-	static const struct {
-		const char *name, *hook;
-		bool required;
-	} rows[] = {
-#define MUST true
-#define MAY  false
-#define HOOK(area, hook, op, need) {"hook " #hook, #hook, need},
+	static const char *const names[] = {
+#define HOOK(area, hook, op, need) "hook " #hook,
 #include "bpf/hooks.def"
 #undef HOOK
 	};
-	struct btf *btf = btf__load_vmlinux_btf();
-	struct feature *feature;
+	struct feature *feature = row(list, "kernel types", btf ? FEATURE_OK : FEATURE_MISSING, true,
+		"%s", btf ? "/sys/kernel/btf/vmlinux" : "no BTF");
 
-	feature = row(list, "kernel types", btf ? FEATURE_OK : FEATURE_MISSING, true, "%s",
-		btf ? "/sys/kernel/btf/vmlinux" : "no BTF");
 	if (!btf)
 		remedy(feature, "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's are");
-	for (size_t i = 0; btf && i < ARRAY_SIZE(rows); i++) {
-		bool there = btf_hook_arguments(btf, rows[i].hook) >= 0;
+	for (int i = 0; btf && i < HOOK_ROWS; i++) {
+		bool there = facts->present[i], must = hook_rows[i].must;
 
-		feature = row(list, rows[i].name, there ? FEATURE_OK : FEATURE_MISSING,
-			rows[i].required, "%s",
-			there		   ? "present"
-			: rows[i].required ? "missing"
-					   : "missing; its acts pass another hook on this kernel");
-		if (!there && rows[i].required)
+		feature = row(list, names[i], there ? FEATURE_OK : FEATURE_MISSING,
+			must && !best_effort,
+			"%s",
+			there  ? "present"
+			: must ? "missing"
+			       : "missing; its acts pass another hook on this kernel");
+		if (!there && must)
 			remedy(feature, "boot Linux 6.1 or newer with CONFIG_BPF_LSM=y, "
 					"CONFIG_SECURITY_PATH=y and CONFIG_SECURITY_NETWORK=y");
 	}
-	btf__free(btf);
 }
 
-int ambit_kernel_features(struct feature **ret, size_t *ret_count)
+/* By row of the table of ways round. Nothing is closed where ambit does not arm. */
+static void check_rows(struct list *list, const struct facts *facts, bool best_effort)
 {
-	struct list list = {};
+	static const enum feature_state states[] = {[MEDIATION_OPEN] = FEATURE_OPEN,
+		[MEDIATION_PART] = FEATURE_PART,
+		[MEDIATION_CLOSED] = FEATURE_CLOSED};
+	struct diag refusal = {};
+	bool refused = !best_effort && facts_refuse(facts, &refusal) < 0;
 
+	ambit_diag_clear(&refusal);
+	for (size_t i = 0; i < mediation_row_count; i++) {
+		const struct mediation_row *way = &mediation_rows[i];
+		char detail[600];
+		enum mediation_state state =
+			mediation_state(way, facts->present, detail, sizeof(detail));
+		struct feature *feature = row(list, way->key,
+			refused ? FEATURE_OPEN : states[state], false, "%s",
+			refused ? "ambit does not arm here: mend the rows above" : detail);
+
+		if (!feature)
+			return;
+		feature->part = way->part;
+		feature->way = way->way;
+	}
+}
+
+int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_count)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	struct list list = {};
+	struct facts facts;
+
+	facts_read(btf, &facts);
 	check_version(&list);
-	check_lsm(&list);
+	check_lsm(&list, &facts, best_effort);
+	check_preemption(&list, &facts, best_effort);
 	check_file_systems(&list);
 	check_symbols(&list);
-	check_hooks(&list);
+	check_hooks(&list, btf, &facts, best_effort);
+	btf__free(btf);
+	check_rows(&list, &facts, best_effort);
 	row(&list, "armed", FEATURE_OK, false, "%s", ambit_kernel_is_armed() ? "yes" : "no");
 	if (!list.items)
 		return -ENOMEM;

@@ -4,6 +4,7 @@
 #define AMBIT_KERNEL_INTERNAL_H
 
 #include "kernel/kernel.h"
+#include "kernel/promise.h"
 
 /* The maps that user space needs; pinned under their names. */
 #define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings) X(identities)
@@ -20,18 +21,37 @@ struct kernel {
 #define STRING(x)   STRING_(x)
 #define PIN_ABI_DIR AMBIT_PIN_DIR "/abi-" STRING(AMBIT_ABI)
 #define PIN_NEW_DIR AMBIT_PIN_DIR "/new"
+#define PIN_LINK    "link_" /* and the name of the program */
 #define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
 
 /* Adresses of kernel symbols from /proc/kallsyms: fills values[i] for names[i]. -ENOENT names the
  * first that is missing, also when kptr_restrict hides them. */
 int symbols_find(const char *const *names, uint64_t *values, size_t count, struct diag *diag);
 
-/* The hook's function in the kernel's BTF: the number of its arguments, or -ENOENT. */
+/* What a program for `hook` is attached to, by the kernel's BTF: bpf_lsm_HOOK, or `traced` the
+ * function that calls all LSMs for it. -ENOENT where this kernel has none. */
 struct btf;
-int btf_hook_arguments(const struct btf *btf, const char *hook);
+struct hook_function {
+	char name[128];
+	unsigned arguments;
+	bool is_void; /* it has no result that a program could change */
+};
+int hook_function(
+	const struct btf *btf, const char *hook, bool traced, struct hook_function *ret);
 
-/* Name of hooks.def row `hook`; NULL past the end. */
-const char *hook_name(unsigned hook);
+/* Looks at the running kernel; `btf` NULL leaves out what it tells. */
+void facts_read(const struct btf *btf, struct facts *ret);
+
+/* What is attached, by the pins in PIN_ABI_DIR. */
+struct attached {
+	bool rows[HOOK_ROWS];
+	unsigned count;
+	bool traced;
+	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
+};
+int attached_read(struct attached *ret);
+/* Says why what is armed does not do for `options`: a negative errno with a diag, or 0. */
+int attached_refuse(const struct arm_options *options, struct diag *diag);
 
 /* The directory under which cells are made, in the cgroup v2 hierarchy (also where it is mounted
  * hybrid); makes it. `ret_level` is its depth below the root. */

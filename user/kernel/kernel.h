@@ -14,6 +14,7 @@
 #include "base/diag.h"
 #include "compile/links.h"
 #include "compile/tables.h"
+#include "policy/policy.h"
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
 #define AMBIT_RUN_DIR "/run/ambit"
@@ -23,22 +24,46 @@ struct kernel; /* open handles on the pinned maps */
 struct cell;   /* a bound cell: owns its row, ring, counters, policy and cgroup */
 
 /* One row of what `ambit doctor` prints. */
-enum feature_state { FEATURE_OK, FEATURE_MISSING, FEATURE_UNKNOWN };
+enum feature_state {
+	FEATURE_OK,
+	FEATURE_MISSING,
+	FEATURE_UNKNOWN,
+	FEATURE_CLOSED, /* of a way round a policy */
+	FEATURE_PART,
+	FEATURE_OPEN,
+};
 struct feature {
-	const char *name;   /* "hook path_rename", "lsm list", "canary read" … */
+	const char *name;   /* "hook path_rename", "lsm list", "canary read" …; or the row's key */
+	const char *part;   /* of a way round: the part of the table that it stands in; else NULL */
+	const char *way;    /* likewise: the way round */
 	enum feature_state state;
 	bool required;
-	char detail[256];   /* what was seen */
-	char remedy[512];   /* what to do, when it is not OK */
+	char detail[1100];  /* what was seen */
+	char remedy[700];   /* what to do, when it is not OK */
 };
 
-/* Looks at the running kernel without changing it. `*ret` is an array owned by the caller
- * (free()). */
-int ambit_kernel_features(struct feature **ret, size_t *ret_count);
+/* Looks at the running kernel without changing it. With `best_effort` ways round are closed also where
+ * the promise is weaker. `*ret` is an array owned by the caller (free()). */
+int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_count);
 
 /* Arms the kernel if it is not armed yet, and opens the pinned maps. All or nothing: a program that
  * does not attach takes the others with it and is named in `diag`. */
-int ambit_kernel_arm(struct kernel **ret, struct diag *diag);
+struct arm_options {
+	bool best_effort;	     /* take a weaker promise where there is no other */
+	const struct policy *policy; /* for the place in `diag` of what cannot be enforced; or NULL */
+};
+int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag);
+
+/* What the armed kernel promises. */
+struct kernel_state {
+	unsigned hooks;	  /* that have a program attached */
+	uint64_t skipped; /* runs of programs that the kernel skipped, that is, allowed; of all tasks */
+	bool best_effort; /* the programs run behind the functions that call LSMs */
+	char weaker[1024]; /* what is promised less than elsewhere; empty: nothing */
+};
+int ambit_kernel_state(struct kernel_state *ret);
+/* The count of skipped runs alone. */
+int ambit_kernel_skipped(uint64_t *ret);
 /* Opens what is armed already; -ENOENT if nothing is. */
 int ambit_kernel_open(struct kernel **ret, struct diag *diag);
 void ambit_kernel_close(struct kernel *kernel);

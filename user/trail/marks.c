@@ -20,6 +20,13 @@ static void begin(struct writer *writer, const char *type, const char *cell, uin
 	ambit_writer_number(writer, "cell_id", cell_id);
 }
 
+/* Left out where all is promised that a policy says. */
+static void put_weaker(struct writer *writer, const char *weaker)
+{
+	if (weaker && *weaker)
+		ambit_writer_string(writer, "best_effort", weaker);
+}
+
 /* Monotonic time starts anew with each boot: the id says which one it belongs to. */
 static void put_host(struct writer *writer)
 {
@@ -69,6 +76,7 @@ char *ambit_start_json(const struct trail_start *start)
 	ambit_writer_number(&writer, "rules", start->policy->rule_count);
 	ambit_writer_number(&writer, "epoch", start->epoch);
 	ambit_writer_number(&writer, "uid", start->uid);
+	put_weaker(&writer, start->weaker);
 	ambit_writer_object(&writer, "argv", argv_of(start->argv));
 	return ambit_writer_end(&writer);
 }
@@ -94,6 +102,15 @@ char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_cou
 
 	begin(&writer, "lost", cell, cell_id);
 	put_lost(&writer, now, before);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count)
+{
+	struct writer writer;
+
+	begin(&writer, "skipped", cell, cell_id);
+	ambit_writer_number(&writer, "skipped", count);
 	return ambit_writer_end(&writer);
 }
 
@@ -147,6 +164,8 @@ char *ambit_end_json(const struct trail_end *end)
 	ambit_writer_number(&writer, "denied", ambit_counts_sum(end->counters->denied));
 	put_lost(&writer, end->counters, &none);
 	ambit_writer_number(&writer, "unreadable", end->unreadable);
+	ambit_writer_number(&writer, "skipped", end->skipped);
+	put_weaker(&writer, end->weaker);
 	ambit_writer_object(&writer, "allowed_by_op", counts_of(end->counters->allowed));
 	ambit_writer_object(&writer, "denied_by_op", counts_of(end->counters->denied));
 	for (size_t i = 0; tallies && i < end->tally_count; i++)

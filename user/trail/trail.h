@@ -5,7 +5,7 @@
  *
  *   record.c  bytes of the ring -> record       json.c   record -> line for machines
  *   parse.c   line for machines -> record       line.c   record -> line for people
- *   marks.c   start, lost and end of a trail    trail.c  the file
+ *   marks.c   start, gaps and end of a trail    trail.c  the file
  */
 #ifndef AMBIT_TRAIL_H
 #define AMBIT_TRAIL_H
@@ -82,6 +82,7 @@ struct trail_start {
 	uint64_t epoch;
 	uid_t uid;	   /* the command's */
 	char *const *argv; /* the command, ends with NULL */
+	const char *weaker; /* what is promised less than elsewhere; empty: nothing */
 };
 
 /* What was denied how often, by rule and reason. */
@@ -101,6 +102,8 @@ struct trail_end {
 	uint64_t unreadable; /* ring records that were no events */
 	const struct trail_tally *tallies;
 	size_t tally_count;
+	const char *weaker; /* as in the start */
+	uint64_t skipped;   /* decisions that the kernel skipped meanwhile, that is, allowed */
 };
 
 /* The first line of a run: what runs where under which policy. malloc()ed; NULL without memory. */
@@ -110,6 +113,8 @@ char *ambit_end_json(const struct trail_end *end);
 /* Between two lines events are missing; the counts are those since the last such line. */
 char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_counters *now,
 	const struct ambit_counters *before);
+/* Decisions were skipped, that is, allowed: `count` since the run began, of any task. */
+char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count);
 /* Of all operations together. */
 uint64_t ambit_counts_sum(const __u64 counts[OP_MAX]);
 /* Events that never came out of the kernel, whatever the reason. */
@@ -117,7 +122,15 @@ uint64_t ambit_events_lost(const struct ambit_counters *counters);
 
 /* --- reading a trail --- */
 
-enum trail_type { TRAIL_DECISION, TRAIL_EXEC, TRAIL_START, TRAIL_LOST, TRAIL_END, TRAIL_TYPE_MAX };
+enum trail_type {
+	TRAIL_DECISION,
+	TRAIL_EXEC,
+	TRAIL_START,
+	TRAIL_LOST,
+	TRAIL_SKIPPED,
+	TRAIL_END,
+	TRAIL_TYPE_MAX
+};
 
 /* One line read back. For what is neither a decision nor an exec, `record` has the cell, the policy
  * and the time alone. */
@@ -126,8 +139,10 @@ struct trail_entry {
 	struct record record;
 	uint64_t allowed, denied; /* TRAIL_END */
 	uint64_t lost;		  /* TRAIL_LOST, TRAIL_END */
+	uint64_t skipped;	  /* TRAIL_SKIPPED, TRAIL_END */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */
+	const char *weaker;	  /* TRAIL_START, TRAIL_END: as in struct trail_start; NULL: nothing */
 };
 
 /* Reads one line (no newline) that may be hostile or cut short; -EBADMSG if it is not a line of a

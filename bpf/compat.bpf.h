@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What differs between the two ways that the same programs are attached (user/kernel/hooks.c):
+ *
+ *   LSM     BPF_LSM_MAC at bpf_lsm_HOOK, where `bpf` is in the kernel's list of LSMs
+ *   traced  BPF_MODIFY_RETURN at security_FUNCTION, the kernel's caller of all LSMs, with
+ *           --best-effort where it is not
+ *
+ * `traced` is read-only data that is set before loading, so the verifier sees one side of each
+ * branch and takes the other out: a helper that one kind of program may not call stands behind it.
+ * It can go when no host boots without `bpf` in its list.
+ */
+#ifndef AMBIT_COMPAT_H
+#define AMBIT_COMPAT_H
+
+#include "maps.bpf.h"
+
+const volatile bool traced __weak = false;
+
+#define PROTECT_READ	  1	    /* include/uapi/asm-generic/mman-common.h */
+#define PROTECT_EXEC	  4
+#define READ_IMPLIES_EXEC 0x0400000 /* include/uapi/linux/personality.h */
+
+/*
+ * What a mapping will be allowed. The hook has it as its third argument; the function that calls
+ * the hooks works it out itself (mmap_prot() of security/security.c) and has what was asked for as
+ * its second. It leaves out mounts without exec, which costs such a process a denial that the hook
+ * would not give.
+ */
+static __always_inline unsigned long mmap_protection(unsigned long second, unsigned long third)
+{
+	struct task_struct *task;
+
+	if (!traced)
+		return third;
+	task = bpf_get_current_task_btf();
+	if ((second & PROTECT_READ) && (task->personality & READ_IMPLIES_EXEC))
+		return second | PROTECT_EXEC;
+	return second;
+}
+
+static __always_inline unsigned long mmap_flags(unsigned long third, unsigned long fourth)
+{
+	return traced ? third : fourth;
+}
+
+/*
+ * The label of a socket. Programs that change what a function returns may not use the storage of
+ * sockets (bpf_sk_storage_tracing_allowed() of net/core/bpf_sk_storage.c), so there it is a table by
+ * the socket's cookie, which no other socket gets. A full table forgets the oldest: a socket
+ * without a label counts as one from outside the cell.
+ */
+static __always_inline bool socket_label_set(struct sock *sk, __u32 cell)
+{
+	struct ambit_label value = {.cell = cell}, *label;
+	__u64 cookie;
+
+	if (traced) {
+		cookie = bpf_get_socket_cookie(sk);
+		return cookie && !bpf_map_update_elem(&socket_cells, &cookie, &value, BPF_ANY);
+	}
+	label = bpf_sk_storage_get(&socket_labels, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (label)
+		label->cell = cell;
+	return label;
+}
+
+/* The cell whose task made the socket; 0: none. */
+static __always_inline __u32 cell_of_socket(struct sock *sk)
+{
+	struct ambit_label *label;
+	__u64 cookie;
+
+	if (traced) {
+		cookie = bpf_get_socket_cookie(sk);
+		label = bpf_map_lookup_elem(&socket_cells, &cookie);
+	} else {
+		label = bpf_sk_storage_get(&socket_labels, sk, NULL, 0);
+	}
+	return label ? label->cell : 0;
+}
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is attached, whoever attached it: the pinned links and their programs say. */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+static void dir_cleanup(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* Adds what one link and its program say. */
+static int link_read(const char *path, struct attached *attached)
+{
+	_cleanup_close_ int link = bpf_obj_get(path), program = -1;
+	struct bpf_link_info info = {};
+	struct bpf_prog_info of_program = {};
+	uint32_t size = sizeof(info), program_size = sizeof(of_program);
+
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &size) < 0)
+		return -errno;
+	if (info.type != BPF_LINK_TYPE_TRACING)
+		return 0;
+	program = bpf_prog_get_fd_by_id(info.prog_id);
+	if (program < 0 || bpf_obj_get_info_by_fd(program, &of_program, &program_size) < 0)
+		return -errno;
+	attached->traced = attached->traced || info.tracing.attach_type != BPF_LSM_MAC;
+	attached->skipped += of_program.recursion_misses;
+	return 0;
+}
+
+int attached_read(struct attached *ret)
+{
+	_cleanup_(dir_cleanup) DIR *dir = opendir(PIN_ABI_DIR);
+	struct attached attached = {};
+	struct dirent *entry;
+	char path[512];
+	int result;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		int row;
+
+		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0)
+			continue;
+		snprintf(path, sizeof(path), PIN_ABI_DIR "/%.200s", entry->d_name);
+		result = link_read(path, &attached);
+		if (result < 0)
+			return result;
+		row = hook_row_of_program(entry->d_name + strlen(PIN_LINK));
+		if (row >= 0)
+			attached.rows[row] = true;
+		attached.count++;
+	}
+	*ret = attached;
+	return 0;
+}
+
+/* What is known of this kernel without looking at its types. */
+static int facts_of_armed(const struct attached *attached, struct facts *ret)
+{
+	_cleanup_close_ int map = bpf_obj_get(PIN_ABI_DIR "/arming");
+	struct ambit_arming arming;
+	uint32_t row = 0;
+
+	if (map < 0 || bpf_map_lookup_elem(map, &row, &arming) < 0)
+		return -errno;
+	facts_read(NULL, ret);
+	ret->lsm_skips = arming.flags & AMBIT_ARMING_LSM_SKIPS;
+	ret->label_fails = arming.flags & AMBIT_ARMING_LABEL_FAILS;
+	memcpy(ret->present, attached->rows, sizeof(ret->present));
+	return 0;
+}
+
+static int armed_read(struct attached *ret_attached, struct facts *ret_facts)
+{
+	int result = attached_read(ret_attached);
+
+	return result < 0 ? result : facts_of_armed(ret_attached, ret_facts);
+}
+
+int attached_refuse(const struct arm_options *options, struct diag *diag)
+{
+	struct attached attached;
+	struct facts facts;
+	int result = armed_read(&attached, &facts);
+
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"cannot read what is armed: %s; `ambit disarm` takes away what is left",
+			strerror(-result));
+		return result;
+	}
+	if (facts_traced(&facts) && !attached.traced) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the kernel is armed with programs that enforce nothing here, because \"bpf\" "
+			"is not in its list of LSMs (%s): `ambit disarm`, then arm it again",
+			facts.lsm_list);
+		return -ENOTSUP;
+	}
+	if (options->best_effort)
+		return 0;
+	result = facts_refuse_policy(&facts, options->policy, diag);
+	if (result == 0)
+		result = facts_refuse(&facts, diag);
+	if (result == 0 && attached.traced) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the kernel is armed with --best-effort: `ambit disarm`, then arm it again "
+			"without, or take the weaker promise with --best-effort");
+		result = -ENOTSUP;
+	}
+	return result;
+}
+
+int ambit_kernel_state(struct kernel_state *ret)
+{
+	struct kernel_state state = {};
+	struct attached attached;
+	struct facts facts;
+	int result = armed_read(&attached, &facts);
+
+	if (result < 0)
+		return result;
+	state.hooks = attached.count;
+	state.skipped = attached.skipped;
+	state.best_effort = attached.traced;
+	promise_text(&facts, attached.traced, attached.rows, state.weaker, sizeof(state.weaker));
+	*ret = state;
+	return 0;
+}
+
+int ambit_kernel_skipped(uint64_t *ret)
+{
+	struct attached attached;
+	int result = attached_read(&attached);
+
+	if (result == 0)
+		*ret = attached.skipped;
+	return result;
+}
