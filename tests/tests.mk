@@ -7,7 +7,7 @@ UNIT	 := $(UNIT_C:tests/unit/%.c=$(BUILD)/unit/%)
 # Everything that needs no kernel. Of cli/ that is all but what opens one, and main().
 KERNEL_C := $(patsubst %,user/cli/%.c,main run session summary doctor arm disarm ps)
 PURE_C	 := $(filter-out $(KERNEL_C),$(wildcard user/base/*.c user/policy/*.c user/compile/*.c \
-	    user/trail/*.c user/cli/*.c))
+	    user/trail/*.c user/cli/*.c) user/kernel/promise.c user/kernel/rows.c)
 PURE_SAN := $(PURE_C:%.c=$(BUILD)/san/%.o)
 
 .SECONDARY: $(PURE_SAN)
@@ -31,7 +31,8 @@ include tests/fault/fault.mk
 # --- guests: what tests/vm/check takes in -----------------------------------------------------------
 
 PROBE_C	 := $(wildcard tests/probe/*.c)
-GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing $(BUILD)/tests/stress
+GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing $(BUILD)/tests/stress \
+	    $(BUILD)/tests/fullhook
 STATIC	 = $(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) -static
 
 $(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
@@ -49,6 +50,10 @@ $(BUILD)/tests/nothing: tests/e2e/nothing.c
 $(BUILD)/tests/stress: $(wildcard tests/stress/*.c) tests/stress/stress.h
 	@mkdir -p $(@D)
 	$(STATIC) $(filter %.c,$^) -o $@
+
+$(BUILD)/tests/fullhook: tests/e2e/fullhook.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) $< -lbpf -o $@
 
 .PHONY: guest-files print-build
 guest-files: $(GUEST)

@@ -79,3 +79,13 @@ expect_trail() { # KEY=VALUE...
 	cat "$work/case/trail"
 	exit 1
 }
+
+# Sets how the kernel preempts itself, and prints how it did. debugfs need not be mounted for ambit,
+# so it is not left mounted.
+preempt_set() { # MODE
+	mkdir -p /tmp/debugfs
+	mount -t debugfs none /tmp/debugfs
+	sed 's/.*(\(.*\)).*/\1/' /tmp/debugfs/sched/preempt
+	echo "$1" >/tmp/debugfs/sched/preempt
+	umount /tmp/debugfs
+}

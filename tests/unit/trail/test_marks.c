@@ -20,6 +20,7 @@ static void start(void **state)
 		.mode = MODE_AUDIT,
 		.epoch = 1,
 		.uid = 1000,
+		.weaker = "",
 		.argv = argv};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_start_json(&about);
@@ -37,6 +38,7 @@ static void start(void **state)
 	assert_int_equal(entry->type, TRAIL_START);
 	assert_true(entry->audit);
 	assert_string_equal(entry->record.policy_name, "coding-agent");
+	assert_null(entry->weaker);
 }
 
 static void end(void **state)
@@ -57,7 +59,9 @@ static void end(void **state)
 		.status = 143,
 		.counters = &counters,
 		.tallies = tallies,
-		.tally_count = 2};
+		.tally_count = 2,
+		.weaker = "not enforced: path_rename",
+		.skipped = 9};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_end_json(&about);
 
@@ -71,6 +75,20 @@ static void end(void **state)
 	assert_int_equal(entry->denied, 3);
 	assert_int_equal(entry->lost, 6);
 	assert_int_equal(entry->status, 143);
+	assert_int_equal(entry->skipped, 9);
+	assert_string_equal(entry->weaker, "not enforced: path_rename");
+}
+
+static void skipped(void **state)
+{
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
+	_cleanup_free_ char *line = ambit_skipped_json("c", 7, 3);
+
+	(void)state;
+	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
+	assert_int_equal(entry->type, TRAIL_SKIPPED);
+	assert_int_equal(entry->skipped, 3);
+	assert_string_equal(entry->record.cell, "c");
 }
 
 static void lost(void **state)
@@ -173,7 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start),
 		cmocka_unit_test(end),
-		cmocka_unit_test(lost),
+		cmocka_unit_test(lost), cmocka_unit_test(skipped),
 		cmocka_unit_test(lines_that_are_none),
 		cmocka_unit_test(mutated_lines),
 		cmocka_unit_test(file),
