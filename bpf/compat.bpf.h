@@ -80,4 +80,7 @@ static __always_inline __u32 cell_of_socket(struct sock *sk)
 	return label ? label->cell : 0;
 }
 
+/* A program with it would not load as a traced one: socket_label_set(), cell_of_socket(). */
+#pragma GCC poison bpf_sk_storage_get
+
 #endif

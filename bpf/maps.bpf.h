@@ -22,7 +22,7 @@ struct {
 	__type(value, struct ambit_label);
 } labels SEC(".maps") __weak;
 
-/* Socket -> the cell whose task made it. */
+/* Socket -> the cell whose task made it. Through compat.bpf.h alone: not every program may use it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
