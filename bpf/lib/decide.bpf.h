@@ -48,10 +48,8 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	return reason;
 }
 
-/*
- * Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). One fault stands for all that
- * is read of it.
- */
+/* Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). One fault stands for all
+ * that is read of it. */
 GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
 {
 	struct ambit_identity_key key = {};
