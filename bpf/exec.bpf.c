@@ -66,12 +66,13 @@ int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned
 	unsigned long fourth)
 {
 	unsigned long prot = mmap_protection(second, third), flags = mmap_flags(third, fourth);
-	__u64 file = 1; /* no file can be read there: a deny */
+	__u64 file;
 	int result;
 
 	if (!(prot & PROTECT_EXEC))
 		return 0;
-	(void)FAULT(READ_file, -EFAULT, bpf_probe_read_kernel(&file, sizeof(file), &ctx[0]));
+	if (bpf_probe_read_kernel(&file, sizeof(file), FAULT(READ_file, NULL, &ctx[0])))
+		file = 1; /* no file can be read there: a deny */
 	if (is_memory(file))
 		return memory_decide(HOOK_mmap_file);
 	result = map_decide(file, HOOK_mmap_file);

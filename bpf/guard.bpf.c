@@ -200,8 +200,8 @@ int BPF_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned
 	task = bpf_get_current_task_btf();
 	pid = BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]);
 	level = BPF_CORE_READ(pid, level);
-	if (FAULT(READ_upid, -EFAULT,
-		    bpf_probe_read_kernel(&number, sizeof(number),
+	if (bpf_probe_read_kernel(&number, sizeof(number),
+		    FAULT(READ_upid, NULL,
 			    (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 				    level * bpf_core_type_size(struct upid) +
 				    bpf_core_field_offset(struct upid, nr))))

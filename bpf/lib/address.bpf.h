@@ -89,7 +89,7 @@ FRAME int address_read(
 
 	if (length < (int)sizeof(family))
 		return ADDRESS_BAD;
-	if (FAULT(ADDRESS_FAMILY, -EFAULT, bpf_probe_read_kernel(&raw, sizeof(family), sockaddr)))
+	if (bpf_probe_read_kernel(&raw, sizeof(family), FAULT(ADDRESS_FAMILY, NULL, sockaddr)))
 		return ADDRESS_UNREADABLE;
 	family = raw.sin6_family;
 	if (family == FAMILY_UNSPEC && unspec_is_v4 && socket == FAMILY_INET)
@@ -99,13 +99,13 @@ FRAME int address_read(
 	if (family == FAMILY_INET) {
 		if (length < SOCKADDR_IN)
 			return ADDRESS_BAD;
-		if (FAULT(ADDRESS_IN, -EFAULT, bpf_probe_read_kernel(&raw, SOCKADDR_IN, sockaddr)))
+		if (bpf_probe_read_kernel(&raw, SOCKADDR_IN, FAULT(ADDRESS_IN, NULL, sockaddr)))
 			return ADDRESS_UNREADABLE;
 		address_v4(ret, v4->sin_addr.s_addr);
 	} else if (family == FAMILY_INET6) {
 		if (length < SOCKADDR_IN6)
 			return ADDRESS_BAD;
-		if (FAULT(ADDRESS_IN6, -EFAULT, bpf_probe_read_kernel(&raw, SOCKADDR_IN6, sockaddr)))
+		if (bpf_probe_read_kernel(&raw, SOCKADDR_IN6, FAULT(ADDRESS_IN6, NULL, sockaddr)))
 			return ADDRESS_UNREADABLE;
 		address_v6(ret, raw.sin6_addr.in6_u.u6_addr32);
 	} else {

@@ -83,12 +83,12 @@ static __always_inline __u32 event_strings(struct scratch *scratch)
 	__u32 exe = (PATH_END - scratch->exe.start) & PATH_MASK;
 
 	/* What cannot be read is left out of the event. */
-	if (FAULT(STRING_PATH, -EFAULT,
-		    bpf_probe_read_kernel(scratch->strings, path,
+	if (bpf_probe_read_kernel(scratch->strings, path,
+		    FAULT(STRING_PATH, NULL,
 			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
 		path = 0;
-	if (FAULT(STRING_EXE, -EFAULT,
-		    bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
+	if (bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
+		    FAULT(STRING_EXE, NULL,
 			    &scratch->exe.bytes[scratch->exe.start & PATH_MASK])))
 		exe = 0;
 	scratch->event.path_len = path;

@@ -113,7 +113,8 @@ enum ambit_fault {
 /* The fault that is forced. tests/fault finds the map by its name and writes here. */
 volatile __u32 fault_forced SEC(".data.fault") __weak = FAULT_NONE;
 
-/* The value of `expression`, or `failed` while FAULT_##name is forced. */
+/* The value of `expression`, or `failed` while FAULT_##name is forced. Of a read that is the address,
+ * so that the helper itself fails: it leaves zeroes then, not what was there. */
 #define FAULT(name, failed, expression) (fault_forced == FAULT_##name ? (failed) : (expression))
 #else
 /* The name is there so that one that is not in the list is an error in every build. */

@@ -38,17 +38,19 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
 /* Reads a field of a struct at an address; 0, or a negative errno. The first is for fields whose path
  * is no word of its own. */
 #define READ_AT(name, target, type, base, path)                                         \
-	FAULT(READ_##name, -EFAULT,                                                     \
-		bpf_probe_read_kernel(&(target), sizeof(target),                        \
+	bpf_probe_read_kernel(&(target), sizeof(target),                                \
+		FAULT(READ_##name, NULL,                                                \
 			(const void *)((base) + bpf_core_field_offset(struct type, path))))
 #define READ_FIELD(target, type, base, field) READ_AT(field, target, type, base, field)
 
+/* Odd, "being changed", if it cannot be read. (A read that fails leaves zeroes.) */
 static __always_inline __u32 sequence(__u64 lock)
 {
-	__u32 value = 1; /* odd, "being changed", if it cannot be read */
+	__u32 value;
 
-	(void)FAULT(SEQUENCE, -EFAULT,
-		bpf_probe_read_kernel(&value, sizeof(value), (const void *)lock));
+	if (bpf_probe_read_kernel(
+		    &value, sizeof(value), FAULT(SEQUENCE, NULL, (const void *)lock)))
+		return 1;
 	return value;
 }
 
@@ -137,9 +139,8 @@ static __always_inline void walk_name(struct path_buffer *walk)
 	}
 	start -= length;
 	barrier_var(length); /* clang knows the bound and would leave the mask out; 6.1 does not */
-	if (FAULT(READ_name, -EFAULT,
-		    bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
-			    RAW_FIELD(walk, const void *, d_name.name)))) {
+	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
+		    FAULT(READ_name, NULL, RAW_FIELD(walk, const void *, d_name.name)))) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
@@ -162,9 +163,8 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
 	}
-	if (FAULT(READ_dentry, -EFAULT,
-		    bpf_probe_read_kernel(
-			    walk->raw, sizeof(walk->raw), (const void *)walk->dentry))) {
+	if (bpf_probe_read_kernel(walk->raw, sizeof(walk->raw),
+		    FAULT(READ_dentry, NULL, (const void *)walk->dentry))) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}

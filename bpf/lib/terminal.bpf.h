@@ -33,8 +33,8 @@ static long master_step(__u32 index, struct master_search *search)
 
 	if (index >= search->size)
 		return 1;
-	if (FAULT(TERMINAL_DESCRIPTOR, -EFAULT,
-		    bpf_probe_read_kernel(&address, sizeof(address), (const void *)at)) ||
+	if (bpf_probe_read_kernel(&address, sizeof(address),
+		    FAULT(TERMINAL_DESCRIPTOR, NULL, (const void *)at)) ||
 		!address)
 		return 0;
 	file = (struct file *)address;
@@ -42,8 +42,8 @@ static long master_step(__u32 index, struct master_search *search)
 		return 0;
 	private = BPF_CORE_READ(file, private_data);
 	if (!private || (__u64)BPF_CORE_READ(private, tty) != search->master ||
-		FAULT(TERMINAL_AGAIN, -EFAULT,
-			bpf_probe_read_kernel(&again, sizeof(again), (const void *)at)) ||
+		bpf_probe_read_kernel(
+			&again, sizeof(again), FAULT(TERMINAL_AGAIN, NULL, (const void *)at)) ||
 		again != address)
 		return 0;
 	search->found = 1;
