@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/util.h"
@@ -10,20 +9,49 @@ const struct mediation_row mediation_rows[] = {
 };
 const size_t mediation_row_count = ARRAY_SIZE(mediation_rows);
 
-static bool is_word(char c)
+#define HOOK_NAME_SIZE 64
+
+/* The next word in backquotes that can be the name of a hook, from `at` on; where to go on, or NULL. */
+static const char *hook_next(const char *at, char ret[HOOK_NAME_SIZE])
 {
-	return isalnum((unsigned char)c) || c == '_';
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+
+	while ((at = strchr(at, '`'))) {
+		size_t length = strspn(++at, letters);
+		const char *end = strchr(at, '`');
+
+		if (!end)
+			return NULL;
+		if (end == at + length && length && length < HOOK_NAME_SIZE) {
+			snprintf(ret, HOOK_NAME_SIZE, "%.*s", (int)length, at);
+			return end + 1;
+		}
+		at = end + 1;
+	}
+	return NULL;
 }
 
 bool mediation_names(const struct mediation_row *row, const char *hook)
 {
-	size_t length = strlen(hook);
+	char name[HOOK_NAME_SIZE];
 
-	for (const char *at = row->by; (at = strstr(at, hook)); at += length) {
-		if ((at == row->by || !is_word(at[-1])) && !is_word(at[length]))
+	for (const char *at = row->by; (at = hook_next(at, name));) {
+		if (strcmp(name, hook) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Copies a text without its backquotes. */
+static void copy_plain(const char *text, char *ret, size_t size)
+{
+	size_t length = 0;
+
+	for (; *text && length + 1 < size; text++) {
+		if (*text != '`')
+			ret[length++] = *text;
+	}
+	ret[length] = '\0';
 }
 
 /* What is open whatever the kernel begins so in the table. */
@@ -35,13 +63,20 @@ static bool is_undecided(const struct mediation_row *row)
 enum mediation_state mediation_state(const struct mediation_row *row, const bool present[HOOK_ROWS],
 	char *detail, size_t size)
 {
-	snprintf(detail, size, "%s", row->by);
+	char name[HOOK_NAME_SIZE];
+
+	copy_plain(row->by, detail, size);
 	if (is_undecided(row))
 		return MEDIATION_OPEN;
-	for (int i = 0; i < HOOK_ROWS; i++) {
-		if (present[i] || !hook_rows[i].must || !mediation_names(row, hook_rows[i].hook))
+	for (const char *at = row->by; (at = hook_next(at, name));) {
+		int hook = hook_row_of_hook(name);
+
+		if (hook >= 0 && (present[hook] || !hook_rows[hook].must))
 			continue;
-		snprintf(detail, size, "this kernel has no LSM hook \"%s\"", hook_rows[i].hook);
+		snprintf(detail, size,
+			hook < 0 ? "ambit has no program for the hook \"%s\""
+				 : "this kernel has no LSM hook \"%s\"",
+			name);
 		return MEDIATION_OPEN;
 	}
 	return strstr(row->by, " open: ") ? MEDIATION_PART : MEDIATION_CLOSED;

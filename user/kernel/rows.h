@@ -12,7 +12,7 @@ struct mediation_row {
 	const char *part; /* "Files", "Programs and tasks", … */
 	const char *key;
 	const char *way; /* the way round */
-	const char *by;	 /* what closes it */
+	const char *by;	 /* what closes it; words in backquotes are hooks */
 };
 extern const struct mediation_row mediation_rows[];
 extern const size_t mediation_row_count;

@@ -16,20 +16,37 @@ static void all(bool present[HOOK_ROWS])
 static void closed_by_hooks(void **state)
 {
 	static const struct mediation_row row = {
-		"Files", "rename", "rename", "file_open: both names; path_rename; inode_set_acl, xpath_unlink"};
+		"Files", "rename", "rename",
+		"`file_open`: both names, `/proc`; `path_rename`; `inode_set_acl`, path_unlink"};
 	bool present[HOOK_ROWS];
 	char detail[256];
 
 	(void)state;
 	all(present);
 	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_CLOSED);
-	assert_string_equal(detail, row.by);
-	present[hook_row_of_hook("path_unlink")] = false;   /* a part of another word */
+	assert_string_equal(
+		detail, "file_open: both names, /proc; path_rename; inode_set_acl, path_unlink");
+	present[hook_row_of_hook("path_unlink")] = false;   /* not in backquotes */
 	present[hook_row_of_hook("inode_set_acl")] = false; /* may be missing */
 	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_CLOSED);
 	present[hook_row_of_hook("path_rename")] = false;
 	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_OPEN);
 	assert_string_equal(detail, "this kernel has no LSM hook \"path_rename\"");
+}
+
+/* A row that is ahead of the programs. */
+static void no_program(void **state)
+{
+	static const struct mediation_row row = {
+		"Files", "watching", "inotify", "`file_open`, `no_such_hook`"};
+	bool present[HOOK_ROWS];
+	char detail[256], cut[8];
+
+	(void)state;
+	all(present);
+	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_OPEN);
+	assert_string_equal(detail, "ambit has no program for the hook \"no_such_hook\"");
+	assert_int_equal(mediation_state(&row, present, cut, sizeof(cut)), MEDIATION_OPEN);
 }
 
 static void undecided(void **state)
@@ -47,7 +64,7 @@ static void undecided(void **state)
 static void in_part(void **state)
 {
 	static const struct mediation_row row = {
-		"Files", "listing", "watching", "file_open; open: names are seen"};
+		"Files", "listing", "watching", "`file_open`; open: names are seen"};
 	bool present[HOOK_ROWS];
 	char detail[256];
 
@@ -79,7 +96,7 @@ static void every_hook_has_a_row(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(closed_by_hooks),
-		cmocka_unit_test(undecided), cmocka_unit_test(in_part),
+		cmocka_unit_test(no_program), cmocka_unit_test(undecided), cmocka_unit_test(in_part),
 		cmocka_unit_test(every_hook_has_a_row)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
