@@ -24,6 +24,7 @@ struct search {
 	const struct tables *tables;
 	struct tables *named; /* owned */
 	enum kind kind;	      /* of the place that is searched */
+	uint64_t place_mount; /* what it lies on */
 	struct mounts mounts;
 	const struct mount *mount; /* the last one that was looked up */
 	struct places places;
@@ -159,21 +160,30 @@ static bool is_done(const struct search *search, const struct ambit_identity_key
 	return false;
 }
 
-/* A directory that was met: searched unless it is a place that was, or the kernel's. */
+/* True for what is mounted beneath a place and is better left alone: settings of the kernel, and file
+ * systems that may keep one waiting. */
+static bool is_left_out(struct search *search, const struct statx *status)
+{
+	const struct mount *mount = mount_find(search, status->stx_mnt_id);
+
+	return status->stx_attributes & STATX_ATTR_AUTOMOUNT ||
+	       (mount && (mount_is_kernel(mount) || (mount->id != search->place_mount &&
+							    mount_is_remote(mount))));
+}
+
+/* A directory that was met: searched unless it was already. */
 static int search_child(
 	struct search *search, int dir, const char *name, const struct states *states, unsigned depth)
 {
-	const struct mount *mount;
 	struct ambit_identity_key key;
 	struct statx status;
 	int fd;
 
 	if (!states_may_deny(search, states) || !statx_get(dir, name, &status) ||
-		!S_ISDIR(status.stx_mode) || status.stx_attributes & STATX_ATTR_AUTOMOUNT)
+		!S_ISDIR(status.stx_mode) || is_left_out(search, &status))
 		return 0;
 	key = key_of(search, &status);
-	mount = mount_find(search, status.stx_mnt_id);
-	if ((mount && mount_is_kernel(mount)) || is_done(search, &key))
+	if (is_done(search, &key))
 		return 0;
 	if (depth == DEPTH_MAX) {
 		search->cut = true;
@@ -268,6 +278,7 @@ static int search_place(struct search *search, const struct place *place)
 		states.of[op] = ambit_tables_start(search->tables, (enum ambit_op)op);
 		states.named[op] = ambit_tables_start(search->named, (enum ambit_op)op);
 	}
+	search->place_mount = status.stx_mnt_id;
 	states = states_step(search, &states, place->path, strlen(place->path));
 	if (!S_ISDIR(status.stx_mode))
 		return search_file(search, fd, "", &states);

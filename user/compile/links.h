@@ -31,7 +31,8 @@ struct identities {
  * Searches what denying rules cover for files with more than one link. A pattern that names a place is
  * searched for there; one that begins with "**" in the working directory and where the policy lets be
  * written. Directories that cannot be read are passed over; symbolic links and automounts are not
- * followed; file systems of the kernel are not entered. -ENOMEM, or -E2BIG as the compiler.
+ * followed; file systems of the kernel, and those of other machines that are mounted beneath, are not
+ * entered. -ENOMEM, or -E2BIG as the compiler.
  */
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
 	const struct policy_env *env, size_t limit, struct identities *ret);

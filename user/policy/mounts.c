@@ -179,3 +179,14 @@ bool mount_is_kernel(const struct mount *mount)
 			return true;
 	return false;
 }
+
+bool mount_is_remote(const struct mount *mount)
+{
+	static const char *const types[] = {
+		"nfs", "cifs", "smb", "9p", "ceph", "afs", "autofs", "fuse", "glusterfs"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strncmp(mount->type, types[i], strlen(types[i])))
+			return strcmp(mount->type, "fuseblk") && strcmp(mount->type, "fusectl");
+	return false;
+}

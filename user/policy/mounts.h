@@ -34,6 +34,9 @@ void mounts_clear(struct mounts *mounts);
 /* True for file systems in which the kernel shows its settings. */
 bool mount_is_kernel(const struct mount *mount);
 
+/* True for file systems that may keep one waiting: those of other machines and of programs. */
+bool mount_is_remote(const struct mount *mount);
+
 /* Patterns, beside `pattern` (a normal absolute glob), for the other places where what it covers is
  * shown. The time it takes grows with the number of mounts, not with its square. -ENOMEM; -E2BIG when
  * there are more than ALIASES_MAX. */

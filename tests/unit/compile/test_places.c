@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Places that a wide rule does not cover, and those that no rule covers. */
 #include "build.h"
+#include <stdio.h>
+#include <sys/stat.h>
 
 static void reserved_places_have_to_be_named(void **state)
 {
@@ -89,11 +91,58 @@ static void guarded_places_beat_every_rule(void **state)
 	}
 }
 
+/* The place where a link leads is guarded, and the link. */
+static void links_to_guarded_places_are_guarded(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	char dir[] = "/tmp/ambit-places.XXXXXX", path[128];
+	static const struct {
+		const char *name;
+		enum ambit_op op;
+		enum ambit_verdict verdict;
+	} cases[] = {
+		{"real/x", OP_WRITE, VERDICT_DENY},
+		{"real/x", OP_READ, VERDICT_DENY},
+		{"real/y", OP_WRITE, VERDICT_ALLOW},
+		{"link", OP_WRITE, VERDICT_DENY},
+		{"link", OP_READ, VERDICT_ALLOW},
+		{"other", OP_WRITE, VERDICT_ALLOW},
+	};
+	(void)state;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/real", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/link", dir);
+	assert_int_equal(symlink("real", path), 0);
+	snprintf(path, sizeof(path), "%s/link/../link/x", dir);
+	build_path(policy, OP_WRITE, VERDICT_ALLOW, "/");
+	build_path(policy, OP_READ, VERDICT_ALLOW, "/");
+	assert_int_equal(
+		ambit_policy_guard(policy, path, 1U << OP_WRITE | 1U << OP_READ), 0);
+	tables = build_tables(policy);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct decision decision;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, cases[i].name);
+		decision = ambit_tables_path(tables, cases[i].op, path, strlen(path));
+		if (decision.verdict != cases[i].verdict)
+			fail_msg("%s %u: %u", cases[i].name, cases[i].op, decision.verdict);
+	}
+	snprintf(path, sizeof(path), "%s/link", dir);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/real", dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reserved_places_have_to_be_named),
 		cmocka_unit_test(guarded_places_beat_every_rule),
+		cmocka_unit_test(links_to_guarded_places_are_guarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,11 @@ static void fields(void **state)
 	assert_int_equal(mounts.items[1].device, 8ULL << 32 | 1);
 	assert_int_equal(mounts.items[1].id, 22);
 	assert_false(mount_is_kernel(&mounts.items[0]));
+	assert_false(mount_is_remote(&mounts.items[1]));
+	assert_true(mount_is_remote(&(struct mount){.type = (char *)"fuse.sshfs"}));
+	assert_true(mount_is_remote(&(struct mount){.type = (char *)"nfs4"}));
+	assert_false(mount_is_remote(&(struct mount){.type = (char *)"fuseblk"}));
+	assert_true(mount_is_kernel(&(struct mount){.type = (char *)"cgroup2"}));
 }
 
 static int text_compare(const void *a, const void *b)
