@@ -70,7 +70,7 @@ enum ambit_mode {
 	X(SPECIAL, "special-address",                                                               \
 		"metadata, multicast and broadcast addresses have to be named; a wider range does "  \
 		"not cover them")                                                                   \
-	X(FAMILY, "socket-family", "only TCP, UDP and unix sockets exist in a cell")                \
+	X(FAMILY, "socket-family", "only TCP, UDP, unix and routing netlink sockets exist in a cell")                \
 	X(ABSTRACT, "abstract-socket", "the peer is an abstract or unnamed socket outside the cell") \
 	X(ADDRESS, "bad-address", "the address is malformed")                                       \
 	X(REFER, "refer",                                                                           \
@@ -101,7 +101,21 @@ enum ambit_mode {
 		"cover it")                                                                         \
 	X(JIT, "jit",                                                                               \
 		"code that is made in memory does not run; a program that needs it takes "           \
-		"\"jit: allow\" in the policy")
+		"\"jit: allow\" in the policy") \
+	X(OPTION, "socket-option",                                                                  \
+		"the socket option is not one of those that leave a socket's peers as they are")     \
+	X(CONTROL, "control-data",                                                                  \
+		"the control data is malformed, or could send the message somewhere else")           \
+	X(BATCH, "several-messages",                                                                \
+		"of several messages with addresses in one call the kernel asks about the first; "    \
+		"send them one by one")                                                             \
+	X(NETLINK, "netlink-message",                                                               \
+		"of netlink only questions to the kernel about links, addresses and routes exist "   \
+		"in a cell")                                                                        \
+	X(FOREIGN, "foreign-descriptor",                                                            \
+		"the descriptor was made outside the cell, and no path decides what it is for")      \
+	X(IOCTL, "ioctl",                                                                           \
+		"the ioctl (or io_uring command) is not one of those that no decision depends on")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -269,9 +283,17 @@ struct ambit_event {
 	__u8 detail; /* OP_SOCKET: the socket's type; OP_TASK: the signal; hook capable: the capability */
 	__u16 port;  /* host order */
 	__u16 hook;  /* index in hooks.def */
-	__u8 addr[16];
+	__u8 addr[16]; /* or, for some reasons, struct ambit_numbers */
 	char comm[AMBIT_COMM_SIZE];
 	char parent_comm[AMBIT_COMM_SIZE];
+};
+
+/* What a denial is about where that is a number: an option and its level (REASON_OPTION), a control
+ * message likewise (REASON_CONTROL; 0 and 0: malformed), a message type (REASON_NETLINK), a command
+ * (REASON_IOCTL). */
+struct ambit_numbers {
+	__u32 level;
+	__u32 number;
 };
 
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");

@@ -8,39 +8,16 @@
  *   path_link, path_rename                 write on the names, and no more rights than before
  */
 #include "lib/decide.bpf.h"
+#include "lib/handle.bpf.h"
 #include "lib/refer.bpf.h"
 #include "lib/terminal.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* include/linux/fs.h; stable since they are what open(2) flags turn into. */
-#define FMODE_READ  1
-#define FMODE_WRITE 2
-#define OPEN_EXEC   0x20 /* __FMODE_EXEC in f_flags: opened by execve */
+#define OPEN_EXEC 0x20 /* __FMODE_EXEC in f_flags: opened by execve (include/linux/fs.h) */
 /* include/uapi/asm-generic/fcntl.h */
 #define OPEN_TRUNC   01000
 #define OPEN_TMPFILE 020000000
-/* include/uapi/linux/stat.h */
-#define MODE_TYPE  0170000
-#define MODE_DIRECTORY 0040000
-#define MODE_CHAR  0020000
-#define MODE_BLOCK 0060000
-/* include/uapi/linux/magic.h */
-#define PIPEFS_MAGIC 0x50495045
-#define PIDFS_MAGIC  0x50494446
-
-/*
- * What is made by a system call and not found by a name, on file systems that nobody can mount. A
- * pipe is reopened through /proc/self/fd (/dev/stdout in a shell): the task has it already; a FIFO
- * in a directory has a path. A pidfd is a file since 6.9, and what it can be used for has hooks of its
- * own (task_kill, ptrace_access_check).
- */
-static __always_inline bool is_handle(struct file *file)
-{
-	unsigned long magic = file->f_inode->i_sb->s_magic;
-
-	return magic == PIPEFS_MAGIC || magic == PIDFS_MAGIC;
-}
 
 static __always_inline __u32 open_ops(struct file *file)
 {

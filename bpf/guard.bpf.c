@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What no policy allows, because it would undo the decisions on paths, peers and tasks: changing
- * mounts and namespaces, the kernel and its configuration, keys, most privileges of root, typing
- * into the terminal, and reaching for tasks outside.
+ * mounts and namespaces, the kernel and its configuration, keys, most privileges of root, and
+ * reaching for tasks outside.
  */
 #include "lib/emit.bpf.h"
 
@@ -20,37 +20,6 @@ SEC("lsm/bpf")
 int BPF_PROG(guard_bpf)
 {
 	return refuse(HOOK_bpf, REASON_GUARD);
-}
-
-/* include/uapi/asm-generic/ioctls.h and tty.h: input for whoever reads the terminal next. */
-#define TTY_INPUT 0x5412 /* TIOCSTI */
-#define TTY_LINUX 0x541C /* TIOCLINUX: selection and paste */
-/* include/uapi/asm-generic/sockios.h: F_SETOWN by another name, with the pid in user memory. */
-#define SOCKET_OWNER	   0x8901 /* FIOSETOWN */
-#define SOCKET_OWNER_GROUP 0x8902 /* SIOCSPGRP */
-
-static __always_inline int ioctl_decide(unsigned int command, enum ambit_hook hook)
-{
-	__u32 cell;
-
-	if (command == TTY_INPUT || command == TTY_LINUX)
-		return refuse(hook, REASON_GUARD);
-	if (command != SOCKET_OWNER && command != SOCKET_OWNER_GROUP)
-		return 0;
-	cell = cell_current();
-	return cell && deny(cell, hook, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
-}
-
-SEC("lsm/file_ioctl")
-int BPF_PROG(guard_file_ioctl, struct file *file, unsigned int command)
-{
-	return ioctl_decide(command, HOOK_file_ioctl);
-}
-
-SEC("lsm/file_ioctl_compat")
-int BPF_PROG(guard_file_ioctl_compat, struct file *file, unsigned int command)
-{
-	return ioctl_decide(command, HOOK_file_ioctl_compat);
 }
 
 #define REFUSE(hook, reason)             \

@@ -64,3 +64,10 @@ META(inode_setxattr)
 META(inode_removexattr)
 META(inode_set_acl)
 META(inode_remove_acl)
+
+/* chattr, by file_setattr(2) and by ioctl. No idmap in front. */
+SEC("lsm/inode_file_setattr")
+int BPF_PROG(meta_inode_file_setattr)
+{
+	return meta_decide(ctx[0], HOOK_inode_file_setattr);
+}

@@ -4,22 +4,30 @@
  *
  *   socket_create                      which sockets exist at all: an allow-list
  *   socket_post_create                 labels the socket with its cell
- *   socket_connect, socket_sendmsg     connect, by the address that is named
+ *   socket_connect, socket_sendmsg     connect, by the address that is named; and what control data
+ *                                      a message brings
  *   socket_bind, socket_listen         listen, by the local address
+ *   socket_accept                      likewise, for a listener that came from outside
  *   unix_stream_connect, unix_may_send unix sockets, by the path of the peer or its cell
  */
 #include "lib/mounts.bpf.h"
+#include "lib/option.bpf.h"
 #include "lib/peer.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define TYPE_STREAM 1
 #define TYPE_DGRAM  2
+#define TYPE_RAW    3
+#define NETLINK_ROUTE 0
 
 static __always_inline bool socket_known(int family, int type, int protocol)
 {
 	if (family == FAMILY_UNIX)
 		return true;
+	/* What is sent there is decided by netlink.bpf.c. */
+	if (family == FAMILY_NETLINK)
+		return (type == TYPE_RAW || type == TYPE_DGRAM) && protocol == NETLINK_ROUTE;
 	if (family != FAMILY_INET && family != FAMILY_INET6)
 		return false;
 	if (type == TYPE_STREAM)
@@ -110,6 +118,19 @@ FRAME bool has_source(struct socket *socket)
 	       v6.in6_u.u6_addr32[1] || v6.in6_u.u6_addr32[2] || v6.in6_u.u6_addr32[3];
 }
 
+/* A netlink socket talks to the kernel and to nobody else: port 0, and no group. */
+FRAME int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, int length)
+{
+	struct sockaddr_nl peer = {};
+
+	if (length >= (int)sizeof(peer) &&
+		!FAULT(ADDRESS_NETLINK, -EFAULT,
+			bpf_probe_read_kernel(&peer, sizeof(peer), sockaddr)) &&
+		!peer.nl_pid && !peer.nl_groups)
+		return 0;
+	return deny_number(cell, hook, OP_SOCKET, REASON_NETLINK, 0) ? -EPERM : 0;
+}
+
 SEC("lsm/socket_connect")
 int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
 {
@@ -119,6 +140,8 @@ int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address
 
 	if (!request_start(&request, socket, OP_CONNECT, HOOK_socket_connect, &family))
 		return 0;
+	if (family == FAMILY_NETLINK)
+		return netlink_peer(request.cell, HOOK_socket_connect, address, length);
 	if (!request_known(&request, family))
 		return deny_address(&request, ADDRESS_FAMILY);
 	result = address_read(&request.address, address, length, family, false);
@@ -132,31 +155,62 @@ int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
-/* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. Without one it goes to the
- * peer that connect decided. */
+/* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. */
+static __always_inline int decide_named(
+	struct peer_request *request, struct socket *socket, struct msghdr *message, __u16 family)
+{
+	int result;
+
+	if (sends_several())
+		return deny(request->cell, HOOK_socket_sendmsg, OP_SOCKET, REASON_BATCH) ? -EPERM : 0;
+	result = address_read(
+		&request->address, message->msg_name, message->msg_namelen, family, true);
+	if (result == ADDRESS_NONE)
+		return 0; /* on an IPv6 socket: the connected peer (udpv6_sendmsg) */
+	/* Control data can set a source address too (IP_PKTINFO). */
+	if (result == ADDRESS_OK && address_is_any(&request->address) &&
+		(message->msg_controllen || has_source(socket)))
+		result = ADDRESS_BAD;
+	if (result != ADDRESS_OK)
+		return deny_address(request, result);
+	address_as_peer(&request->address);
+	return decide_peer(request) ? -EPERM : 0;
+}
+
+/* Without an address a message goes to the peer that connect decided; or, on a socket that the
+ * command was started with, to the one that it was given. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
 {
 	struct peer_request request = {};
 	void *name = message->msg_name;
+	__u64 control = message->msg_controllen;
 	__u16 family;
-	int result;
 
-	if (!name || !request_start(&request, socket, OP_CONNECT, HOOK_socket_sendmsg, &family))
+	if ((!name && !control) ||
+		!request_start(&request, socket, OP_CONNECT, HOOK_socket_sendmsg, &family))
 		return 0;
+	if (family == FAMILY_NETLINK)
+		return name ? netlink_peer(request.cell, HOOK_socket_sendmsg, name,
+				      message->msg_namelen)
+			    : 0;
 	if (!request_known(&request, family))
 		return deny_address(&request, ADDRESS_FAMILY);
-	result = address_read(&request.address, name, message->msg_namelen, family, true);
-	if (result == ADDRESS_NONE)
-		return 0; /* on an IPv6 socket: the connected peer (udpv6_sendmsg) */
-	/* Control data can set a source address too (IP_PKTINFO). */
-	if (result == ADDRESS_OK && address_is_any(&request.address) &&
-		(message->msg_controllen || has_source(socket)))
-		result = ADDRESS_BAD;
-	if (result != ADDRESS_OK)
-		return deny_address(&request, result);
-	address_as_peer(&request.address);
-	return decide_peer(&request) ? -EPERM : 0;
+	if (control && decide_control(request.cell, (__u64)BPF_CORE_READ(message, msg_control), control))
+		return -EPERM;
+	return name ? decide_named(&request, socket, message, family) : 0;
+}
+
+/* A link-local address names an interface too, which all traffic of the socket then takes
+ * (inet6_bind). */
+static __always_inline bool names_interface(const void *sockaddr, int length, __u16 family)
+{
+	struct sockaddr_in6 raw = {};
+
+	if (family != FAMILY_INET6 || length < (int)sizeof(raw))
+		return false;
+	return FAULT(ADDRESS_SCOPE, -EFAULT, bpf_probe_read_kernel(&raw, sizeof(raw), sockaddr)) ||
+	       raw.sin6_scope_id;
 }
 
 /* Port 0 is what a client gets without asking (autobind); to serve TCP on it takes listen(). */
@@ -169,6 +223,8 @@ int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, i
 
 	if (!request_start(&request, socket, OP_LISTEN, HOOK_socket_bind, &family))
 		return 0;
+	if (family == FAMILY_NETLINK)
+		return 0; /* a port id, and the groups to hear from */
 	if (!request_known(&request, family))
 		return deny_address(&request, ADDRESS_FAMILY);
 	result = address_read(&request.address, address, length, family, true);
@@ -176,31 +232,58 @@ int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, i
 		result = ADDRESS_BAD;
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
-	if (request.address.port == 0)
+	if (request.address.port == 0 && !names_interface(address, length, family))
 		return 0;
 	return decide_peer(&request) ? -EPERM : 0;
+}
+
+/* The verdict on serving at the address that the socket has by now. */
+static __always_inline int decide_local(
+	struct peer_request *request, struct socket *socket, __u16 family)
+{
+	struct in6_addr v6 = {};
+
+	if (!request_known(request, family))
+		return deny_address(request, ADDRESS_FAMILY);
+	if (family == FAMILY_INET) {
+		address_v4(&request->address,
+			BPF_CORE_READ(socket, sk, __sk_common.skc_rcv_saddr));
+	} else {
+		BPF_CORE_READ_INTO(&v6, socket, sk, __sk_common.skc_v6_rcv_saddr);
+		address_v6(&request->address, v6.in6_u.u6_addr32);
+	}
+	request->address.port = BPF_CORE_READ(socket, sk, __sk_common.skc_num);
+	return decide_peer(request) ? -EPERM : 0;
 }
 
 SEC("lsm/socket_listen")
 int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
 {
 	struct peer_request request = {};
-	struct in6_addr v6 = {};
 	__u16 family;
 
 	if (!request_start(&request, socket, OP_LISTEN, HOOK_socket_listen, &family))
 		return 0;
-	if (!request_known(&request, family))
-		return deny_address(&request, ADDRESS_FAMILY);
-	if (family == FAMILY_INET) {
-		address_v4(&request.address,
-			BPF_CORE_READ(socket, sk, __sk_common.skc_rcv_saddr));
-	} else {
-		BPF_CORE_READ_INTO(&v6, socket, sk, __sk_common.skc_v6_rcv_saddr);
-		address_v6(&request.address, v6.in6_u.u6_addr32);
-	}
-	request.address.port = BPF_CORE_READ(socket, sk, __sk_common.skc_num);
-	return decide_peer(&request) ? -EPERM : 0;
+	return decide_local(&request, socket, family);
+}
+
+/* What listens since listen() was decided in this cell goes on. A listener that the command was
+ * started with is decided here; a unix socket has no rule for serving, so that is the end of it. */
+SEC("lsm/socket_accept")
+int BPF_PROG(net_socket_accept, struct socket *socket)
+{
+	struct peer_request request = {};
+	struct sock *sk = socket->sk;
+	__u16 family = 0;
+
+	if (!request_start(&request, socket, OP_LISTEN, HOOK_socket_accept, &family) &&
+		!request.cell)
+		return 0;
+	if (sk && label_of_socket(sk) == request.cell)
+		return 0;
+	if (family == FAMILY_UNIX)
+		return deny(request.cell, HOOK_socket_accept, OP_SOCKET, REASON_FOREIGN) ? -EPERM : 0;
+	return decide_local(&request, socket, family);
 }
 
 /* By the peer's cell, or else by the path that it is bound to, on the cell's mounts: a server often
@@ -214,7 +297,7 @@ static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 	request.cell = cell_current();
 	if (!request.cell)
 		return 0;
-	if (FAULT(LABEL_PEER, 0, cell_of_socket(peer)) == request.cell)
+	if (label_of_socket(peer) == request.cell)
 		return 0;
 	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
 	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;

@@ -15,6 +15,7 @@
 #define FAMILY_UNIX   1
 #define FAMILY_INET   2
 #define FAMILY_INET6  10
+#define FAMILY_NETLINK 16
 /* sizeof(struct sockaddr_in); and SIN6_LEN_RFC2133, the least that the kernel takes for v6. */
 #define SOCKADDR_IN   16
 #define SOCKADDR_IN6  24

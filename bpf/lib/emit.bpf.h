@@ -204,6 +204,24 @@ GLOBAL int deny(__u32 cell, __u32 hook, __u32 op, __u32 reason)
 	return enforce(cell);
 }
 
+/* The same for what is known by a number (struct ambit_numbers): `numbers` is level << 32 | number. */
+GLOBAL int deny_number(__u32 cell, __u32 hook, __u32 op, __u32 reason, __u64 numbers)
+{
+	struct ambit_numbers about = {.level = numbers >> 32, .number = numbers};
+	struct verdict v = {
+		.cell = cell,
+		.op = op,
+		.reason = reason,
+		.verdict = VERDICT_DENY,
+		.hook = hook,
+		.slot = -1,
+	};
+
+	__builtin_memcpy(v.addr, &about, sizeof(about));
+	report(&v);
+	return enforce(cell);
+}
+
 static __always_inline void count_allowed(__u32 cell, __u32 op)
 {
 	struct ambit_counters *counts =

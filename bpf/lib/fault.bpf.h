@@ -97,7 +97,16 @@
 	X(READ_i_mode)                                                                            \
 	X(ADDRESS_FAMILY)                                                                         \
 	X(ADDRESS_IN)                                                                             \
-	X(ADDRESS_IN6)
+	X(ADDRESS_IN6)                                                                            \
+	X(ADDRESS_NETLINK)                                                                        \
+	X(ADDRESS_SCOPE)                                                                          \
+	X(CONTROL_READ)                                                                           \
+	X(CONTROL_INTERFACE)                                                                      \
+	X(LOOP_CONTROL)                                                                           \
+	X(MESSAGE_READ)                                                                           \
+	X(LOOP_MESSAGES)                                                                          \
+	X(RECEIVED_NAME)                                                                          \
+	X(RECEIVED_SOCKET)
 
 enum ambit_fault {
 #define X(name) FAULT_##name,

@@ -82,4 +82,10 @@ static __always_inline __u32 cell_of(struct task_struct *task)
 	return label ? label->cell : 0;
 }
 
+/* The cell whose task made or accepted a socket, 0 for none. */
+static __always_inline __u32 label_of_socket(struct sock *sk)
+{
+	return FAULT(LABEL_PEER, 0, cell_of_socket(sk));
+}
+
 #endif

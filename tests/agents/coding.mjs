@@ -158,16 +158,10 @@ function checkConfined(dev, arrivals, trail) {
 		{ op: "connect", reason: "no-rule", ...peer, exe: "/usr/bin/curl" }, /^ +connect:/);
 }
 
-const AF_NETLINK = 16;
-
-/**
- * What the story's bad acts are about, and the netlink socket that npm would like for a list of
- * the machine's addresses: it goes on without. A denial of anything else is a fault of the policy.
- */
+/** What the story's bad acts are about. A denial of anything else is a fault of the policy. */
 const expected = (event) =>
 	/\/\.ssh\/id_ed25519$|\/\.bashrc$/.test(event.path ?? "") ||
-	event.addr === attacker.host ||
-	event.socket_family === AF_NETLINK;
+	event.addr === attacker.host;
 
 export async function coding() {
 	const arrivals = [];

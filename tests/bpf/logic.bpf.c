@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Runs the matcher and the address reader of bpf/lib over cases, by BPF_PROG_TEST_RUN: no hook. */
+/* Runs the matcher, the address reader and the walks over messages of bpf/lib over cases, by
+ * BPF_PROG_TEST_RUN: no hook. */
 #include "lib/decide.bpf.h"
+#include "lib/netlink.bpf.h"
+#include "lib/option.bpf.h"
 #include "lib/peer.bpf.h"
 #include "logic.h"
 
@@ -85,5 +88,39 @@ SEC("syscall")
 int test_peers(void *ctx)
 {
 	bpf_loop(CASES, peer_step, NULL, 0);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CASES);
+	__type(key, __u32);
+	__type(value, struct walk_case);
+} walk_cases SEC(".maps");
+
+static long walk_case_step(__u32 index, void *context)
+{
+	struct walk_case *walk = bpf_map_lookup_elem(&walk_cases, &index);
+	const void *bytes = walk ? walk->bytes : NULL;
+	__u32 type = 0;
+	__u64 at = 0;
+
+	/* Hooks get an address that the verifier knows nothing of. */
+	if (!walk || bpf_probe_read_kernel(&at, sizeof(at), &bytes))
+		return 1;
+	if (walk->netlink) {
+		walk->denied = messages_denied(at, walk->length, &type);
+		walk->numbers = type;
+	} else {
+		walk->denied =
+			controls_denied(at, walk->length, &walk->numbers);
+	}
+	return 0;
+}
+
+SEC("syscall")
+int test_walks(void *ctx)
+{
+	bpf_loop(CASES, walk_case_step, NULL, 0);
 	return 0;
 }

@@ -39,4 +39,16 @@ struct peer_case {
 	struct case_result result;
 };
 
+#define WALK_BYTES 1024
+
+/* Control data or netlink messages: bytes, and what the walk over them said. */
+struct walk_case {
+	__u32 netlink;
+	__u32 length;
+	__u32 denied;
+	__u32 reserved;
+	__u64 numbers;
+	__u8 bytes[WALK_BYTES];
+};
+
 #endif

@@ -195,7 +195,7 @@ denials_all() { # TABLE
 	VICTIM=$(tree_once) || { echo "not ok tree: the tree of files cannot be made"; exit 1; }
 	LONGNAME=$(printf '%0255d' 0)
 	mkdir -p /names
-	for policy in files refer programs net tasks jit places; do
+	for policy in files refer programs net pass tasks jit places; do
 		rm -rf "$work/rows"
 		rows_split "$1" "$policy"
 		[ -d "$work/rows" ] || continue

@@ -161,7 +161,7 @@ parallel() {
 }
 outside_untouched() {
 	start_waiting 'read -r line </t/in/started'
-	for act in 'read /t/out/file' 'write /t/out/file' 'create /t/out/new' 'bpf' 'socket 16 3 0' \
+	for act in 'read /t/out/file' 'write /t/out/file' 'create /t/out/new' 'bpf' 'socket 16 3 9' \
 		'connect tcp 127.0.0.1 7002' 'via fork userns' 'exec /t/out/prog'; do
 		# shellcheck disable=SC2086 # words
 		expect_status 0 probe $act

@@ -47,11 +47,13 @@ tree_once() {
 	# Addresses that no wider range covers have to be reachable, or a denial proves nothing.
 	ip addr add 169.254.169.254/32 dev lo
 	ip addr add fd00:ec2::254/128 dev lo
+	ip addr add fe80::7/128 dev lo
 	echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range
 	ip route add 224.0.0.0/4 dev lo
 	probe serve 127.0.0.1 7001 127.0.0.1 7002 ::1 7001 ::1 7002 127.0.0.3 7003 127.0.0.4 7003 \
 		127.0.0.1 7004 169.254.169.254 7004 ::1 7004 fd00:ec2::254 7004 127.0.0.1 7005 \
 		127.0.0.1 7006 >/dev/null
+	probe serve-fds /u/in/fds >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
 	probe ipc-make 4711
 	probe serve-nothing

@@ -133,6 +133,19 @@ static int act_bind(int argc, char **argv)
 	return fd < 0 ? -errno : result_of(bind(fd, &local.any, length));
 }
 
+/* ADDR SCOPE: a datagram socket on any port, on the interface that SCOPE numbers. */
+static int act_bind_scope(int argc, char **argv)
+{
+	char *words[] = {"udp", argv[0], "0"};
+	union address local;
+	socklen_t length;
+	int fd = open_for(words, &local, &length);
+
+	(void)argc;
+	local.v6.sin6_scope_id = (unsigned)atoi(argv[1]);
+	return fd < 0 ? -errno : result_of(bind(fd, &local.any, length));
+}
+
 static int act_listen(int argc, char **argv)
 {
 	union address local;
@@ -202,6 +215,7 @@ const struct verb net_verbs[] = {
 	{"v4-in-v6", "tcp|udp ADDR PORT: an IPv6 socket", 3, EPERM, act_v4_in_v6},
 	{"bound", "tcp|udp SOURCE ADDR PORT: from a source address", 4, EPERM, act_bound},
 	{"bind", "tcp|udp ADDR PORT", 3, EPERM, act_bind},
+	{"bind-scope", "ADDR SCOPE: port 0 of an IPv6 address", 2, EPERM, act_bind_scope},
 	{"listen", "tcp ADDR PORT", 3, EPERM, act_listen},
 	{"autolisten", "v4|v6: without bind", 1, EPERM, act_autolisten},
 	{"dissolve", "udp ADDR PORT: connect to AF_UNSPEC", 3, EPERM, act_dissolve},

@@ -17,10 +17,11 @@ static void *ring_map(int fd, size_t size, off_t what)
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, what);
 }
 
-/* Submits one entry and waits for its result. */
-static int submit(const struct io_uring_sqe *entry)
+/* Submits one entry and waits for its result. With IORING_SETUP_SQPOLL a thread of the kernel's takes
+ * it from the ring and does it. */
+static int submit_to(const struct io_uring_sqe *entry, unsigned setup, unsigned char how)
 {
-	struct io_uring_params params = {};
+	struct io_uring_params params = {.flags = setup, .sq_thread_idle = 1000};
 	int fd = (int)syscall(SYS_io_uring_setup, 1, &params);
 	char *submissions, *completions;
 	struct io_uring_sqe *entries;
@@ -35,12 +36,18 @@ static int submit(const struct io_uring_sqe *entry)
 	if (submissions == MAP_FAILED || completions == MAP_FAILED || entries == MAP_FAILED)
 		return -errno;
 	entries[0] = *entry;
-	entries[0].flags |= IOSQE_ASYNC;
+	entries[0].flags |= how;
 	*(uint32_t *)(submissions + params.sq_off.array) = 0;
 	__atomic_store_n((uint32_t *)(submissions + params.sq_off.tail), 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP,
+		    NULL, 0) < 0)
 		return -errno;
 	return ((struct io_uring_cqe *)(completions + params.cq_off.cqes))->res;
+}
+
+static int submit(const struct io_uring_sqe *entry)
+{
+	return submit_to(entry, 0, IOSQE_ASYNC);
 }
 
 static int act_read(int argc, char **argv)
@@ -92,7 +99,33 @@ static int act_connect(int argc, char **argv)
 	return entry.fd < 0 ? -errno : submit(&entry);
 }
 
+static int act_poll_read(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_OPENAT,
+		.fd = AT_FDCWD,
+		.addr = (uintptr_t)argv[0],
+		.open_flags = O_RDONLY,
+	};
+	int result = submit_to(&entry, IORING_SETUP_SQPOLL, 0);
+
+	(void)argc;
+	return result < 0 ? result : 0;
+}
+
+/* /dev/null takes any command, by io_uring alone. */
+static int act_command(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {.opcode = 46 /* IORING_OP_URING_CMD */, .off = 1};
+
+	(void)argc;
+	entry.fd = open(argv[0], O_RDWR | O_CLOEXEC);
+	return entry.fd < 0 ? -errno : submit_to(&entry, 0, 0);
+}
+
 const struct verb uring_verbs[] = {
+	{"uring-poll", "PATH: opened by the ring's own thread", 1, EACCES, act_poll_read},
+	{"uring-command", "PATH: of a device", 1, EPERM, act_command},
 	{"uring-read", "PATH", 1, EACCES, act_read},
 	{"uring-unlink", "PATH", 1, EACCES, act_unlink},
 	{"uring-rename", "FROM TO", 2, EACCES, act_rename},

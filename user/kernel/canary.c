@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,7 +127,7 @@ static int attempt_listen(const struct stage *stage)
 
 static int attempt_socket(const struct stage *stage)
 {
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
 
 	(void)stage;
 	return fd < 0 ? errno : 0;

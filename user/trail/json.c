@@ -55,11 +55,15 @@ static void put_peer(struct writer *writer, const struct ambit_event *event)
 static void put_object(struct writer *writer, const struct record *record)
 {
 	const struct ambit_event *event = record->event;
+	struct ambit_numbers numbers;
 
 	ambit_writer_bytes(writer, "path", "path_hex", record->path, record->path_length);
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		put_peer(writer, event);
-	if (event->op == OP_SOCKET) {
+	if (ambit_event_numbers(event, &numbers)) {
+		ambit_writer_number(writer, "level", numbers.level);
+		ambit_writer_number(writer, "number", numbers.number);
+	} else if (event->op == OP_SOCKET && event->family) {
 		ambit_writer_number(writer, "socket_family", event->family);
 		ambit_writer_number(writer, "socket_type", event->detail);
 		ambit_writer_number(writer, "socket_protocol", event->proto);

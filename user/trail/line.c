@@ -62,15 +62,38 @@ static void put_signal(FILE *out, unsigned number)
 		fprintf(out, "signal-%u", number);
 }
 
+/* "option 1:36 SO_MARK", "ioctl 0x8914". */
+static void put_numbers(FILE *out, unsigned reason, const struct ambit_numbers *numbers)
+{
+	const char *name;
+
+	if (reason == REASON_IOCTL) {
+		fprintf(out, "ioctl %#x", numbers->number);
+		return;
+	}
+	if (reason == REASON_NETLINK) {
+		fprintf(out, "netlink message %u", numbers->number);
+		return;
+	}
+	fprintf(out, "%s %u:%u", reason == REASON_OPTION ? "option" : "control data",
+		numbers->level, numbers->number);
+	name = ambit_option_name(numbers);
+	if (name)
+		fprintf(out, " %s", name);
+}
+
 static void put_object(FILE *out, const struct record *record)
 {
 	const struct ambit_event *event = record->event;
+	struct ambit_numbers numbers;
 
 	if (record->path_length)
 		ambit_text_word(out, record->path, record->path_length);
+	else if (ambit_event_numbers(event, &numbers))
+		put_numbers(out, event->reason, &numbers);
 	else if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		put_peer(out, event);
-	else if (event->op == OP_SOCKET)
+	else if (event->op == OP_SOCKET && event->family)
 		fprintf(out, "%s(%u) type %u protocol %u", family_name(event->family),
 			event->family, event->detail, event->proto);
 	else if (event->op == OP_TASK && event->detail)

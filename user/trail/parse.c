@@ -176,7 +176,14 @@ static void object_at(const struct stored *stored, struct ambit_event *event)
 {
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		peer_at(stored, event);
-	if (event->op == OP_SOCKET) {
+	if (ambit_reason_has_numbers(event->reason)) {
+		struct ambit_numbers numbers = {
+			.level = (uint32_t)number_at(stored, "level", UINT32_MAX),
+			.number = (uint32_t)number_at(stored, "number", UINT32_MAX),
+		};
+
+		memcpy(event->addr, &numbers, sizeof(numbers));
+	} else if (event->op == OP_SOCKET) {
 		event->family = (uint8_t)number_at(stored, "socket_family", UINT8_MAX);
 		event->detail = (uint8_t)number_at(stored, "socket_type", UINT8_MAX);
 		event->proto = (uint8_t)number_at(stored, "socket_protocol", UINT8_MAX);

@@ -44,6 +44,12 @@ struct record {
 int ambit_record_decode(const void *bytes, size_t size, const struct policy *policy,
 	const char *cell, struct record *ret);
 
+/* The numbers that a denial is about; false for events that are not about any. */
+bool ambit_event_numbers(const struct ambit_event *event, struct ambit_numbers *ret);
+bool ambit_reason_has_numbers(unsigned reason);
+/* "SO_MARK"; NULL for what has no name here. */
+const char *ambit_option_name(const struct ambit_numbers *numbers);
+
 /* The one line for people: verb, object, program, policy line, remedy. Control characters and
  * invalid UTF-8 are shown as escapes. malloc()ed; NULL without memory. */
 char *ambit_record_line(const struct record *record);
