@@ -124,8 +124,7 @@ FRAME int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, i
 	struct sockaddr_nl peer = {};
 
 	if (length >= (int)sizeof(peer) &&
-		!FAULT(ADDRESS_NETLINK, -EFAULT,
-			bpf_probe_read_kernel(&peer, sizeof(peer), sockaddr)) &&
+		!bpf_probe_read_kernel(&peer, sizeof(peer), FAULT(ADDRESS_NETLINK, NULL, sockaddr)) &&
 		!peer.nl_pid && !peer.nl_groups)
 		return 0;
 	return deny_number(cell, hook, OP_SOCKET, REASON_NETLINK, 0) ? -EPERM : 0;
@@ -209,7 +208,7 @@ static __always_inline bool names_interface(const void *sockaddr, int length, __
 
 	if (family != FAMILY_INET6 || length < (int)sizeof(raw))
 		return false;
-	return FAULT(ADDRESS_SCOPE, -EFAULT, bpf_probe_read_kernel(&raw, sizeof(raw), sockaddr)) ||
+	return bpf_probe_read_kernel(&raw, sizeof(raw), FAULT(ADDRESS_SCOPE, NULL, sockaddr)) ||
 	       raw.sin6_scope_id;
 }
 

@@ -15,8 +15,8 @@ int BPF_PROG(task_task_alloc, struct task_struct *task)
 	if (!cell)
 		return 0;
 	if (!label_task(task, cell)) {
-		/* No memory, or no label of its own: a child without a label would be free, so there is no child. Also in
-		 * audit mode, where it would leave the record. */
+		/* No memory, or no label of its own: a child without a label would be free, so
+		 * there is no child. Also in audit mode, where it would leave the record. */
 		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL);
 		return -EPERM;
 	}

@@ -53,8 +53,8 @@ static long message_step(__u32 index, struct message_walk *walk)
 		walk->done = 1;
 		return 1;
 	}
-	if (FAULT(MESSAGE_READ, -EFAULT,
-		    bpf_probe_read_kernel(&head, sizeof(head), (const void *)walk->at)) ||
+	if (bpf_probe_read_kernel(
+		    &head, sizeof(head), FAULT(MESSAGE_READ, NULL, (const void *)walk->at)) ||
 		head.length < sizeof(head) || head.length > walk->left) {
 		walk->denied = 1;
 		return 1;

@@ -131,12 +131,13 @@ struct control_walk {
  * struct in_pktinfo and stands behind the address in struct in6_pktinfo. 0: as routed. */
 static __always_inline bool control_interface(const struct control_walk *walk, __u32 offset)
 {
-	__u32 interface = 1;
+	__u32 interface;
 
-	(void)FAULT(CONTROL_INTERFACE, -EFAULT,
-		bpf_probe_read_kernel(&interface, sizeof(interface),
-			(const void *)(walk->at + sizeof(struct control_head) + offset)));
-	return interface != 0;
+	/* A read that fails leaves zeroes. */
+	return bpf_probe_read_kernel(&interface, sizeof(interface),
+		       FAULT(CONTROL_INTERFACE, NULL,
+			       (const void *)(walk->at + sizeof(struct control_head) + offset))) ||
+	       interface != 0;
 }
 
 static __always_inline bool control_known(
@@ -170,8 +171,8 @@ static long control_step(__u32 index, struct control_walk *walk)
 		walk->done = 1;
 		return 1;
 	}
-	if (FAULT(CONTROL_READ, -EFAULT,
-		    bpf_probe_read_kernel(&head, sizeof(head), (const void *)walk->at)) ||
+	if (bpf_probe_read_kernel(
+		    &head, sizeof(head), FAULT(CONTROL_READ, NULL, (const void *)walk->at)) ||
 		head.length < sizeof(head) || head.length > walk->left) {
 		walk->denied = 1;
 		return 1;
