@@ -50,7 +50,7 @@ static __always_inline unsigned long mmap_flags(unsigned long third, unsigned lo
  * the socket's cookie, which no other socket gets. A full table forgets the oldest: a socket
  * without a label counts as one from outside the cell.
  */
-static __always_inline bool socket_label_set(struct sock *sk, __u32 cell)
+FRAME bool socket_label_set(struct sock *sk, __u32 cell)
 {
 	struct ambit_label value = {.cell = cell}, *label;
 	__u64 cookie;

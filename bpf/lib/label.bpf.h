@@ -37,7 +37,8 @@ static __always_inline __u32 cell_current(void)
 }
 
 /* Since 6.18 storage is allocated by kmalloc_nolock(), which gives up where it finds a lock taken:
- * another try a moment later is not the same try. */
+ * another try a moment later is not the same try. Unrolled, because 6.1 refuses how clang lays such a
+ * loop out ("back-edge"). */
 #define LABEL_TRIES 8
 
 /* Why there is no row in `cells` for this id. */
@@ -50,7 +51,10 @@ static __always_inline enum ambit_reason cell_missing(__u32 cell)
  * one cell. */
 static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 {
-	for (int i = 0; i < LABEL_TRIES && cell != CELL_UNKNOWN; i++) {
+	if (cell == CELL_UNKNOWN)
+		return false;
+#pragma unroll
+	for (int i = 0; i < LABEL_TRIES; i++) {
 		struct ambit_label *label = FAULT(LABEL_TASK, NULL,
 			bpf_task_storage_get(&labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE));
 
@@ -65,7 +69,10 @@ static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 /* Labels a socket, likewise. */
 static __always_inline bool label_socket(struct sock *sk, __u32 cell)
 {
-	for (int i = 0; i < LABEL_TRIES && cell != CELL_UNKNOWN; i++) {
+	if (cell == CELL_UNKNOWN)
+		return false;
+#pragma unroll
+	for (int i = 0; i < LABEL_TRIES; i++) {
 		if (FAULT(LABEL_SOCKET, false, socket_label_set(sk, cell)))
 			return true;
 	}
