@@ -38,8 +38,13 @@ BPF_O	 := $(BPF_C:%.c=$(BUILD)/%.o)
 BPF_H	 := $(wildcard bpf/*.h bpf/*.def bpf/lib/*.h) vmlinux/$(ARCH)/vmlinux.h
 SKEL	 := $(BUILD)/ambit.skel.h
 
+# What is missing is installed first, by a make of its own: without, all is one graph.
+ifeq ($(SETUP),yes)
 all: setup
 	@$(MAKE) --no-print-directory SETUP=no $(BUILD)/ambit
+else
+all: $(BUILD)/ambit
+endif
 
 setup:
 ifeq ($(SETUP),yes)
