@@ -27,7 +27,7 @@ enum ambit_hook {
 
 /* A function with a frame of its own, so that what it needs of the stack (512 bytes for the deepest
  * chain of calls, which 6.1 rounds up frame by frame) is given back before the caller goes on. */
-#define FRAME static __attribute__((noinline))
+#define FRAME static __attribute__((noinline, unused))
 
 /*
  * A function that the verifier checks once for each program that calls it, whatever the caller

@@ -6,6 +6,8 @@
  * started.
  */
 #include "lib/decide.bpf.h"
+#include "lib/handle.bpf.h"
+#include "lib/overlay.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -27,6 +29,7 @@ static __always_inline int map_decide(__u64 file, enum ambit_hook hook)
 	request.cell = cell;
 	request.dentry = (__u64)BPF_CORE_READ((struct file *)file, f_path.dentry);
 	request.mnt = (__u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
+	backing_path((__u64)file, &request.dentry, &request.mnt);
 	request.ops = BIT(OP_EXEC);
 	request.hook = hook;
 	return decide_path(&request) ? -EACCES : 0;
@@ -54,6 +57,12 @@ static __always_inline bool is_memory(__u64 file)
 	return !file || BPF_CORE_READ((struct file *)file, f_inode, i_flags) & INODE_PRIVATE;
 }
 
+/* A device gives memory too (/dev/zero): there is nothing that it holds. */
+static __always_inline bool is_regular(__u64 file)
+{
+	return (BPF_CORE_READ((struct file *)file, f_inode, i_mode) & MODE_TYPE) == MODE_REGULAR;
+}
+
 /*
  * `prot` is what the mapping gets, READ_IMPLIES_EXEC included. What is written to a private mapping
  * is the task's own, so one that is writable as well is memory, too.
@@ -66,6 +75,7 @@ int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned
 	unsigned long fourth)
 {
 	unsigned long prot = mmap_protection(second, third), flags = mmap_flags(third, fourth);
+	bool private = (flags & MAPPING_TYPE) == MAPPING_PRIVATE;
 	__u64 file;
 	int result;
 
@@ -76,7 +86,7 @@ int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned
 	if (is_memory(file))
 		return memory_decide(HOOK_mmap_file);
 	result = map_decide(file, HOOK_mmap_file);
-	if (result || !(prot & PROTECT_WRITE) || (flags & MAPPING_TYPE) != MAPPING_PRIVATE)
+	if (result || (is_regular(file) && !(private && prot & PROTECT_WRITE)))
 		return result;
 	return memory_decide(HOOK_mmap_file);
 }
@@ -86,6 +96,7 @@ SEC("lsm/file_mprotect")
 int BPF_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
 	unsigned long prot)
 {
+	bool written;
 	__u64 file;
 	int result;
 
@@ -94,8 +105,9 @@ int BPF_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqpr
 	file = (__u64)BPF_CORE_READ(vma, vm_file);
 	if (is_memory(file))
 		return memory_decide(HOOK_file_mprotect);
+	written = !(vma->vm_flags & VMA_SHARED) && (prot & PROTECT_WRITE || vma->anon_vma);
 	result = map_decide(file, HOOK_file_mprotect);
-	if (result || vma->vm_flags & VMA_SHARED || !(prot & PROTECT_WRITE || vma->anon_vma))
+	if (result || (is_regular(file) && !written))
 		return result;
 	return memory_decide(HOOK_file_mprotect);
 }

@@ -4,11 +4,13 @@
  *
  *   file_open                              read, write (and exec, for what execve opens)
  *   path_truncate, path_chmod, path_chown  write on the object
+ *   path_notify                            read
  *   path_mknod … path_unlink               write on the name
  *   path_link, path_rename                 write on the names, and no more rights than before
  */
 #include "lib/decide.bpf.h"
 #include "lib/handle.bpf.h"
+#include "lib/overlay.bpf.h"
 #include "lib/refer.bpf.h"
 #include "lib/terminal.bpf.h"
 
@@ -41,9 +43,12 @@ int BPF_PROG(file_file_open, struct file *file)
 
 	if (!cell || is_handle(file) || is_own_terminal(file))
 		return 0;
+	request.mnt = (__u64)file->f_path.mnt;
+	/* Opened by overlayfs for a file of its own, which was decided just before, or to copy one. */
+	if (is_layer(mount_of(request.mnt)))
+		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)file->f_path.dentry;
-	request.mnt = (__u64)file->f_path.mnt;
 	request.ops = open_ops(file);
 	request.hook = HOOK_file_open;
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
@@ -51,9 +56,10 @@ int BPF_PROG(file_file_open, struct file *file)
 	return decide_path(&request) ? -EACCES : 0;
 }
 
-/* A change of the object itself, through a descriptor also after its name is gone: then the name it
- * had decides. */
-static __always_inline int object_write(const struct path *path, enum ambit_hook hook)
+/* What is done to the object itself, through a descriptor also after its name is gone: then the name
+ * it had decides. */
+static __always_inline int object_decide(
+	const struct path *path, enum ambit_op op, enum ambit_hook hook)
 {
 	struct path_request request = {};
 	__u32 cell = cell_current();
@@ -63,7 +69,7 @@ static __always_inline int object_write(const struct path *path, enum ambit_hook
 	request.cell = cell;
 	request.dentry = (__u64)path->dentry;
 	request.mnt = (__u64)path->mnt;
-	request.ops = BIT(OP_WRITE);
+	request.ops = BIT(op);
 	request.hook = hook;
 	request.flags = REQUEST_UNHASHED;
 	return decide_path(&request) ? -EACCES : 0;
@@ -90,19 +96,26 @@ static __always_inline int entry_write(
 SEC("lsm/path_truncate")
 int BPF_PROG(file_path_truncate, const struct path *path)
 {
-	return object_write(path, HOOK_path_truncate);
+	return object_decide(path, OP_WRITE, HOOK_path_truncate);
+}
+
+/* inotify and fanotify tell what happens to an object, and in a directory to which names. */
+SEC("lsm/path_notify")
+int BPF_PROG(file_path_notify, const struct path *path)
+{
+	return object_decide(path, OP_READ, HOOK_path_notify);
 }
 
 SEC("lsm/path_chmod")
 int BPF_PROG(file_path_chmod, const struct path *path, umode_t mode)
 {
-	return object_write(path, HOOK_path_chmod);
+	return object_decide(path, OP_WRITE, HOOK_path_chmod);
 }
 
 SEC("lsm/path_chown")
 int BPF_PROG(file_path_chown, const struct path *path)
 {
-	return object_write(path, HOOK_path_chown);
+	return object_decide(path, OP_WRITE, HOOK_path_chown);
 }
 
 SEC("lsm/path_mknod")

@@ -5,6 +5,7 @@
  * reaching for tasks outside.
  */
 #include "lib/emit.bpf.h"
+#include "lib/overlay.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -65,6 +66,7 @@ REFUSE(key_permission, REASON_KEY)
 		1ULL << 7 | 1ULL << 8 | 1ULL << 10 | /* setuid, setpcap, net_bind_service */     \
 		1ULL << 14 | 1ULL << 18 | 1ULL << 19 | /* ipc_lock, sys_chroot, sys_ptrace */     \
 		1ULL << 23 | 1ULL << 29) /* sys_nice, audit_write */
+#define PRIVILEGE_SYS_ADMIN 21
 #define CAPABLE_QUIET 2 /* CAP_OPT_NOAUDIT of include/linux/security.h: only a question */
 
 SEC("lsm/capable")
@@ -81,6 +83,9 @@ int BPF_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, 
 
 	v.cell = cell_current();
 	if (!v.cell || (capability < 64 && PRIVILEGES_KEPT >> (capability & 63) & 1))
+		return 0;
+	/* The attributes in which overlayfs keeps its books need it. */
+	if (capability == PRIVILEGE_SYS_ADMIN && lent_rights())
 		return 0;
 	v.detail = capability;
 	if (!(options & CAPABLE_QUIET))

@@ -10,7 +10,7 @@
 #ifndef AMBIT_FAULT_H
 #define AMBIT_FAULT_H
 
-/* The READ_ names end in the field that cannot be read (path.bpf.h: READ_FIELD). */
+/* The READ_ names end in the field that cannot be read (READ_FIELD). */
 #define AMBIT_FAULTS(X)                                                                           \
 	X(NONE)                                                                                   \
 	/* labels */                                                                              \
@@ -77,6 +77,13 @@
 	X(READ_d_sb)                                                                              \
 	X(READ_s_magic)                                                                           \
 	X(READ_s_flags)                                                                           \
+	/* overlays */                                                                            \
+	X(READ_mnt_sb)                                                                            \
+	X(READ_worker)                                                                            \
+	X(READ_backing)                                                                           \
+	/* whose entry of /proc it is */                                                           \
+	X(READ_other_task)                                                                        \
+	X(LOOP_LABEL)                                                                             \
 	X(READ_pid)                                                                               \
 	/* the mounts that show an object */                                                      \
 	X(LOOP_MOUNTS)                                                                            \
@@ -129,6 +136,14 @@ volatile __u32 fault_forced SEC(".data.fault") __weak = FAULT_NONE;
 /* The name is there so that one that is not in the list is an error in every build. */
 #define FAULT(name, failed, expression) ((void)FAULT_##name, (expression))
 #endif
+
+/* Reads a field of a struct at an address; 0, or a negative errno. The first is for fields whose path
+ * is no word of its own. */
+#define READ_AT(name, target, type, base, path)                                         \
+	bpf_probe_read_kernel(&(target), sizeof(target),                                \
+		FAULT(READ_##name, NULL,                                                \
+			(const void *)((base) + bpf_core_field_offset(struct type, path))))
+#define READ_FIELD(target, type, base, field) READ_AT(field, target, type, base, field)
 #endif
 
 #endif

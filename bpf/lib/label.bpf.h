@@ -66,8 +66,9 @@ static __always_inline bool label_task(struct task_struct *task, __u32 cell)
 	return false;
 }
 
-/* Labels a socket, likewise. */
-static __always_inline bool label_socket(struct sock *sk, __u32 cell)
+/* Labels a socket, likewise. A function of its own, or clang does not unroll it where nobody looks at
+ * the result. */
+FRAME bool label_socket(struct sock *sk, __u32 cell)
 {
 	if (cell == CELL_UNKNOWN)
 		return false;

@@ -4,6 +4,7 @@
 #define AMBIT_MOUNTS_H
 
 #include "decide.bpf.h"
+#include "overlay.bpf.h"
 
 /* Mounts of one file system that are looked at; one with more is a deny (REASON_TOO_DEEP). Each
  * bind mount and each mount namespace has one. */
@@ -31,6 +32,7 @@ struct mounts_walk {
 	__u32 done;  /* the end of the list was reached */
 	__u32 count; /* of `shown`; more than fit are not kept, but counted */
 	__u32 unreadable; /* a mount that may show it is not known */
+	__u32 layer; /* overlayfs uses the file system for a layer */
 	struct scratch *scratch; /* keeps them */
 };
 
@@ -114,8 +116,10 @@ static long mounts_step(__u32 index, struct mounts_walk *walk)
 	}
 	if (walk->unreadable || READ_FIELD(ns, mount, mount, mnt_ns))
 		goto unreadable;
-	if (!has_namespace(ns))
+	if (!has_namespace(ns)) {
+		walk->layer |= is_layer(mount);
 		return 0;
+	}
 	if (READ_AT(shown_inum, inum, mnt_namespace, ns, ns.inum))
 		goto unreadable;
 	if (inum != walk->mnt_ns)
@@ -162,12 +166,23 @@ static __always_inline int mounts_find(const struct path_request *request, struc
 	return walk->count ? PATH_DONE : REASON_FOREIGN_MOUNT;
 }
 
+/*
+ * An inner step of overlayfs: on a file system that the cell cannot see and that has a layer of an
+ * overlay. What it does to the file that the task named was decided before.
+ */
+static __always_inline bool is_inner(const struct mounts_walk *walk)
+{
+	return walk->layer && !walk->count && lent_rights();
+}
+
 /* Decides in the scratch slot, which is not the one that decide_path() claims. */
 static __always_inline int mounts_decide(const struct path_request *request, struct scratch *scratch)
 {
 	struct mounts_walk walk = {.scratch = scratch};
 	int reason = mounts_find(request, &walk);
 
+	if (reason == REASON_FOREIGN_MOUNT && request->ops == BIT(OP_WRITE) && is_inner(&walk))
+		return 0;
 	if (reason != PATH_DONE)
 		return deny(request->cell, request->hook, first_op(request->ops), reason);
 	scratch->request = *request;

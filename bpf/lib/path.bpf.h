@@ -11,6 +11,7 @@
 #ifndef AMBIT_PATH_H
 #define AMBIT_PATH_H
 
+#include "proc.bpf.h"
 #include "scratch.bpf.h"
 
 /* Addresses of seqlock_t rename_lock (fs/dcache.c) and mount_lock (fs/namespace.c), set when the
@@ -35,14 +36,6 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* Reads a field of a struct at an address; 0, or a negative errno. The first is for fields whose path
- * is no word of its own. */
-#define READ_AT(name, target, type, base, path)                                         \
-	bpf_probe_read_kernel(&(target), sizeof(target),                                \
-		FAULT(READ_##name, NULL,                                                \
-			(const void *)((base) + bpf_core_field_offset(struct type, path))))
-#define READ_FIELD(target, type, base, field) READ_AT(field, target, type, base, field)
-
 /* Odd, "being changed", if it cannot be read. (A read that fails leaves zeroes.) */
 static __always_inline __u32 sequence(__u64 lock)
 {
@@ -58,17 +51,14 @@ static __always_inline __u32 sequence(__u64 lock)
 #define RAW_FIELD(walk, type, field) \
 	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
 
-#define PROC_MAGIC 0x9fa0 /* include/uapi/linux/magic.h */
-
 /*
- * At the root of a procfs, with the buffer at "/PID…": the entry of the task's own process is called
- * /proc/self, whatever its number and pid namespace, so that a policy can name it. It is known by
- * its struct pid, not by its text. False if what tells it cannot be read.
+ * At the root of a procfs, with the buffer at "/PID…": the entry of a process of the cell is called
+ * /proc/self, whatever its number and pid namespace, so that a policy can name it; others keep their
+ * number and are denied. False if what tells it cannot be read.
  */
-static __always_inline bool walk_self(struct path_buffer *walk)
+static __always_inline bool walk_proc(struct path_buffer *walk)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 super = 0, magic = 0, pid = 0, inode;
+	__u64 super = 0, magic = 0, inode;
 	__u32 start;
 
 	if (!walk->child)
@@ -82,11 +72,17 @@ static __always_inline bool walk_self(struct path_buffer *walk)
 	inode = RAW_FIELD(walk, __u64, d_inode);
 	if (!inode)
 		return true; /* an entry that is not there */
-	if (READ_FIELD(pid, proc_inode, inode - bpf_core_field_offset(struct proc_inode, vfs_inode),
-		    pid))
-		return false;
-	if (!pid || pid != (__u64)BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]))
+	switch (proc_owner(inode)) {
+	case PROC_NOBODY:
 		return true;
+	case PROC_OTHER:
+		walk->outside = 1;
+		return true;
+	case PROC_CELL:
+		break;
+	default:
+		return false;
+	}
 	start = walk->start + 1 + RAW_FIELD(walk, __u32, d_name.len);
 	if (start < 5)
 		return true; /* no room: stays a number */
@@ -103,7 +99,7 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 	__u32 inum = 0;
 
 	if (READ_FIELD(parent, mount, walk->mount, mnt_parent) ||
-		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint) || !walk_self(walk)) {
+		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint) || !walk_proc(walk)) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
@@ -125,7 +121,7 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 	else if (READ_AT(walk_inum, inum, mnt_namespace, ns, ns.inum) || inum != walk->mnt_ns)
 		walk->result = REASON_FOREIGN_MOUNT;
 	else
-		walk->result = PATH_DONE;
+		walk->result = walk->outside ? REASON_OUTSIDE : PATH_DONE;
 }
 
 /* Puts "/name" of the dentry in walk->raw before what the buffer holds. */
@@ -197,6 +193,7 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	walk->start = PATH_END;
 	walk->dentry = walk->from_dentry;
 	walk->child = 0;
+	walk->outside = 0;
 	walk->mount = mount_of(walk->from_mnt);
 	walk->result = PATH_MORE;
 	if (READ_FIELD(walk->root, vfsmount, walk->from_mnt, mnt_root)) {

@@ -37,6 +37,8 @@ struct path_buffer {
 	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
 	__u32 walks; /* so far, for one path */
+	__u32 outside; /* it leads through the /proc entry of a task that is not of the cell */
+	__u32 reserved;
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
 };

@@ -3,7 +3,8 @@
 # The files that cases work on.
 #   tree_once   what no case changes: deep directories /d, sockets /u, servers, a process to reach
 #               for (its id on stdout), and the template of /t
-#   tree_fresh  makes /t anew: in, in/secret, in/box, in/deep, inner and out
+#   tree_fresh  makes /t anew: in, in/secret, in/box, in/deep, inner and out; for the policy
+#               `overlay` also /ov
 #   tree_state  prints what a denied act must not change
 longname=$(printf '%0255d' 0)
 
@@ -33,6 +34,8 @@ tree_template() {
 }
 
 tree_once() {
+	# With more, a patch of Debian's asks for a privilege before the hook is asked.
+	echo 2 >/proc/sys/kernel/perf_event_paranoid
 	tree_template || return
 	mkdir /w
 	for dir in in out; do
@@ -59,13 +62,27 @@ tree_once() {
 	probe serve-nothing
 }
 
+# An overlay at /ov over a copy of the template, on a file system that hangs nowhere any more.
+overlay_fresh() { # /ov/pure is in the upper layer alone
+	umount /ov 2>/dev/null
+	mkdir -p /ov /layers
+	mount -t tmpfs layers /layers
+	mkdir -p /layers/upper/pure /layers/work
+	cp -a /template /layers/lower
+	probe setxattr /layers/lower/in/marked /layers/lower/out/marked 2>/dev/null # tmpfs: since 6.6
+	mount -t overlay -o lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work overlay /ov
+	umount -l /layers
+}
+
 tree_fresh() {
+	[ "${policy:-}" != overlay ] || overlay_fresh
 	rm -rf /t
 	cp -a /template /t
-	probe setxattr /t/in/marked /t/out/marked
+	probe setxattr /t/in/marked /t/out/marked 2>/dev/null # tmpfs: since 6.6
 	cp -a /template/in/file /usr/share/readable
 }
 
 tree_state() {
 	ls -lanR --full-time /t /usr/share/readable
+	[ "${policy:-}" != overlay ] || ls -lanR --full-time /ov
 }

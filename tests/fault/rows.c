@@ -119,10 +119,19 @@ const struct row rows[] = {
 	DENY(LOOP_TERMINAL, "terminal name", READ, NO_RULE, EACCES),
 	DENY(TERMINAL_DESCRIPTOR, "terminal name", READ, NO_RULE, EACCES),
 	DENY(TERMINAL_AGAIN, "terminal name", READ, NO_RULE, EACCES),
+	DENY(READ_other_task, "via fork read-parent stat", READ, UNREADABLE, EACCES),
+	DENY(LOOP_LABEL, "via fork read-parent stat", READ, OUTSIDE, EACCES),
 	DENY(READ_s_magic, "read /proc/self/stat", READ, UNREADABLE, EACCES),
 	DENY(READ_pid, "read /proc/self/stat", READ, UNREADABLE, EACCES),
 	/* A memory file is then one like others, which nothing names. */
 	DENY(READ_s_flags, "memory x", WRITE, NO_PATH, EACCES),
+
+	/* A layer is then a mount like others, which the cell does not see. */
+	DENY(READ_mnt_sb, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
+	DENY(READ_s_flags, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
+	ROW(READ_worker, KEEPS, IN_TRAIL, ALWAYS, "uring-read /ov/out/file", READ, NO_RULE, EACCES),
+	/* Backing files: since 6.5. */
+	ROW(READ_backing, DENIES, IN_TRAIL, MOUNT_PLAIN, "mprotect-exec /ov/in/prog", EXEC, UNREADABLE, EACCES),
 
 	DENY(LOOP_MOUNTS, TOUCHES, WRITE, TOO_DEEP, EACCES),
 	DENY( LOOP_MOUNTS, REACHES, UNIX, TOO_DEEP, EPERM),

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -33,6 +35,15 @@ static int act_read(int argc, char **argv)
 	result = result_of(read(fd, &byte, 1));
 	close(fd);
 	return result;
+}
+
+static int act_read_parent(int argc, char **argv)
+{
+	char path[64], *read_it[] = {path};
+
+	if (snprintf(path, sizeof(path), "/proc/%d/%s", getppid(), argv[0]) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return act_read(argc, read_it);
 }
 
 #define OPEN_ACT(name, flags)                     \
@@ -63,6 +74,23 @@ static int act_list(int argc, char **argv)
 	result = readdir(dir) ? 0 : -errno;
 	closedir(dir);
 	return result;
+}
+
+static int act_watch(int argc, char **argv)
+{
+	int fd = inotify_init1(IN_CLOEXEC);
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(inotify_add_watch(fd, argv[0], IN_ALL_EVENTS));
+}
+
+/* As who has no privileges may do it. */
+static int act_watch_fan(int argc, char **argv)
+{
+	int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_CLOEXEC, O_RDONLY);
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, argv[0]));
 }
 
 /* Opens `path` again through /proc/self/fd of a descriptor that no hook saw. */
@@ -248,6 +276,7 @@ static int act_handle(int argc, char **argv)
 
 const struct verb file_verbs[] = {
 	{"read", "PATH", 1, EACCES, act_read},
+	{"read-parent", "NAME: of the parent in /proc", 1, EACCES, act_read_parent},
 	{"write", "PATH: open for writing", 1, EACCES, act_write},
 	{"rdwr", "PATH", 1, EACCES, act_rdwr},
 	{"append", "PATH", 1, EACCES, act_append},
@@ -259,6 +288,8 @@ const struct verb file_verbs[] = {
 	{"tmplink", "DIR PATH: O_TMPFILE, then linkat", 2, EACCES, act_tmplink},
 	{"list", "DIR", 1, EACCES, act_list},
 	{"reopen", "PATH: O_PATH, then open of /proc/self/fd", 1, EACCES, act_reopen},
+	{"watch", "PATH: by inotify", 1, EACCES, act_watch},
+	{"watch-fan", "PATH: by fanotify", 1, EACCES, act_watch_fan},
 	{"read-at", "DIR NAME: openat", 2, EACCES, act_read_at},
 	{"handle", "DIR PATH: open_by_handle_at, on the file system of DIR", 2, EACCES, act_handle},
 	{"read-cwd", "DIR NAME: through /proc/self/cwd", 2, EACCES, act_read_cwd},

