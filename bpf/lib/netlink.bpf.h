@@ -43,7 +43,8 @@ struct message_walk {
 	__u32 type; /* of the message that is denied */
 };
 
-/* One message, as netlink_rcv_skb() finds them. */
+/* One message, as netlink_rcv_skb() in net/netlink/af_netlink.c finds them: it stops at the first whose
+ * length cannot be true, such as the zeroes that `ip` sends behind its questions. */
 static long message_step(__u32 index, struct message_walk *walk)
 {
 	struct message_head head = {};
@@ -54,9 +55,12 @@ static long message_step(__u32 index, struct message_walk *walk)
 		return 1;
 	}
 	if (bpf_probe_read_kernel(
-		    &head, sizeof(head), FAULT(MESSAGE_READ, NULL, (const void *)walk->at)) ||
-		head.length < sizeof(head) || head.length > walk->left) {
+		    &head, sizeof(head), FAULT(MESSAGE_READ, NULL, (const void *)walk->at))) {
 		walk->denied = 1;
+		return 1;
+	}
+	if (head.length < sizeof(head) || head.length > walk->left) {
+		walk->done = 1;
 		return 1;
 	}
 	if (!type_asks(head.type)) {
@@ -70,8 +74,8 @@ static long message_step(__u32 index, struct message_walk *walk)
 	return 0;
 }
 
-/* Whether one of the messages is no question, or is malformed; its type in `ret_type` (0:
- * malformed). */
+/* Whether one of the messages is no question; its type in `ret_type` (0: there are too many, or one
+ * cannot be read). */
 static __always_inline bool messages_denied(__u64 at, __u32 length, __u32 *ret_type)
 {
 	struct message_walk walk = {.at = at, .left = length};

@@ -59,6 +59,19 @@ static int act_second(int argc, char **argv)
 	return fd < 0 ? -errno : send_to(fd, questions, sizeof(questions), 0);
 }
 
+/* As `ip` sends its questions. */
+static int act_padded(int argc, char **argv)
+{
+	struct {
+		struct question question;
+		char zeroes[128];
+	} padded = {.question = question_of((unsigned short)atoi(argv[0]))};
+	int fd = netlink_socket();
+
+	(void)argc;
+	return fd < 0 ? -errno : send_to(fd, &padded, sizeof(padded), 0);
+}
+
 static int act_many(int argc, char **argv)
 {
 	struct question questions[64];
@@ -143,6 +156,7 @@ const struct verb netlink_verbs[] = {
 	{"interfaces", "getifaddrs", 0, EPERM, act_interfaces},
 	{"nl-message", "TYPE", 1, EPERM, act_message},
 	{"nl-second", "TYPE: behind a question", 1, EPERM, act_second},
+	{"nl-padded", "TYPE: and zeroes behind", 1, EPERM, act_padded},
 	{"nl-many", "COUNT: questions in one datagram", 1, EPERM, act_many},
 	{"nl-other", "to another socket", 0, EPERM, act_other},
 	{"nl-newaddr", "an address of the loopback", 0, EPERM, act_newaddr},
