@@ -208,6 +208,7 @@ struct ambit_cell {
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 
 #define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
+#define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 
 /*
  * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and

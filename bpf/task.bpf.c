@@ -7,18 +7,29 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Whether the cell is gone or ends: who ends it finds all of its tasks if no more come. */
+static __always_inline bool cell_ends(__u32 id)
+{
+	struct ambit_cell *cell = FAULT(CELL_FORK, NULL, bpf_map_lookup_elem(&cells, &id));
+
+	return !cell || cell->flags & AMBIT_CELL_ENDS;
+}
+
 SEC("lsm/task_alloc")
 int BPF_PROG(task_task_alloc, struct task_struct *task)
 {
-	__u32 cell = cell_current();
+	__u32 cell = cell_current(), reason = 0;
 
 	if (!cell)
 		return 0;
-	if (!label_task(task, cell)) {
-		/* No memory, or no label of its own: a child without a label would be free, so
-		 * there is no child. Also in audit mode, where it would leave the record. */
-		deny(cell, HOOK_task_alloc, OP_TASK, REASON_NO_LABEL);
-		return -EPERM;
-	}
-	return 0;
+	/* No memory, or no label of its own: a child without a label would be free, so there is no
+	 * child. Also in audit mode, where it would leave the record. */
+	if (!label_task(task, cell))
+		reason = REASON_NO_LABEL;
+	else if (cell_ends(cell))
+		reason = REASON_NO_CELL;
+	else
+		return 0;
+	deny(cell, HOOK_task_alloc, OP_TASK, reason);
+	return -EPERM;
 }

@@ -26,6 +26,7 @@
 	X(CELL_PATH)                                                                              \
 	X(CELL_MOUNTS)                                                                            \
 	X(CELL_PEER)                                                                              \
+	X(CELL_FORK)                                                                              \
 	X(CELL_EXEC)                                                                              \
 	X(CELL_MODE)                                                                              \
 	X(CELL_EVENT)                                                                             \

@@ -135,6 +135,19 @@ leftovers() {
 	expect_status 0 run_cell sh -c 'setsid sleep 1000 >/dev/null 2>&1 & setsid sh -c "sleep 1000 & sleep 1000" & exit 0'
 	expect_nothing_left
 }
+# Into the root of all cgroups, which the policy names for writing.
+strayed() {
+	mkdir -p /t/in && rm -f /t/in/pid
+	expect_status 0 ambit run -p /e2e/policies/files.yaml --trail "$work/case/trail" -- sh -c \
+		'setsid sleep 1000 >/dev/null 2>&1 & echo $! >/sys/fs/cgroup/cgroup.procs && echo $! >/t/in/pid' \
+		2>"$work/case/err"
+	cat "$work/case/err"
+	read -r stray </t/in/pid
+	expect "that it has ended" [ -z "$(grep 'State:.[RSD]' "/proc/$stray/status" 2>/dev/null)" ]
+	expect "an alarm" grep -q 'ALARM: .* left by 1 of its processes' "$work/case/err"
+	expect_trail type=strayed strayed=1
+	expect_nothing_left
+}
 killed_ambit() {
 	start_waiting 'sleep 1000 & wait'
 	kill -KILL "$ambit_pid"
@@ -455,7 +468,7 @@ lifecycle_all() {
 	inventory >"$work/inventory"
 	for name in status-passes status-126 status-127 status-signal refuses-policies refuses-missing \
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
-		standard-streams signal-int signal-term signal-hup signal-ignored leftovers killed-ambit \
+		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit \
 		parallel outside-untouched stress race-rename disarm-refuses disarm-and-arm \
 		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy flood \
 		check-unprivileged doctor-text hybrid; do

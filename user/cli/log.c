@@ -80,6 +80,10 @@ static void print_mark(const struct trail_entry *entry)
 	case TRAIL_SKIPPED:
 		printf("skipped  %" PRIu64 " decisions, that is, allowed\n", entry->skipped);
 		break;
+	case TRAIL_STRAYED:
+		printf("strayed  %" PRIu64 " processes left the cell's cgroup and were ended\n",
+			entry->strayed);
+		break;
 	case TRAIL_END:
 		printf("end  status %d  %" PRIu64 " allowed  %" PRIu64 " %s  events lost: %" PRIu64
 		       "%s\n",

@@ -130,14 +130,26 @@ static int attend(struct run *run)
 	return ambit_status_of_child(info.si_code, info.si_status);
 }
 
+/* Only who has the rights of root outside, too, leaves a cgroup that root made. */
+static void alarm_strays(struct run *run, int count)
+{
+	ambit_ui_say("ALARM: the cell's cgroup was left by %d of its processes, which stayed in the cell "
+		     "and ended with it",
+		count);
+	ambit_session_write(&run->session, ambit_strayed_json(run->session.cell_name,
+						   ambit_cell_id(run->cell), (uint64_t)count));
+}
+
 /* What the command left running ends with it, and its last events are read before the summary. */
 static void conclude(struct run *run, int status)
 {
-	int error = ambit_cell_kill(run->cell);
+	int strays = ambit_cell_kill(run->cell), error;
 
-	if (error)
-		ambit_ui_say("cannot end what the command left running: %s", strerror(-error));
+	if (strays < 0)
+		ambit_ui_say("cannot end what the command left running: %s", strerror(-strays));
 	ambit_session_drain(&run->session, true);
+	if (strays > 0)
+		alarm_strays(run, strays);
 	error = ambit_launch_exec_error(&run->launch);
 	if (error)
 		ambit_ui_say("cannot execute \"%s\": %s", run->options.argv[0], strerror(error));

@@ -244,9 +244,24 @@ int ambit_cell_note(struct cell *cell, const char *text)
 	return pwrite(cell->lock, text, size, 0) == (ssize_t)size ? 0 : -EIO;
 }
 
+/* From now on no task is made in the cell. */
+static int cell_ends(struct cell *cell)
+{
+	struct ambit_cell row;
+
+	if (bpf_map_lookup_elem(cell->kernel->cells, &cell->id, &row) < 0)
+		return -errno;
+	row.flags |= AMBIT_CELL_ENDS;
+	return bpf_map_update_elem(cell->kernel->cells, &cell->id, &row, BPF_EXIST) < 0 ? -errno : 0;
+}
+
 int ambit_cell_kill(struct cell *cell)
 {
-	return cell->has_cgroup ? cgroup_kill(cell->cgroup) : 0;
+	int result = cell_ends(cell);
+
+	if (result == 0 && cell->has_cgroup)
+		result = cgroup_kill(cell->cgroup);
+	return result == 0 ? strays_end(cell->kernel, cell->id) : result;
 }
 
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
@@ -324,6 +339,7 @@ static int cell_reap(struct kernel *kernel, uint32_t id)
 	if (lock < 0)
 		return 0;
 	cell_remove(kernel, id, &ignored);
+	strays_end(kernel, id);
 	ambit_diag_clear(&ignored);
 	return 1;
 }

@@ -62,6 +62,9 @@ int cgroup_id(const char *path, uint64_t *ret);
 int cgroup_kill(const char *path);
 /* The same, and removes it. */
 int cgroup_destroy(const char *path, struct diag *diag);
+/* Ends the processes that have the label of a cell, wherever they are; the cell must let none be made
+ * any more (AMBIT_CELL_ENDS, or no row). How many there were, or a negative errno. */
+int strays_end(struct kernel *kernel, uint32_t id);
 /* Writes a short text to a file below a cgroup. */
 int cgroup_write(const char *path, const char *file, const char *text);
 

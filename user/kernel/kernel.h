@@ -98,8 +98,9 @@ int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
 /* Keeps a short text with the cell, for ambit_cells_each(): its name. */
 int ambit_cell_note(struct cell *cell, const char *text);
-/* Ends every task in the cell (cgroup.kill) and waits until it is empty. The cell stays, so that
- * its last events and counts can be read. */
+/* Ends every task of the cell and waits until it has none: those in its cgroup, and those that left
+ * it, whose number is returned. From then on no task is made in it; the cell stays, so that its last
+ * events and counts can be read. */
 int ambit_cell_kill(struct cell *cell);
 /* Ends every task in the cell, waits until it is empty, takes its cgroup and its rows away and
  * frees it. */

@@ -114,6 +114,15 @@ char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count)
 	return ambit_writer_end(&writer);
 }
 
+char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count)
+{
+	struct writer writer;
+
+	begin(&writer, "strayed", cell, cell_id);
+	ambit_writer_number(&writer, "strayed", count);
+	return ambit_writer_end(&writer);
+}
+
 /* {"read": 12, …}: operations that did not occur are left out. */
 static struct json_object *counts_of(const __u64 counts[OP_MAX])
 {

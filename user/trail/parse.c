@@ -25,6 +25,7 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_START] = "start",
 	[TRAIL_LOST] = "lost",
 	[TRAIL_SKIPPED] = "skipped",
+	[TRAIL_STRAYED] = "strayed",
 	[TRAIL_END] = "end"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
@@ -302,6 +303,7 @@ static int entry_fill(struct stored *stored)
 	entry->allowed = number_at(stored, "allowed", UINT64_MAX);
 	entry->lost = number_at(stored, "lost", UINT64_MAX);
 	entry->skipped = number_at(stored, "skipped", UINT64_MAX);
+	entry->strayed = number_at(stored, "strayed", UINT64_MAX);
 	entry->weaker = string_at(stored, "best_effort", NULL);
 	entry->status = (int)number_at(stored, "status", 255);
 	entry->audit = mode && !strcmp(mode, "audit");

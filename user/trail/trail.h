@@ -121,6 +121,8 @@ char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_cou
 	const struct ambit_counters *before);
 /* Decisions were skipped, that is, allowed: `count` since the run began, of any task. */
 char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count);
+/* `count` processes had left the cgroup of the cell. */
+char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count);
 /* Of all operations together. */
 uint64_t ambit_counts_sum(const __u64 counts[OP_MAX]);
 /* Events that never came out of the kernel, whatever the reason. */
@@ -134,6 +136,7 @@ enum trail_type {
 	TRAIL_START,
 	TRAIL_LOST,
 	TRAIL_SKIPPED,
+	TRAIL_STRAYED,
 	TRAIL_END,
 	TRAIL_TYPE_MAX
 };
@@ -146,6 +149,7 @@ struct trail_entry {
 	uint64_t allowed, denied; /* TRAIL_END */
 	uint64_t lost;		  /* TRAIL_LOST, TRAIL_END */
 	uint64_t skipped;	  /* TRAIL_SKIPPED, TRAIL_END */
+	uint64_t strayed;	  /* TRAIL_STRAYED */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */
 	const char *weaker;	  /* TRAIL_START, TRAIL_END: as in struct trail_start; NULL: nothing */

@@ -91,6 +91,17 @@ static void skipped(void **state)
 	assert_string_equal(entry->record.cell, "c");
 }
 
+static void strayed(void **state)
+{
+	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
+	_cleanup_free_ char *line = ambit_strayed_json("c", 7, 2);
+
+	(void)state;
+	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
+	assert_int_equal(entry->type, TRAIL_STRAYED);
+	assert_int_equal(entry->strayed, 2);
+}
+
 static void lost(void **state)
 {
 	static const struct ambit_counters before = {.lost_full = 5, .lost_scratch = 1};
@@ -192,6 +203,7 @@ int main(void)
 		cmocka_unit_test(start),
 		cmocka_unit_test(end),
 		cmocka_unit_test(lost), cmocka_unit_test(skipped),
+		cmocka_unit_test(strayed),
 		cmocka_unit_test(lines_that_are_none),
 		cmocka_unit_test(mutated_lines),
 		cmocka_unit_test(file),
