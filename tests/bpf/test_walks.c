@@ -145,10 +145,12 @@ static bool message_oracle(const uint8_t *bytes, size_t length)
 		bool known = false;
 
 		memcpy(&head, bytes + at, sizeof(head));
+		/* The kernel reads no further. */
+		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > length - at)
+			return false;
 		for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
 			known |= head.nlmsg_type == questions[i];
-		if (count == 16 || head.nlmsg_len < sizeof(head) || head.nlmsg_len > length - at ||
-			!known)
+		if (count == 16 || !known)
 			return true;
 		at += NLMSG_ALIGN(head.nlmsg_len);
 	}

@@ -11,7 +11,7 @@ def square(x):
 def add(queue, lock, value):
     with lock:
         value.value += 1
-    queue.put(value.value)
+        queue.put(value.value)
 
 
 def main():

@@ -6,6 +6,7 @@
 arm_all_or_none() {
 	[ "$SUITE" = all ] || { echo "the places of LSM hooks alone can be taken"; exit 2; }
 	expect_status 0 ambit disarm
+	until_detached 0
 	mkfifo "$work/case/hold" "$work/case/taken"
 	fullhook task_kill <"$work/case/hold" >"$work/case/taken" &
 	exec 5>"$work/case/hold"

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLACES_MAX 64 /* BPF_MAX_TRAMP_LINKS is 38 (include/linux/bpf.h) */
+#define PLACES	   38 /* BPF_MAX_TRAMP_LINKS of include/linux/bpf.h, where a link has a cookie */
+#define PLACES_MAX 64
+#define WAIT_MAX   6000 /* times 10 ms */
 
 /* A program that allows, attached; a negative errno where no place is left. */
 static int take_place(int hook)
@@ -53,8 +55,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "no hook \"%s\"\n", argv[1]);
 		return 2;
 	}
-	while (taken < PLACES_MAX && (place = take_place(hook)) >= 0)
-		taken++;
+	/* What was attached before may still be on its way out: a place that comes free is taken, too. */
+	for (int waits = 0; taken < PLACES_MAX && waits < WAIT_MAX;) {
+		place = take_place(hook);
+		if (place >= 0) {
+			taken++;
+		} else if (taken >= PLACES) {
+			break;
+		} else {
+			waits++;
+			usleep(10000);
+		}
+	}
 	if (taken == 0 || taken == PLACES_MAX) {
 		fprintf(stderr, "%d places taken: %s\n", taken, strerror(-place));
 		return 2;

@@ -237,5 +237,9 @@ int main(void)
 		cmocka_unit_test(dispositions_come_back),
 	};
 
+	/* Whoever starts the tests may ignore some of them (nohup does), which a command inherits. */
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 	return cmocka_run_group_tests_name("cli/launch", tests, NULL, NULL);
 }
