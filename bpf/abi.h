@@ -209,6 +209,7 @@ struct ambit_cell {
 
 #define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
+#define AMBIT_CELL_ROOT	 16 /* its command began as root: its tasks may have privileges */
 
 /*
  * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and

@@ -122,6 +122,24 @@ int BPF_PROG(exec_mmap_addr)
 	return memory_decide(HOOK_mmap_addr);
 }
 
+/* Whoever has a userfaultfd says what a private mapping of a file in memory (tmpfs) holds, also of one
+ * that is code and was never writable (mfill_atomic_pte_copy() in mm/userfaultfd.c). By its name:
+ * the same hook is called for other descriptors. */
+SEC("lsm/inode_init_security_anon")
+int BPF_PROG(exec_inode_init_security_anon, struct inode *inode, const struct qstr *name)
+{
+	char is[sizeof("[userfaultfd]")] = "";
+	__u64 text = 0;
+
+	if (!cell_current())
+		return 0;
+	if (READ_AT(anon_name, text, qstr, (__u64)name, name) ||
+		bpf_probe_read_kernel_str(is, sizeof(is), (const void *)text) < 0 ||
+		__builtin_memcmp(is, "[userfaultfd]", sizeof(is)) == 0)
+		return memory_decide(HOOK_inode_init_security_anon);
+	return 0;
+}
+
 /* Called for the program and, for a script, again for its interpreter; both were decided when they
  * were opened. */
 SEC("lsm/bprm_check_security")

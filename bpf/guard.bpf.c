@@ -67,6 +67,7 @@ REFUSE(key_permission, REASON_KEY)
 		1ULL << 14 | 1ULL << 18 | 1ULL << 19 | /* ipc_lock, sys_chroot, sys_ptrace */     \
 		1ULL << 23 | 1ULL << 29) /* sys_nice, audit_write */
 #define PRIVILEGE_SYS_ADMIN 21
+#define PRIVILEGE_SETFCAP   31
 #define CAPABLE_QUIET 2 /* CAP_OPT_NOAUDIT of include/linux/security.h: only a question */
 
 SEC("lsm/capable")
@@ -84,8 +85,9 @@ int BPF_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, 
 	v.cell = cell_current();
 	if (!v.cell || (capability < 64 && PRIVILEGES_KEPT >> (capability & 63) & 1))
 		return 0;
-	/* The attributes in which overlayfs keeps its books need it. */
-	if (capability == PRIVILEGE_SYS_ADMIN && lent_rights())
+	/* For the attributes in which overlayfs keeps its books, and those of files that it copies. */
+	if ((capability == PRIVILEGE_SYS_ADMIN || capability == PRIVILEGE_SETFCAP) &&
+		lent_rights(v.cell))
 		return 0;
 	v.detail = capability;
 	if (!(options & CAPABLE_QUIET))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * SysV shared memory, semaphores and message queues: free among the tasks of one cell, denied where
- * they were made outside. Their names are numbers, which no policy could mean.
+ * they were made outside. Their names are numbers, which no policy could mean. POSIX message queues
+ * are denied.
  */
 #include "lib/emit.bpf.h"
 
@@ -45,6 +46,31 @@ static __always_inline int ipc_used(__u64 object, enum ambit_hook hook)
 	if (owner && *owner == cell)
 		return 0;
 	return deny(cell, hook, OP_SYSTEM, REASON_OUTSIDE_IPC) ? -EACCES : 0;
+}
+
+#define MQUEUE_MAGIC 0x19800202 /* ipc/mqueue.c */
+
+/* POSIX message queues: opening one is a file_open, which no path allows, but mq_open(2) makes it
+ * before, and mq_unlink(2) is no path_unlink. */
+static __always_inline int queue_entry(const struct inode *dir, enum ambit_hook hook)
+{
+	__u32 cell = cell_current();
+
+	if (!cell || dir->i_sb->s_magic != MQUEUE_MAGIC)
+		return 0;
+	return deny(cell, hook, OP_SYSTEM, REASON_OUTSIDE_IPC) ? -EACCES : 0;
+}
+
+SEC("lsm/inode_create")
+int BPF_PROG(ipc_inode_create, struct inode *dir)
+{
+	return queue_entry(dir, HOOK_inode_create);
+}
+
+SEC("lsm/inode_unlink")
+int BPF_PROG(ipc_inode_unlink, struct inode *dir)
+{
+	return queue_entry(dir, HOOK_inode_unlink);
 }
 
 /* include/uapi/linux/{ipc,msg,shm,sem}.h: these ask for the limits, of no object. */

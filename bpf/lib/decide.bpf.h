@@ -131,7 +131,10 @@ static __always_inline bool first_denied(
 	return false;
 }
 
-#define SUPER_INTERNAL (1 << 22) /* SB_KERNMOUNT of include/linux/fs.h */
+/* include/linux/fs.h: SB_KERNMOUNT, mounted by the kernel; SB_NOUSER, and by nobody else (tracefs and
+ * POSIX message queues have the first alone) */
+#define SUPER_KERNEL   (1ULL << 22)
+#define SUPER_INTERNAL (1ULL << 31 | SUPER_KERNEL)
 
 /* Memory files, pipes and the like lie on file systems that only the kernel mounts. Nobody can name
  * them: who changes one has its descriptor already. */
@@ -140,7 +143,8 @@ static __always_inline bool is_internal(__u64 dentry)
 	__u64 super = 0, flags = 0;
 
 	return !READ_FIELD(super, dentry, dentry, d_sb) &&
-	       !READ_FIELD(flags, super_block, super, s_flags) && flags & SUPER_INTERNAL;
+	       !READ_FIELD(flags, super_block, super, s_flags) &&
+	       (flags & SUPER_INTERNAL) == SUPER_INTERNAL;
 }
 
 static __always_inline __u8 first_op(__u32 ops)

@@ -26,6 +26,7 @@
 	X(CELL_PATH)                                                                              \
 	X(CELL_MOUNTS)                                                                            \
 	X(CELL_PEER)                                                                              \
+	X(CELL_LENT)                                                                              \
 	X(CELL_FORK)                                                                              \
 	X(CELL_EXEC)                                                                              \
 	X(CELL_MODE)                                                                              \
@@ -100,6 +101,7 @@
 	/* what a hook is told */                                                                 \
 	X(READ_ia_valid)                                                                          \
 	X(READ_file)                                                                              \
+	X(READ_anon_name)                                                                         \
 	X(READ_upid)                                                                              \
 	X(READ_d_inode)                                                                           \
 	X(READ_i_mode)                                                                            \

@@ -23,7 +23,7 @@ static __always_inline bool is_layer(__u64 mount)
 
 	return !READ_FIELD(ns, mount, mount, mnt_ns) && ns >= ERROR_FIRST &&
 	       !READ_FIELD(super, vfsmount, mount + bpf_core_field_offset(struct mount, mnt), mnt_sb) &&
-	       !READ_FIELD(flags, super_block, super, s_flags) && !(flags & SUPER_INTERNAL);
+	       !READ_FIELD(flags, super_block, super, s_flags) && !(flags & SUPER_KERNEL);
 }
 
 /*
@@ -66,16 +66,23 @@ static __always_inline bool works_on_files(struct task_struct *task)
 
 /*
  * The kernel's own code acts for the task, with the rights of somebody else: overlayfs with those of
- * whoever mounted it (ovl_override_creds in fs/overlayfs/util.c). A task puts on rights that are not
- * its present ones in io_uring alone (a personality, or what it had when it submitted): what its
- * workers do is known, and without a worker io_uring does nothing that would have to wait.
+ * whoever mounted it (ovl_override_creds in fs/overlayfs/util.c). Rights that are not its present ones
+ * a task puts on in io_uring alone (a personality, or what it had when it submitted). In a cell that
+ * began without privileges those are no more than its own. In one that began as root they could be
+ * more than the cell has, so there a task with a ring gets none lent, but for what its workers do to
+ * files. A cell that cannot be read counts as such a one.
  */
-static __always_inline bool lent_rights(void)
+static __always_inline bool lent_rights(__u32 id)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct ambit_cell *cell;
 
-	return task->cred != task->real_cred &&
-	       (!(task->flags & TASK_IO_WORKER) || works_on_files(task));
+	if (task->cred == task->real_cred)
+		return false;
+	cell = FAULT(CELL_LENT, NULL, bpf_map_lookup_elem(&cells, &id));
+	if (cell && !(cell->flags & AMBIT_CELL_ROOT))
+		return true;
+	return task->flags & TASK_IO_WORKER ? works_on_files(task) : !task->io_uring;
 }
 
 #endif

@@ -59,6 +59,7 @@ tree_once() {
 	probe serve-fds /u/in/fds >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
 	probe ipc-make 4711
+	probe mq-keep /probe-kept
 	probe serve-nothing
 }
 

@@ -50,7 +50,7 @@ const struct row rows[] = {
 	DENY(CELL_MOUNTS, TOUCHES, WRITE, NO_CELL, EACCES),
 	DENY(CELL_MOUNTS, REACHES, UNIX, NO_CELL, EPERM),
 	DENY(CELL_PEER, CONNECTS, CONNECT, NO_CELL, EPERM),
-	DENY(CELL_FORK, FORKS, TASK, NO_CELL, EPERM),
+	ROW(CELL_FORK, STOPS, IN_TRAIL, ALWAYS, FORKS, TASK, NO_CELL, EPERM),
 	DENY(CELL_EXEC, EXECUTES, EXEC, NO_CELL, EACCES),
 	KEEP(CELL_MODE, IN_TRAIL),
 	KEEP(CELL_EVENT, LOST_FULL),
@@ -128,8 +128,9 @@ const struct row rows[] = {
 	DENY(READ_s_flags, "memory x", WRITE, NO_PATH, EACCES),
 
 	/* A layer is then a mount like others, which the cell does not see. */
-	DENY(READ_mnt_sb, "touch /ov/in/file", READ, FOREIGN_MOUNT, EACCES),
-	DENY(READ_s_flags, "touch /ov/in/file", READ, FOREIGN_MOUNT, EACCES),
+	DENY(READ_mnt_sb, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
+	DENY(READ_s_flags, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
+	ROW(CELL_LENT, KEEPS, IN_TRAIL, ALWAYS, "uring-read /ov/out/file", READ, NO_RULE, EACCES),
 	ROW(READ_worker, KEEPS, IN_TRAIL, ALWAYS, "uring-read /ov/out/file", READ, NO_RULE, EACCES),
 	/* Backing files: since 6.5. */
 	ROW(READ_backing, DENIES, IN_TRAIL, MOUNT_PLAIN, "mprotect-exec /ov/in/prog", EXEC, UNREADABLE, EACCES),
@@ -144,6 +145,7 @@ const struct row rows[] = {
 
 	ROW(READ_ia_valid, KEEPS, IN_TRAIL, ALWAYS, "touch /t/out/file", WRITE, NO_RULE, EACCES),
 	DENY(READ_file, "mmap-exec /t/in/prog", EXEC, UNREADABLE, EACCES),
+	DENY(READ_anon_name, "uring-read /t/in/file", EXEC, JIT, EACCES),
 	DENY(READ_upid, "own self", TASK, UNREADABLE, EPERM),
 	/* What may be a directory is moved only to where the same is denied beneath. */
 	DENY(READ_d_inode, "rename /t/in/src /t/in/boy", WRITE, REFER, EACCES),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Code that is made in memory: each act writes a function of one instruction and calls it. */
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "probe.h"
 
@@ -218,6 +220,13 @@ static int act_implied_heap(int argc, char **argv)
 	return implied(get_heap);
 }
 
+static int act_userfault(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return result_of(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+}
+
 const struct verb memory_verbs[] = {
 	{"code-map", "writable and executable", 0, EACCES, act_rwx},
 	{"code-map-shared", "the same, shared", 0, EACCES, act_rwx_shared},
@@ -230,6 +239,7 @@ const struct verb memory_verbs[] = {
 	{"code-memfd", "writable and executable", 0, EACCES, act_memfd},
 	{"code-stack", "mprotect", 0, EACCES, act_stack},
 	{"code-heap", "mprotect", 0, EACCES, act_heap},
+	{"userfault", "userfaultfd(2): fills private mappings", 0, EACCES, act_userfault},
 	{"code-shm", "SHM_EXEC", 0, EACCES, act_shm},
 	{"code-implied", "READ_IMPLIES_EXEC, then mmap", 0, EACCES, act_implied_map},
 	{"code-implied-heap", "READ_IMPLIES_EXEC, then brk", 0, ENOMEM, act_implied_heap},

@@ -34,6 +34,7 @@ extern const struct verb task_verbs[];	/* other tasks, namespaces, mounts, bpf *
 extern const struct verb uring_verbs[]; /* io_uring */
 extern const struct verb option_verbs[]; /* socket options and control data */
 extern const struct verb netlink_verbs[];
+extern const struct verb queue_verbs[];
 extern const struct verb pass_verbs[];	/* descriptors from elsewhere */
 extern const struct verb ioctl_verbs[];
 extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */

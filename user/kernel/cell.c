@@ -19,6 +19,7 @@ struct cell {
 	int ring;
 	int lock; /* exclusive while we live: how others see that the cell is not stale */
 	bool has_cgroup;
+	bool stays; /* tasks of it are left: whoever reaps it ends them */
 	char cgroup[1024];
 	int (*handle)(const struct ambit_event *event, size_t size, void *data);
 	void *data;
@@ -257,11 +258,13 @@ static int cell_ends(struct cell *cell)
 
 int ambit_cell_kill(struct cell *cell)
 {
-	int result = cell_ends(cell);
+	int ends = cell_ends(cell);
+	int killed = cell->has_cgroup ? cgroup_kill(cell->cgroup) : 0;
+	int strays = strays_end(cell->kernel, cell->id);
+	int result = ends < 0 ? ends : killed < 0 ? killed : strays;
 
-	if (result == 0 && cell->has_cgroup)
-		result = cgroup_kill(cell->cgroup);
-	return result == 0 ? strays_end(cell->kernel, cell->id) : result;
+	cell->stays = result < 0;
+	return result;
 }
 
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
@@ -320,7 +323,7 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 
 	if (!cell)
 		return 0;
-	result = cell_remove(cell->kernel, cell->id, diag);
+	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
 	ring_buffer__free(cell->reader);
 	if (cell->ring >= 0)
 		close(cell->ring);

@@ -12,12 +12,10 @@
 #include "base/util.h"
 #include "kernel/internal.h"
 
-/* How long a killed process may take to go, in ms: it may sit in a file system that does not answer. */
-#define STRAY_WAIT 10000
-
-/* No task of a cell that ends makes another one (task.bpf.c), so each look at all processes finds
- * fewer of them; the second finds what the first one overtook. More looks mean that one stays. */
-#define STRAY_LOOKS 16
+/* How long a killed process may take to go, in ms, and how often that is waited for: it may sit in a
+ * file system that does not answer. No task of a cell that ends makes another one (task.bpf.c). */
+#define STRAY_WAIT  5000
+#define STRAY_LOOKS 3
 
 static void dir_cleanup(DIR **dir)
 {
@@ -32,48 +30,54 @@ static int has_ended(int pidfd, int wait)
 	return poll(&pollfd, 1, wait) > 0;
 }
 
-/* Ends the process if it is of the cell and lives; 1 if it was. */
-static int end_if_stray(struct kernel *kernel, uint32_t id, pid_t pid)
+/* A descriptor of the process if it is of the cell and lives, else -1. */
+static int stray_open(struct kernel *kernel, uint32_t id, pid_t pid)
 {
 	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
 	struct ambit_label label;
 
 	if (pidfd < 0 || bpf_map_lookup_elem(kernel->labels, &pidfd, &label) < 0 ||
 		label.cell != id || has_ended(pidfd, 0))
-		return 0;
-	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-		return -errno;
-	return has_ended(pidfd, STRAY_WAIT) ? 1 : -ETIMEDOUT;
+		return -1;
+	return TAKE_FD(pidfd);
 }
 
-static int look(struct kernel *kernel, uint32_t id)
+/* Kills all that are there, and then waits for one of them: who was killed may have to wait for
+ * another, its tracer. How many there were. */
+static int look(struct kernel *kernel, uint32_t id, bool *ret_stays)
 {
 	_cleanup_(dir_cleanup) DIR *proc = opendir("/proc");
+	_cleanup_close_ int first = -1;
 	struct dirent *entry;
-	int ended = 0;
+	int found = 0;
 
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
-		int result = end_if_stray(kernel, id, atoi(entry->d_name));
+		_cleanup_close_ int pidfd = stray_open(kernel, id, atoi(entry->d_name));
 
-		if (result < 0)
-			return result;
-		ended += result;
+		if (pidfd < 0)
+			continue;
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0); /* it may have ended meanwhile */
+		if (found++ == 0)
+			first = TAKE_FD(pidfd);
 	}
-	return ended;
+	*ret_stays = found && !has_ended(first, STRAY_WAIT);
+	return found;
 }
 
 int strays_end(struct kernel *kernel, uint32_t id)
 {
-	int all = 0;
+	bool stays = false;
+	int most = 0;
 
-	for (int looks = 0; looks < STRAY_LOOKS; looks++) {
-		int ended = look(kernel, id);
+	for (int looks = 0; looks < STRAY_LOOKS; ) {
+		int found = look(kernel, id, &stays);
 
-		if (ended <= 0)
-			return ended < 0 ? ended : all;
-		all += ended;
+		if (found <= 0)
+			return found < 0 ? found : most;
+		most = found > most ? found : most;
+		looks += stays; /* those that end are ever fewer */
 	}
 	return -ETIMEDOUT;
 }
