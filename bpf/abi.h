@@ -209,7 +209,13 @@ struct ambit_cell {
 
 #define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
-#define AMBIT_CELL_ROOT	 16 /* its command began as root: its tasks may have privileges */
+
+/*
+ * What all credentials of a cell's tasks have, and those of others do not: the launcher sets these bits,
+ * and no task can clear them (SECBIT_NO_CAP_AMBIENT_RAISE and its lock, include/uapi/linux/securebits.h;
+ * a user namespace would, and there is none to be had). Ambient capabilities cannot be raised then.
+ */
+#define AMBIT_CELL_SECUREBITS (1 << 6 | 1 << 7)
 
 /*
  * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and

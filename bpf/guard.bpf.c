@@ -87,7 +87,7 @@ int BPF_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, 
 		return 0;
 	/* For the attributes in which overlayfs keeps its books, and those of files that it copies. */
 	if ((capability == PRIVILEGE_SYS_ADMIN || capability == PRIVILEGE_SETFCAP) &&
-		lent_rights(v.cell))
+		lent_rights())
 		return 0;
 	v.detail = capability;
 	if (!(options & CAPABLE_QUIET))

@@ -26,7 +26,6 @@
 	X(CELL_PATH)                                                                              \
 	X(CELL_MOUNTS)                                                                            \
 	X(CELL_PEER)                                                                              \
-	X(CELL_LENT)                                                                              \
 	X(CELL_FORK)                                                                              \
 	X(CELL_EXEC)                                                                              \
 	X(CELL_MODE)                                                                              \
@@ -81,7 +80,6 @@
 	X(READ_s_flags)                                                                           \
 	/* overlays */                                                                            \
 	X(READ_mnt_sb)                                                                            \
-	X(READ_worker)                                                                            \
 	X(READ_backing)                                                                           \
 	/* whose entry of /proc it is */                                                           \
 	X(READ_other_task)                                                                        \

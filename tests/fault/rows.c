@@ -130,8 +130,6 @@ const struct row rows[] = {
 	/* A layer is then a mount like others, which the cell does not see. */
 	DENY(READ_mnt_sb, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
 	DENY(READ_s_flags, "touch /ov/in/file", WRITE, FOREIGN_MOUNT, EACCES),
-	ROW(CELL_LENT, KEEPS, IN_TRAIL, ALWAYS, "uring-read /ov/out/file", READ, NO_RULE, EACCES),
-	ROW(READ_worker, KEEPS, IN_TRAIL, ALWAYS, "uring-read /ov/out/file", READ, NO_RULE, EACCES),
 	/* Backing files: since 6.5. */
 	ROW(READ_backing, DENIES, IN_TRAIL, MOUNT_PLAIN, "mprotect-exec /ov/in/prog", EXEC, UNREADABLE, EACCES),
 

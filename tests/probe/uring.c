@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "address.h"
@@ -15,6 +16,14 @@
 static void *ring_map(int fd, size_t size, off_t what)
 {
 	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, what);
+}
+
+/* The rights that the task has now, as a personality of the ring; then the task gets other ones. */
+static int personality_of(int fd)
+{
+	long id = syscall(SYS_io_uring_register, fd, IORING_REGISTER_PERSONALITY, NULL, 0);
+
+	return id < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? -errno : (int)id;
 }
 
 /* Submits one entry and waits for its result. With IORING_SETUP_SQPOLL a thread of the kernel's takes
@@ -37,6 +46,13 @@ static int submit_to(const struct io_uring_sqe *entry, unsigned setup, unsigned 
 		return -errno;
 	entries[0] = *entry;
 	entries[0].flags |= how;
+	if (entry->personality) {
+		int id = personality_of(fd);
+
+		if (id < 0)
+			return id;
+		entries[0].personality = (uint16_t)id;
+	}
 	*(uint32_t *)(submissions + params.sq_off.array) = 0;
 	__atomic_store_n((uint32_t *)(submissions + params.sq_off.tail), 1, __ATOMIC_RELEASE);
 	if (syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP,
@@ -123,7 +139,24 @@ static int act_command(int argc, char **argv)
 	return entry.fd < 0 ? -errno : submit_to(&entry, 0, 0);
 }
 
+/* With rights that the task has put off: an attribute that takes CAP_SYS_ADMIN. */
+static int act_personality(int argc, char **argv)
+{
+	struct io_uring_sqe entry = {
+		.opcode = IORING_OP_SETXATTR,
+		.addr = (uintptr_t) "trusted.probe",
+		.addr2 = (uintptr_t) "x",
+		.addr3 = (uintptr_t)argv[0],
+		.len = 1,
+		.personality = 1,
+	};
+
+	(void)argc;
+	return submit_to(&entry, 0, 0);
+}
+
 const struct verb uring_verbs[] = {
+	{"uring-personality", "PATH: a privilege of earlier rights", 1, EPERM, act_personality},
 	{"uring-poll", "PATH: opened by the ring's own thread", 1, EACCES, act_poll_read},
 	{"uring-command", "PATH: of a device", 1, EPERM, act_command},
 	{"uring-read", "PATH", 1, EACCES, act_read},

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "base/util.h"
+#include "bpf/abi.h"
 #include "cli/run.h"
 
 enum stage { STAGE_READY, STAGE_FILES, STAGE_USER, STAGE_LIMIT, STAGE_EXEC };
@@ -62,6 +63,17 @@ static int set_environment(const struct target *target)
 	return 0;
 }
 
+/* So that the kernel's programs know the credentials of the cell from others (bpf/abi.h). Before the
+ * change of user, which takes the right to do it; who has none runs no cell. */
+static int mark(void)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	if (geteuid() != 0)
+		return 0;
+	return bits < 0 || prctl(PR_SET_SECUREBITS, bits | AMBIT_CELL_SECUREBITS, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 static int become(const struct target *target)
 {
 	int error;
@@ -109,6 +121,10 @@ static void __attribute__((noreturn)) child(const struct target *target, char **
 
 	if (!error) {
 		report_fd = REPORT_FD;
+		stage = STAGE_LIMIT;
+		error = mark();
+	}
+	if (!error) {
 		stage = STAGE_USER;
 		error = become(target);
 	}

@@ -40,8 +40,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.tables = run->loaded.tables,
 		.identities = &links,
 		.mode = run->mode,
-		.flags = (run->loaded.policy->jit ? AMBIT_CELL_JIT : 0) |
-			 (run->target.uid == 0 ? AMBIT_CELL_ROOT : 0),
+		.flags = run->loaded.policy->jit ? AMBIT_CELL_JIT : 0,
 		.epoch = AMBIT_EPOCH,
 		.ring_size = run->options.ring,
 		.cgroup = true,
