@@ -5,6 +5,7 @@
  * reaching for tasks outside.
  */
 #include "lib/emit.bpf.h"
+#include "lib/handle.bpf.h"
 #include "lib/overlay.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -151,8 +152,19 @@ OTHER_TASK(task_setrlimit)
 OTHER_TASK(task_movememory)
 
 /* include/uapi/asm-generic/fcntl.h */
+#define SET_FLAGS    4
 #define SET_OWNER    8
 #define SET_OWNER_EX 15
+#define OPEN_ASYNC   020000
+
+/* A terminal that is to send signals makes the foreground process group the owner, whoever that is
+ * (__tty_fasync() in drivers/tty/tty_io.c); FIOASYNC does the same (ioctl.bpf.c). */
+static __always_inline int terminal_owner(void)
+{
+	__u32 cell = cell_current();
+
+	return cell && deny(cell, HOOK_file_fcntl, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
+}
 
 /*
  * The owner of a descriptor gets any signal that F_SETSIG names, from the kernel, in the context of
@@ -168,6 +180,8 @@ int BPF_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned
 	__u32 cell;
 	int number = 0;
 
+	if (command == SET_FLAGS)
+		return argument & OPEN_ASYNC && file_type(file) == MODE_CHAR ? terminal_owner() : 0;
 	if (command != SET_OWNER && command != SET_OWNER_EX)
 		return 0;
 	cell = cell_current();

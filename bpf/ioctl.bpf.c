@@ -46,7 +46,6 @@ static __always_inline bool is_common(__u32 command)
 	case 0x5450:	 /* FIONCLEX */
 	case 0x5451:	 /* FIOCLEX */
 	case 0x5421:	 /* FIONBIO */
-	case 0x5452:	 /* FIOASYNC */
 	case 0x5460:	 /* FIOQSIZE */
 	case 0x541b:	 /* FIONREAD, SIOCINQ */
 	case 0x5411:	 /* TIOCOUTQ, SIOCOUTQ */
@@ -198,6 +197,8 @@ static __always_inline bool sets_owner(__u32 command)
 	return command == 0x8901 || command == 0x8902; /* FIOSETOWN, SIOCSPGRP */
 }
 
+#define ASYNC 0x5452 /* FIOASYNC of include/uapi/asm-generic/ioctls.h */
+
 static __always_inline int decide_ioctl(struct file *file, __u32 command, enum ambit_hook hook)
 {
 	__u32 cell = cell_current(), type;
@@ -209,6 +210,9 @@ static __always_inline int decide_ioctl(struct file *file, __u32 command, enum a
 	if (sets_owner(command))
 		return deny(cell, hook, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
 	type = file_type(file);
+	/* As F_SETFL (guard.bpf.c). */
+	if (command == ASYNC)
+		return type == MODE_CHAR && deny(cell, hook, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
 	if (type == MODE_SOCKET)
 		return is_of_others(command) || socket_asks(command)
 			       ? 0

@@ -95,6 +95,32 @@ static int act_own(int argc, char **argv)
 	return result_of(fcntl(ends[0], F_SETOWN, task_parse(argv[0])));
 }
 
+/* What a terminal, or a pipe, is to send signals by. */
+static int async_open(const char *what)
+{
+	int ends[2];
+
+	if (strcmp(what, "pipe") == 0)
+		return pipe2(ends, O_CLOEXEC) < 0 ? -1 : ends[0];
+	return open(what, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static int act_async_flag(int argc, char **argv)
+{
+	int fd = async_open(argv[0]);
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(fcntl(fd, F_SETFL, O_ASYNC));
+}
+
+static int act_async_ioctl(int argc, char **argv)
+{
+	int fd = async_open(argv[0]), on = 1;
+
+	(void)argc;
+	return fd < 0 ? -errno : result_of(ioctl(fd, FIOASYNC, &on));
+}
+
 static int act_own_ex(int argc, char **argv)
 {
 	struct f_owner_ex owner = {.type = F_OWNER_PID, .pid = task_parse(argv[0])};
@@ -392,6 +418,8 @@ const struct verb guard_verbs[] = {
 	{"pages", "PID: migrate_pages", 1, EPERM, act_pages},
 	{"own", "PID: F_SETOWN", 1, EPERM, act_own},
 	{"own-ex", "PID: F_SETOWN_EX", 1, EPERM, act_own_ex},
+	{"async-flag", "TERMINAL|pipe: O_ASYNC", 1, EPERM, act_async_flag},
+	{"async-ioctl", "TERMINAL|pipe: FIOASYNC", 1, EPERM, act_async_ioctl},
 	{"own-socket", "PID: FIOSETOWN", 1, EPERM, act_own_socket},
 	{"add-key", "NAME", 1, ENOKEY, act_key},
 	{"key-read", "the user's keyring", 0, ENOKEY, act_key_read},
