@@ -10,11 +10,12 @@
 #include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PLACES	   38 /* BPF_MAX_TRAMP_LINKS of include/linux/bpf.h, where a link has a cookie */
 #define PLACES_MAX 64
-#define WAIT_MAX   6000 /* times 10 ms */
+#define SECONDS	   60
 
 /* A program that allows, attached; a negative errno where no place is left. */
 static int take_place(int hook)
@@ -45,6 +46,7 @@ static int count_links(void)
 
 int main(int argc, char **argv)
 {
+	time_t end = time(NULL) + SECONDS;
 	int hook, taken = 0, place;
 	char byte;
 
@@ -56,17 +58,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	/* What was attached before may still be on its way out: a place that comes free is taken, too. */
-	for (int waits = 0; taken < PLACES_MAX && waits < WAIT_MAX;) {
+	do {
 		place = take_place(hook);
-		if (place >= 0) {
-			taken++;
-		} else if (taken >= PLACES) {
-			break;
-		} else {
-			waits++;
-			usleep(10000);
-		}
-	}
+		taken += place >= 0;
+	} while (taken < PLACES_MAX && (place >= 0 || (taken < PLACES && time(NULL) < end)));
 	if (taken == 0 || taken == PLACES_MAX) {
 		fprintf(stderr, "%d places taken: %s\n", taken, strerror(-place));
 		return 2;
