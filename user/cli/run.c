@@ -146,7 +146,9 @@ static void conclude(struct run *run, int status)
 	int strays = ambit_cell_kill(run->cell), error;
 
 	if (strays < 0)
-		ambit_ui_say("cannot end what the command left running: %s", strerror(-strays));
+		ambit_ui_say("cannot end what the command left running: %s; the next run and "
+			     "`ambit disarm` try again",
+			strerror(-strays));
 	ambit_session_drain(&run->session, true);
 	if (strays > 0)
 		alarm_strays(run, strays);

@@ -20,6 +20,7 @@ struct cell {
 	int lock; /* exclusive while we live: how others see that the cell is not stale */
 	bool has_cgroup;
 	bool stays; /* tasks of it are left: whoever reaps it ends them */
+	int strays; /* ended so far outside of its cgroup */
 	char cgroup[1024];
 	int (*handle)(const struct ambit_event *event, size_t size, void *data);
 	void *data;
@@ -246,25 +247,27 @@ int ambit_cell_note(struct cell *cell, const char *text)
 }
 
 /* From now on no task is made in the cell. */
-static int cell_ends(struct cell *cell)
+static int cell_ends(struct kernel *kernel, uint32_t id)
 {
 	struct ambit_cell row;
 
-	if (bpf_map_lookup_elem(cell->kernel->cells, &cell->id, &row) < 0)
+	if (bpf_map_lookup_elem(kernel->cells, &id, &row) < 0)
 		return -errno;
 	row.flags |= AMBIT_CELL_ENDS;
-	return bpf_map_update_elem(cell->kernel->cells, &cell->id, &row, BPF_EXIST) < 0 ? -errno : 0;
+	return bpf_map_update_elem(kernel->cells, &id, &row, BPF_EXIST) < 0 ? -errno : 0;
 }
 
 int ambit_cell_kill(struct cell *cell)
 {
-	int ends = cell_ends(cell);
+	int ends = cell_ends(cell->kernel, cell->id);
 	int killed = cell->has_cgroup ? cgroup_kill(cell->cgroup) : 0;
 	int strays = strays_end(cell->kernel, cell->id);
 	int result = ends < 0 ? ends : killed < 0 ? killed : strays;
 
+	if (strays > 0)
+		cell->strays += strays;
 	cell->stays = result < 0;
-	return result;
+	return cell->stays ? result : cell->strays;
 }
 
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
@@ -341,8 +344,11 @@ static int cell_reap(struct kernel *kernel, uint32_t id)
 
 	if (lock < 0)
 		return 0;
+	/* Without a row, too, no task is made. What does not go keeps the cell for the next one. */
+	cell_ends(kernel, id);
+	if (strays_end(kernel, id) < 0)
+		return 0;
 	cell_remove(kernel, id, &ignored);
-	strays_end(kernel, id);
 	ambit_diag_clear(&ignored);
 	return 1;
 }

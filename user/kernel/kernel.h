@@ -99,7 +99,7 @@ int ambit_cell_tallies(struct cell *cell,
 /* Keeps a short text with the cell, for ambit_cells_each(): its name. */
 int ambit_cell_note(struct cell *cell, const char *text);
 /* Ends every task of the cell and waits until it has none: those in its cgroup, and those that left
- * it, whose number is returned. From then on no task is made in it; the cell stays, so that its last
+ * it, whose number (of all calls) is returned. From then on no task is made in it; the cell stays, so that its last
  * events and counts can be read. */
 int ambit_cell_kill(struct cell *cell);
 /* Ends every task in the cell, waits until it is empty, takes its cgroup and its rows away and
