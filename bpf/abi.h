@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 2
+#define AMBIT_ABI 3
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -241,6 +241,50 @@ struct ambit_counters {
 	__u64 lost_tally;   /* denials that `tallies` had no room for */
 };
 
+/*
+ * The map `kept` holds one of these: what was found out and is kept as long as it is true
+ * (bpf/lib/kept.bpf.h). Not a map with rows, because then each look is a call and a test more.
+ *
+ * A verdict that allows, with all that makes it true. Of a peer, `object` and `place` are the two
+ * halves of its address. User space reads `key`, `allowed` and `op` alone.
+ */
+struct ambit_allowed {
+	__u64 object;  /* dentry */
+	__u64 place;   /* vfsmount */
+	__u64 key;     /* cell, and in the upper half what was asked */
+	__u64 allowed; /* how often it was used since it was kept */
+	__u32 version; /* odd: being written */
+	__u32 fence;   /* policies in force: every change of one counts it up */
+	__u32 renames, mounts; /* sequence numbers of the kernel's rename_lock and mount_lock */
+	__u32 birth; /* of the dentry's address */
+	__u32 op;    /* enum ambit_op, as it is counted */
+};
+
+/* Where the automata are behind a directory. */
+struct ambit_prefix {
+	__u64 dentry;
+	__u64 mount; /* struct mount */
+	__u32 cell;
+	__u32 version, fence, renames, mounts, birth; /* as above */
+	__u32 known; /* bits of operations of which `states` is filled */
+	__u32 states[AMBIT_COLUMNS]; /* after the directory's path and a '/' */
+	__u32 length; /* of that path */
+};
+
+#define AMBIT_HASH_BITS 16
+#define AMBIT_PREFIX_BITS 14
+#define AMBIT_PEER_BITS 13
+struct ambit_kept {
+	__u64 origin; /* addresses that the programs calculate with (file.bpf.c: kept_begin) */
+	__u64 label_origin;
+	__u32 fence; /* counted up by user space before and after it replaces a row of `cells` */
+	__u32 reserved;
+	struct ambit_allowed verdicts[1 << AMBIT_HASH_BITS];
+	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
+	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];
+	__u32 births[1 << AMBIT_HASH_BITS]; /* dentries that began at an address (a hash of it) */
+};
+
 /* Map `tallies`: what was denied how often, exact even when events are lost. */
 struct ambit_tally_key {
 	__u32 cell;
@@ -249,6 +293,9 @@ struct ambit_tally_key {
 	__u16 reason;
 	__u32 reserved;
 };
+
+/* In place of a helper's number: calls of the kernel's bpf_rdonly_cast() (bpf/compat.bpf.h). */
+#define AMBIT_CALL_CAST 0x616d6274
 
 /* Map `arming`, one row: how the programs were loaded. Written before they are attached. */
 struct ambit_arming {
@@ -307,6 +354,8 @@ struct ambit_numbers {
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_cell) == 32, "cell");
+_Static_assert(sizeof(struct ambit_allowed) == 56, "verdict");
+_Static_assert(sizeof(struct ambit_prefix) == 64, "prefix");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");

@@ -29,6 +29,16 @@ enum ambit_hook {
  * chain of calls, which 6.1 rounds up frame by frame) is given back before the caller goes on. */
 #define FRAME static __attribute__((noinline, unused))
 
+/* 0, made where it stands: clang would make it early and keep it on the stack, where the verifier
+ * loses what it is, and refuses the program ("should have been in [-4095, 0]"). */
+static __always_inline int zero(void)
+{
+	int value;
+
+	asm volatile("%0 = 0" : "=r"(value));
+	return value;
+}
+
 /*
  * A function that the verifier checks once for each program that calls it, whatever the caller
  * knows: arguments are scalars or pointers to sized memory. Weak, because several objects define

@@ -80,6 +80,31 @@ static __always_inline __u32 cell_of_socket(struct sock *sk)
 	return label ? label->cell : 0;
 }
 
+/*
+ * Kernel memory at any address, two words of it, for seven instructions a word where
+ * bpf_probe_read_kernel() takes forty-five: a cast that costs nothing (bpf_rdonly_cast(), since 6.2,
+ * kernel commit a35b9af4ec2c) to a type that is two words, and loads that the exception table guards.
+ * A word that is not mapped is 0, so 0 must never be the better answer for the caller. 6.1 has no such
+ * cast; PEEKS is 0 there, known when the program is loaded, and callers go the longer way.
+ *
+ * The call has a number that no helper has: the linker of Debian 12 (bpftool 7.1) cannot join objects
+ * that name the same kernel function, so user space makes it a call of bpf_rdonly_cast() before the
+ * programs are loaded (user/kernel/open.c).
+ */
+#define PEEKS bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
+
+static void *(*const rdonly_cast)(__u64 address, __u32 type) = (void *)AMBIT_CALL_CAST;
+
+static __always_inline struct timespec64 *peek_words(__u64 address)
+{
+	return rdonly_cast(address, bpf_core_type_id_kernel(struct timespec64));
+}
+
+static __always_inline __u64 peek(__u64 address)
+{
+	return peek_words(address)->tv_sec;
+}
+
 /* A program with it would not load as a traced one: socket_label_set(), cell_of_socket(). */
 #pragma GCC poison bpf_sk_storage_get
 

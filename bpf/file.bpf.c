@@ -3,6 +3,7 @@
  * Files: opening them, and every change of a directory entry.
  *
  *   file_open                              read, write (and exec, for what execve opens)
+ *   d_instantiate                          nothing: counts what kept verdicts are dated by
  *   path_truncate, path_chmod, path_chown  write on the object
  *   path_notify                            read
  *   path_mknod … path_unlink               write on the name
@@ -16,8 +17,11 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+struct ambit_kept kept; /* maps.bpf.h */
+
 #define OPEN_EXEC 0x20 /* __FMODE_EXEC in f_flags: opened by execve (include/linux/fs.h) */
 /* include/uapi/asm-generic/fcntl.h */
+#define OPEN_ACCESS  3
 #define OPEN_TRUNC   01000
 #define OPEN_TMPFILE 020000000
 
@@ -35,13 +39,29 @@ static __always_inline __u32 open_ops(struct file *file)
 	return ops ?: BIT(OP_READ) | BIT(OP_WRITE);
 }
 
-SEC("lsm/file_open")
-int BPF_PROG(file_file_open, struct file *file)
+/* In the key of a kept verdict: all that open_ops() looks at. The access mode of f_flags is where the
+ * bits in f_mode come from (OPEN_FMODE() of include/linux/fs.h, alloc_empty_file()). */
+static __always_inline __u32 open_asked(struct file *file)
+{
+	return (file->f_flags & (OPEN_ACCESS | OPEN_EXEC | OPEN_TRUNC | OPEN_TMPFILE)) | ASKED_OPEN;
+}
+
+static __always_inline bool open_is_kept(
+	struct file *file, __u32 cell, __u32 renames, __u32 mounts)
+{
+	struct dentry *dentry = file->f_path.dentry;
+
+	return dentry->d_hash.pprev &&
+	       verdict_kept(number_of(dentry, kept.origin), (__u64)file->f_path.mnt,
+		       verdict_key(cell, open_asked(file)), renames, mounts);
+}
+
+/* What no verdict is kept for. */
+FRAME int open_decide(struct file *file, __u32 cell)
 {
 	struct path_request request = {};
-	__u32 cell = cell_current();
 
-	if (!cell || is_handle(file) || is_own_terminal(file))
+	if (is_handle(file) || is_own_terminal(file))
 		return 0;
 	request.mnt = (__u64)file->f_path.mnt;
 	/* Opened by overlayfs for a file of its own, which was decided just before, or to copy one. */
@@ -52,8 +72,33 @@ int BPF_PROG(file_file_open, struct file *file)
 	request.ops = open_ops(file);
 	request.hook = HOOK_file_open;
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
-	request.flags = (file->f_flags & OPEN_TMPFILE) ? REQUEST_UNHASHED : 0;
+	if (file->f_flags & OPEN_TMPFILE)
+		request.flags = REQUEST_UNHASHED;
+	else
+		request.asked = open_asked(file);
 	return decide_path(&request) ? -EACCES : 0;
+}
+
+/* The order saves registers, which everybody outside would pay for: first what is called, then what is
+ * compared. The sequence numbers are taken before the row is looked at. */
+SEC("lsm/file_open")
+int BPF_PROG(file_file_open, struct file *unused)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 cell, renames, mounts;
+	struct file *file;
+
+	if (!task->bpf_storage)
+		return 0;
+	cell = cell_of_current(task);
+	if (!cell)
+		return zero();
+	renames = sequence_now(rename_lock_address);
+	mounts = sequence_now(mount_lock_address);
+	file = (struct file *)ctx[0];
+	if (open_is_kept(file, cell, renames, mounts))
+		return zero();
+	return open_decide(file, cell);
 }
 
 /* What is done to the object itself, through a descriptor also after its name is gone: then the name
@@ -207,4 +252,25 @@ int BPF_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_de
 	request.directory = is_directory(old_dentry) ||
 			    (request.exchange && is_directory(new_dentry));
 	return decide_refer(&request) ? -EACCES : 0;
+}
+
+/* For everybody, in a cell or not: the memory of a dentry becomes that of another one (kept.bpf.h). */
+SEC("lsm/d_instantiate")
+int BPF_PROG(file_d_instantiate, struct dentry *dentry)
+{
+	__sync_fetch_and_add(birth_of(&kept, number_of(dentry, kept.origin)), 1);
+	return 0;
+}
+
+/* Run once, before anything is attached: the numbers that number_of() calculates with. */
+SEC("syscall")
+int kept_begin(void *unused)
+{
+	struct bpf_local_storage_map *map = (struct bpf_local_storage_map *)&labels;
+
+	kept.origin = (__u64)&labels;
+	/* Read back, it is a number. */
+	kept.label_origin = *(volatile __u64 *)&kept.origin + bpf_core_field_offset(struct bpf_local_storage, cache) +
+			    map->cache_idx * sizeof(__u64);
+	return 0;
 }

@@ -121,4 +121,7 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps") __weak;
 
+/* What is kept (lib/kept.bpf.h): the section .bss, defined in file.bpf.c. User space pins it as `kept`. */
+extern struct ambit_kept kept;
+
 #endif

@@ -6,10 +6,8 @@
 #ifndef AMBIT_DECIDE_H
 #define AMBIT_DECIDE_H
 
-#include "emit.bpf.h"
+#include "kept.bpf.h"
 #include "match.bpf.h"
-
-#define BIT(op) (1U << (op))
 
 static __always_inline bool allows(const struct right *right)
 {
@@ -22,18 +20,22 @@ static __always_inline int check_linked(__u64 dentry)
 {
 	__u64 parent = 0, pprev = 0;
 
+	/* The short way knows a name, and nothing of one that it does not see. */
+	if (PEEKS && peek(dentry + bpf_core_field_offset(struct dentry, d_hash.pprev)))
+		return PATH_DONE;
 	if (READ_AT(d_hash, pprev, dentry, dentry, d_hash.pprev) ||
 		READ_FIELD(parent, dentry, dentry, d_parent))
 		return REASON_UNREADABLE;
 	return !pprev && parent != dentry ? REASON_UNLINKED : PATH_DONE;
 }
 
-/* Builds the path of the request's object, on `dentry`, in the scratch slot; PATH_DONE, or the reason
- * of a deny. */
+/* Finds the path of the request's object, on `dentry`, in the scratch slot, or the end of it behind a
+ * directory that is known; PATH_DONE, or the reason of a deny. */
 static __always_inline int request_path(struct scratch *scratch, __u32 slot,
-	const struct path_request *request, __u64 dentry, __u32 *ret_policy, __u32 *ret_flags)
+	const struct path_request *request, __u64 dentry, __u32 ops, __u32 *ret_policy,
+	__u32 *ret_flags)
 {
-	__u32 id = request->cell;
+	__u32 id = request->cell, before = LOOK(kept.fence), mnt_ns;
 	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
 	int reason;
 
@@ -42,7 +44,12 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 		return cell_missing(id);
 	*ret_policy = cell->policy;
 	*ret_flags = cell->flags;
-	reason = path_build(slot, BUFFER_PATH, dentry, request->mnt, cell->mnt_ns);
+	mnt_ns = cell->mnt_ns;
+	scratch->path.cell = id;
+	/* An odd number, "being changed", if the row may be of another policy than the number. */
+	scratch->path.fence = LOOK(kept.fence) == before ? before : FENCE_CHANGING;
+	scratch->path.wanted = !keeps || scratch->path.fence & FENCE_CHANGING ? 0 : ops;
+	reason = path_build(slot, BUFFER_PATH, dentry, request->mnt, mnt_ns);
 	if (reason == PATH_DONE && !(request->flags & REQUEST_UNHASHED))
 		return check_linked(dentry);
 	return reason;
@@ -90,7 +97,7 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	reason = request_path(scratch, slot, request, dentry, &policy, &flags);
+	reason = request_path(scratch, slot, request, dentry, ops, &policy, &flags);
 	if (reason != PATH_DONE)
 		return reason;
 	ret->policy = policy;
@@ -98,6 +105,8 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 		if (ops & BIT(op) && match_right(slot, policy, op, &ret->rights[op]))
 			return REASON_NO_POLICY;
 	}
+	if (prefix_is_new(&scratch->path))
+		prefix_keep(slot, ops);
 	if (!(flags & AMBIT_CELL_LINKS))
 		return PATH_DONE;
 	reason = identity_rights(request->cell, dentry, ret);
@@ -147,17 +156,23 @@ static __always_inline bool is_internal(__u64 dentry)
 	       (flags & SUPER_INTERNAL) == SUPER_INTERNAL;
 }
 
-static __always_inline __u8 first_op(__u32 ops)
+/* A path that was found only from a known directory on is found as a whole, to be reported. */
+static __always_inline int path_whole(__u32 slot)
 {
-	return ops & BIT(OP_READ)    ? OP_READ
-	       : ops & BIT(OP_WRITE) ? OP_WRITE
-	       : ops & BIT(OP_EXEC)  ? OP_EXEC
-				     : OP_UNIX;
+	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+
+	if (scratch && scratch->path.prefix &&
+		path_build(slot, BUFFER_PATH, scratch->path.from_dentry, scratch->path.from_mnt,
+			scratch->path.mnt_ns) != PATH_DONE)
+		scratch->path.start = PATH_END;
+	return 0;
 }
 
 /* Reports a denial; 1: carry it out. */
 static __always_inline int path_deny(const struct path_request *request, struct verdict *v)
 {
+	if (v->slot >= 0)
+		path_whole(v->slot);
 	v->verdict = VERDICT_DENY;
 	v->cell = request->cell;
 	v->hook = request->hook;
@@ -190,6 +205,8 @@ GLOBAL int decide_path(const struct path_request *request)
 		result = path_deny(request, &v);
 	} else {
 		count_allowed(request->cell, v.op);
+		if (request->asked && path_is_kept(&scratch->path))
+			verdict_keep(request, slot);
 	}
 	scratch_release(scratch);
 	return result;

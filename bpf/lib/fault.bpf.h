@@ -59,6 +59,7 @@
 	X(SLOT_PATH)                                                                              \
 	X(SLOT_RIGHTS)                                                                            \
 	X(SLOT_MATCH)                                                                             \
+	X(SLOT_KEEP)                                                                              \
 	/* the walk from a dentry to the root */                                                  \
 	X(SEQUENCE)                                                                               \
 	X(LOOP_ATTEMPTS)                                                                          \

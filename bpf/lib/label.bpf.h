@@ -14,6 +14,37 @@ const volatile __u64 cells_cgroup __weak = 0;
 const volatile __u32 cells_cgroup_level __weak = 0;
 
 /*
+ * The number that a pointer is: the verifier lets nobody calculate with a pointer, but the distance of
+ * two of them is a number, and of one of them the number was found out before (kept_begin).
+ */
+static __always_inline __u64 number_of(const void *pointer, __u64 origin)
+{
+	__u64 distance = (__u64)pointer - (__u64)&labels;
+
+	barrier_var(distance);
+	return distance + origin;
+}
+
+/*
+ * The label of the current task without a call: where the last look-up of this map left it
+ * (bpf_local_storage.cache, kernel/bpf/bpf_local_storage.c), which the helper looks at first, too.
+ * The helper costs 120 instructions on 6.12, most of them for locks that a label never needs: it is
+ * set once, and goes with its task. 0: not there, or this kernel has no cast; then the helper decides.
+ * What is read is the cell's only where the place says that it belongs to this very map.
+ */
+static __always_inline __u32 label_peek(struct task_struct *task)
+{
+	struct timespec64 *data;
+
+	/* The map that it belongs to, and the label behind it. */
+	if (!PEEKS || bpf_core_field_offset(struct bpf_local_storage_data, smap) != 0 ||
+		bpf_core_field_offset(struct bpf_local_storage_data, data) != sizeof(__u64))
+		return 0;
+	data = peek_words(peek(number_of(task->bpf_storage, kept.label_origin)));
+	return (__u64)data->tv_sec == (__u64)&labels ? data->tv_nsec : 0;
+}
+
+/*
  * The cell of the current task; 0: none, it is not ours to decide.
  *
  * A task without any BPF storage has no label: two loads, no helper call, and nothing else for
@@ -21,19 +52,26 @@ const volatile __u32 cells_cgroup_level __weak = 0;
  * (bpf_task_storage_busy in kernel/bpf/bpf_task_storage.c; LSM programs do without it since); a task
  * that sits under the cells' cgroup then counts as labelled and is denied.
  */
-static __always_inline __u32 cell_current(void)
+static __always_inline __u32 cell_of_current(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct ambit_label *label;
+	__u32 cell = FAULT(LABEL_READ, 0, label_peek(task));
 
-	if (!task->bpf_storage)
-		return 0;
+	if (cell)
+		return cell;
 	label = FAULT(LABEL_READ, NULL, bpf_task_storage_get(&labels, task, NULL, 0));
 	if (label)
 		return label->cell;
 	if (cells_cgroup && bpf_get_current_ancestor_cgroup_id(cells_cgroup_level) == cells_cgroup)
 		return CELL_UNKNOWN;
 	return 0;
+}
+
+static __always_inline __u32 cell_current(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->bpf_storage ? cell_of_current(task) : 0;
 }
 
 /* Since 6.18 storage is allocated by kmalloc_nolock(), which gives up where it finds a lock taken:

@@ -90,10 +90,10 @@ static __always_inline bool match_start(struct match *match, __u32 policy, __u32
 struct match_path {
 	struct match match;
 	const struct path_buffer *buffer;
-	__u32 start;
+	__u32 start, end;
 };
 
-#define MATCH_CHUNK 4
+#define MATCH_CHUNK 8
 
 /* The position is computed from the chunk's number: a counter that is carried along would keep the
  * verifier (since 6.5 it runs callbacks until nothing new is seen) busy with each of its values. */
@@ -102,28 +102,50 @@ static long match_chunk(__u32 index, struct match_path *walk)
 	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
 		__u32 position = walk->start + index * MATCH_CHUNK + i;
 
-		if (position >= PATH_END || walk->match.state == 0 || walk->match.error)
+		if (position >= walk->end || walk->match.state == 0 || walk->match.error)
 			return 1;
 		match_byte(&walk->match, walk->buffer->bytes[position & PATH_MASK]);
 	}
 	return 0;
 }
 
-/* Runs the path in `buffer` through the automaton of an operation; false if a table is missing.
- * Every byte of the longest path is read: PATH_SIZE / MATCH_CHUNK chunks. */
-static __always_inline bool match_path(
-	struct match *ret, __u32 policy, __u32 column, const struct path_buffer *buffer)
+/* Runs the bytes [start, end) of the buffer through the automaton; false if a table is missing. Every
+ * byte of the longest path is read: PATH_SIZE / MATCH_CHUNK chunks. */
+static __always_inline bool match_bytes(struct match_path *walk, __u32 start, __u32 end)
 {
-	struct match_path walk = {.buffer = buffer, .start = buffer->start};
+	walk->start = start;
+	walk->end = end;
+	/* A path that was not read to its end could have been denied by what follows. */
+	if (start < end && FAULT(LOOP_MATCH, -E2BIG,
+		    bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, walk, 0)) < 0)
+		return false;
+	return !walk->match.error;
+}
+
+/* Runs the path in `buffer` through the automaton of an operation, from the root or from behind the
+ * directory that the walk ended at; the state behind the last directory is left in the buffer. False
+ * if a table is missing. */
+static __always_inline bool match_path(
+	struct match *ret, __u32 policy, __u32 column, struct path_buffer *buffer)
+{
+	struct match_path walk = {.buffer = buffer};
+	__u32 start = buffer->start, name = buffer->last + 1;
 
 	if (!match_start(&walk.match, policy, column))
 		return false;
-	/* A path that was not read to its end could have been denied by what follows. */
-	if (FAULT(LOOP_MATCH, -E2BIG,
-		    bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, &walk, 0)) < 0)
+	if (buffer->prefix) {
+		walk.match.state = buffer->states[column & (AMBIT_COLUMNS - 1)];
+		start++;
+	}
+	if (name > PATH_END)
+		name = start; /* the root itself */
+	if (!match_bytes(&walk, start, name))
+		return false;
+	buffer->states[column & (AMBIT_COLUMNS - 1)] = walk.match.state;
+	if (!match_bytes(&walk, name, PATH_END))
 		return false;
 	*ret = walk.match;
-	return !walk.match.error;
+	return true;
 }
 
 /* The right on the path in a scratch slot; 0, or 1 if a table is missing. */

@@ -31,6 +31,25 @@ const volatile __u64 mount_lock_address __weak = 0;
 
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 
+/* Reads a counter that others change; the compiler must neither keep nor move it. */
+#define LOOK(value) (*(volatile __u32 *)&(value))
+
+/* Set when the kernel is armed: verdicts and prefixes are kept (kept.bpf.h). */
+const volatile bool keeps __weak = false;
+
+/* A multiplication spreads what differs in an address over the upper bits (Knuth, TAOCP 6.4). */
+#define HASH_FACTOR 0x9e3779b97f4a7c15ULL
+
+static __always_inline __u32 *birth_of(struct ambit_kept *all, __u64 dentry)
+{
+	return &all->births[dentry * HASH_FACTOR >> (64 - AMBIT_HASH_BITS)];
+}
+
+static __always_inline struct ambit_prefix *prefix_row(__u32 cell, __u64 dentry)
+{
+	return &kept.prefixes[(dentry ^ (__u64)cell << 20) * HASH_FACTOR >> (64 - AMBIT_PREFIX_BITS)];
+}
+
 static __always_inline __u64 mount_of(__u64 vfsmount)
 {
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
@@ -45,6 +64,19 @@ static __always_inline __u32 sequence(__u64 lock)
 		    &value, sizeof(value), FAULT(SEQUENCE, NULL, (const void *)lock)))
 		return 1;
 	return value;
+}
+
+/* The short way. 0 if it cannot be read; but a row has what sequence() read, which fails then, too. */
+static __always_inline __u32 sequence_now(__u64 lock)
+{
+	return PEEKS ? peek(lock) : sequence(lock);
+}
+
+/* Whether the sequence numbers still are what they were. */
+static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
+{
+	return sequence_now(rename_lock_address) == renames &&
+	       sequence_now(mount_lock_address) == mounts;
 }
 
 /* A field of the dentry that was read into walk->raw. */
@@ -68,6 +100,7 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
 		return false;
 	if (magic != PROC_MAGIC)
 		return true;
+	walk->transient = 1;
 	/* walk->raw still holds the child. */
 	inode = RAW_FIELD(walk, __u64, d_inode);
 	if (!inode)
@@ -90,6 +123,32 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
 	__builtin_memcpy(&walk->bytes[start & PATH_MASK], "/self", 5);
 	walk->start = start;
 	return true;
+}
+
+/* Where the automata are behind the directory that the walk has come to, if it is kept for all
+ * operations that are wanted: then the walk ends here. At the first step there is nothing yet that
+ * could follow. */
+static __always_inline bool prefix_find(struct path_buffer *walk)
+{
+	__u32 wanted = walk->wanted, version, *birth;
+	struct ambit_prefix *row;
+
+	if (!wanted || walk->start == PATH_END)
+		return false;
+	row = prefix_row(walk->cell, walk->dentry);
+	birth = birth_of(&kept, walk->dentry);
+	version = LOOK(row->version);
+	if (row->dentry != walk->dentry || row->mount != walk->mount || row->cell != walk->cell ||
+		row->fence != walk->fence || row->renames != walk->renames ||
+		row->mounts != walk->mounts || row->birth != LOOK(*birth) ||
+		(row->known & wanted) != wanted)
+		return false;
+	/* A path that is too long is too long by any way. */
+	walk->prefix = row->length + 1;
+	if (row->length > walk->start)
+		return false;
+	__builtin_memcpy(walk->states, row->states, sizeof(walk->states));
+	return LOOK(row->version) == version;
 }
 
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
@@ -155,6 +214,10 @@ static long walk_step(__u32 index, struct path_buffer **context)
 	struct path_buffer *walk = *context;
 	__u64 parent;
 
+	if (prefix_find(walk)) {
+		walk->result = PATH_DONE;
+		return 1;
+	}
 	if (walk->dentry == walk->root) {
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
@@ -176,6 +239,11 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		return 1;
 	}
 	walk_name(walk);
+	if (walk->last == PATH_END) {
+		walk->last = walk->start;
+		walk->dir = parent;
+		walk->dir_mount = walk->mount;
+	}
 	walk->child = walk->dentry;
 	walk->dentry = parent;
 	return walk->result != PATH_MORE;
@@ -189,8 +257,12 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 
 	if ((renames | mounts) & 1)
 		return 0;
+	walk->renames = renames;
+	walk->mounts = mounts;
 	walk->walks++;
-	walk->start = PATH_END;
+	walk->start = walk->last = PATH_END;
+	walk->prefix = 0;
+	walk->transient = 0;
 	walk->dentry = walk->from_dentry;
 	walk->child = 0;
 	walk->outside = 0;
@@ -203,7 +275,7 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	(void)FAULT(LOOP_STEPS, -E2BIG, bpf_loop(WALK_STEPS, walk_step, context, 0));
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
-	if (renames != sequence(rename_lock_address) || mounts != sequence(mount_lock_address)) {
+	if (!sequences_are(renames, mounts)) {
 		walk->result = REASON_UNSTABLE;
 		return walk->walks >= WALKS_MAX;
 	}
@@ -215,7 +287,8 @@ enum { BUFFER_PATH, BUFFER_EXE };
 
 /*
  * Builds the path of (dentry, vfsmount) at the end of a buffer of the scratch slot: "/a/b", the root
- * as "". Returns PATH_DONE or the reason why there is none.
+ * as "". Returns PATH_DONE or the reason why there is none. Where `wanted` of the buffer was set (with
+ * `cell` and `fence`) it may hold the end of the path alone (`prefix`); it is 0 again afterwards.
  */
 GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mnt_ns)
 {
@@ -232,6 +305,7 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 	buffer->result = REASON_UNSTABLE;
 	buffer->walks = 0;
 	(void)FAULT(LOOP_ATTEMPTS, -E2BIG, bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0));
+	buffer->wanted = 0;
 	return buffer->result;
 }
 

@@ -33,11 +33,22 @@ struct path_buffer {
 	__u64 child; /* the dentry before it; 0: none on this mount */
 	__u64 mount; /* struct mount */
 	__u64 root;  /* mnt_root of `mount` */
+	__u64 dir; /* the dentry above the last component, and its struct mount */
+	__u64 dir_mount;
 	__u32 mnt_ns;
 	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
 	__u32 walks; /* so far, for one path */
 	__u32 outside; /* it leads through the /proc entry of a task that is not of the cell */
+	__u32 transient; /* it leads through a procfs: not to be kept */
+	__u32 last; /* where the last component begins, at its '/'; PATH_END: there is none */
+	__u32 renames, mounts; /* the sequence numbers that the walk saw */
+	/* Of what is kept (kept.bpf.h): for which cell, and how old. */
+	__u32 cell;
+	__u32 fence;
+	__u32 wanted; /* operations of which the state behind a directory will do; 0: the whole path */
+	__u32 prefix; /* length of the path that such states stand for, + 1; 0: none was found */
+	__u32 states[AMBIT_COLUMNS]; /* those states, for `wanted`; then those behind `dir` */
 	__u32 reserved;
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
@@ -68,7 +79,7 @@ struct path_request {
 	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
 	__u16 hook;
 	__u16 flags; /* REQUEST_* */
-	__u32 reserved;
+	__u32 asked; /* in the key of a kept verdict; 0: none is to be kept */
 };
 #define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
 

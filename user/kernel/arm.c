@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include "bpf/abi.h"
 #include "ambit.skel.h"
 #include "base/util.h"
 #include "kernel/internal.h"
@@ -28,6 +29,7 @@ static char first_words[512];
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
+	if (getenv("AMBIT_BPF_LOG")) { vfprintf(stderr, format, arguments); return 0; }
 	if (level == LIBBPF_WARN && !first_words[0]) {
 		vsnprintf(first_words, sizeof(first_words), format, arguments);
 		first_words[strcspn(first_words, "\n")] = '\0';
@@ -119,6 +121,7 @@ static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, cons
 	hook_function(btf, "inode_setattr", facts_traced(facts), &setattr);
 	skeleton->rodata->setattr_has_idmap = setattr.arguments == 3;
 	skeleton->rodata->traced = facts_traced(facts);
+	skeleton->rodata->keeps = facts_keep(facts);
 	/* It is allocated whole; where it is not used it need not be large. */
 	return facts_traced(facts) ? 0 : bpf_map__set_max_entries(skeleton->maps.socket_cells, 128);
 }
@@ -157,9 +160,8 @@ static int load(const struct arm_options *options, struct ambit_bpf **ret, struc
 		result = facts_refuse(&facts, diag);
 	if (result < 0)
 		return result;
-	skeleton = ambit_bpf__open();
-	if (!skeleton) {
-		result = -errno;
+	result = skeleton_open(btf, &skeleton);
+	if (result < 0) {
 		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
 		return result;
 	}
@@ -176,6 +178,13 @@ static int load(const struct arm_options *options, struct ambit_bpf **ret, struc
 		return result;
 	}
 	result = arming_write(skeleton, &facts);
+	if (result == 0)
+		result = bpf_prog_test_run_opts(
+			bpf_program__fd(skeleton->progs.kept_begin), &(struct bpf_test_run_opts){
+				.sz = sizeof(struct bpf_test_run_opts)});
+	if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot prepare what is kept of verdicts: %s",
+			strerror(-result));
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;
@@ -201,7 +210,7 @@ static int attach(struct ambit_bpf *skeleton, struct diag *diag)
 	bpf_object__for_each_program(program, skeleton->obj) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program))
+		if (!bpf_program__autoload(program) || program == skeleton->progs.kept_begin)
 			continue;
 		link = bpf_program__attach_trace(program); /* the same call for LSM programs */
 		if (!link) {
@@ -217,9 +226,10 @@ static int attach(struct ambit_bpf *skeleton, struct diag *diag)
 			return result;
 	}
 	bpf_object__for_each_map(map, skeleton->obj) {
-		if (bpf_map__is_internal(map))
+		if (bpf_map__is_internal(map) && map != skeleton->maps.bss)
 			continue;
-		snprintf(path, sizeof(path), PIN_NEW_DIR "/%s", bpf_map__name(map));
+		snprintf(path, sizeof(path), PIN_NEW_DIR "/%s",
+			map == skeleton->maps.bss ? "kept" : bpf_map__name(map));
 		result = pin(bpf_map__pin(map, path), path, diag);
 		if (result < 0)
 			return result;

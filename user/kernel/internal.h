@@ -42,6 +42,13 @@ int hook_function(
 /* Looks at the running kernel; `btf` NULL leaves out what it tells. */
 void facts_read(const struct btf *btf, struct facts *ret);
 
+/* The kernel's function that the programs call to read any address (AMBIT_CALL_CAST). */
+#define CAST_FUNCTION "bpf_rdonly_cast"
+struct ambit_bpf;
+/* Opens the programs that were built in, with their calls of CAST_FUNCTION made such where this kernel
+ * has it; where it has not, no program gets to one. A negative errno. */
+int skeleton_open(const struct btf *btf, struct ambit_bpf **ret);
+
 /* What is attached, by the pins in PIN_ABI_DIR. */
 struct attached {
 	bool rows[HOOK_ROWS];

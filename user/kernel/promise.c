@@ -85,6 +85,11 @@ static bool lsm_is_weak(const struct facts *facts)
 	return (facts->lsm_skips || facts->label_fails) && facts->preemption != PREEMPTION_OFF;
 }
 
+bool facts_keep(const struct facts *facts)
+{
+	return facts->present[HOOK_ROW_d_instantiate] && !facts_traced(facts) && !lsm_is_weak(facts);
+}
+
 static int first_missing(const struct facts *facts)
 {
 	for (int i = 0; i < HOOK_ROWS; i++) {

@@ -54,6 +54,8 @@ struct facts {
 
 /* Whether the programs have to go behind the functions that call all LSMs. */
 bool facts_traced(const struct facts *facts);
+/* Whether verdicts may be kept (bpf/lib/kept.bpf.h): only where no run of a program is skipped. */
+bool facts_keep(const struct facts *facts);
 
 /* Says why ambit does not arm here without --best-effort, and the way out: -ENOTSUP with a diag, or
  * 0. */
