@@ -43,21 +43,11 @@ static __always_inline __u32 open_ops(struct file *file)
  * bits in f_mode come from (OPEN_FMODE() of include/linux/fs.h, alloc_empty_file()). */
 static __always_inline __u32 open_asked(struct file *file)
 {
-	return (file->f_flags & (OPEN_ACCESS | OPEN_EXEC | OPEN_TRUNC | OPEN_TMPFILE)) | ASKED_OPEN;
-}
-
-static __always_inline bool open_is_kept(
-	struct file *file, __u32 cell, __u32 renames, __u32 mounts)
-{
-	struct dentry *dentry = file->f_path.dentry;
-
-	return dentry->d_hash.pprev &&
-	       verdict_kept(number_of(dentry, kept.origin), (__u64)file->f_path.mnt,
-		       verdict_key(cell, open_asked(file)), renames, mounts);
+	return (file->f_flags & (OPEN_ACCESS | OPEN_EXEC | OPEN_TRUNC | OPEN_TMPFILE));
 }
 
 /* What no verdict is kept for. */
-FRAME int open_decide(struct file *file, __u32 cell)
+FRAME int open_decide(struct file *file, __u64 key)
 {
 	struct path_request request = {};
 
@@ -67,15 +57,13 @@ FRAME int open_decide(struct file *file, __u32 cell)
 	/* Opened by overlayfs for a file of its own, which was decided just before, or to copy one. */
 	if (is_layer(mount_of(request.mnt)))
 		return 0;
-	request.cell = cell;
+	request.cell = key;
 	request.dentry = (__u64)file->f_path.dentry;
 	request.ops = open_ops(file);
 	request.hook = HOOK_file_open;
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
-	if (file->f_flags & OPEN_TMPFILE)
-		request.flags = REQUEST_UNHASHED;
-	else
-		request.asked = open_asked(file);
+	request.flags = file->f_flags & OPEN_TMPFILE ? REQUEST_UNHASHED : REQUEST_KEPT;
+	request.key = key;
 	return decide_path(&request) ? -EACCES : 0;
 }
 
@@ -84,21 +72,26 @@ FRAME int open_decide(struct file *file, __u32 cell)
 SEC("lsm/file_open")
 int BPF_PROG(file_file_open, struct file *unused)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 cell, renames, mounts;
+	struct bpf_local_storage *storage = storage_of_current();
+	struct sequences now;
+	struct dentry *dentry;
 	struct file *file;
+	__u64 key;
 
-	if (!task->bpf_storage)
-		return 0;
-	cell = cell_of_current(task);
-	if (!cell)
+	if (__builtin_expect(!storage, 1))
 		return zero();
-	renames = sequence_now(rename_lock_address);
-	mounts = sequence_now(mount_lock_address);
+	key = cell_of_storage(storage);
+	if (!key)
+		return zero();
+	now = sequences_now();
 	file = (struct file *)ctx[0];
-	if (open_is_kept(file, cell, renames, mounts))
+	key |= (__u64)open_asked(file) << 32;
+	barrier_var(key); /* the cell is in it: one register less */
+	dentry = file->f_path.dentry;
+	if (dentry->d_hash.pprev && verdict_kept(number_of(dentry, kept.origin),
+					    (__u64)file->f_path.mnt, key, now))
 		return zero();
-	return open_decide(file, cell);
+	return open_decide(file, key);
 }
 
 /* What is done to the object itself, through a descriptor also after its name is gone: then the name
@@ -267,10 +260,17 @@ SEC("syscall")
 int kept_begin(void *unused)
 {
 	struct bpf_local_storage_map *map = (struct bpf_local_storage_map *)&labels;
+	__u64 word;
 
 	kept.origin = (__u64)&labels;
-	/* Read back, it is a number. */
+	/* Read back, it is a number. Where labels lie elsewhere than label_peek() thinks, it is one that
+	 * leads nowhere (no address of x86 begins with 01). */
 	kept.label_origin = *(volatile __u64 *)&kept.origin + bpf_core_field_offset(struct bpf_local_storage, cache) +
 			    map->cache_idx * sizeof(__u64);
-	return 0;
+	if (bpf_core_field_offset(struct bpf_local_storage_data, smap) != 0 ||
+		bpf_core_field_offset(struct bpf_local_storage_data, data) != sizeof(__u64))
+		kept.label_origin = 1ULL << 62;
+	/* They are read by peek() from now on, which must not fail. */
+	return bpf_probe_read_kernel(&word, sizeof(word), (const void *)rename_lock_address) ||
+	       bpf_probe_read_kernel(&word, sizeof(word), (const void *)mount_lock_address);
 }

@@ -204,9 +204,9 @@ GLOBAL int decide_path(const struct path_request *request)
 	} else if (first_denied(&scratch->rights[0], request->ops, &v)) {
 		result = path_deny(request, &v);
 	} else {
-		count_allowed(request->cell, v.op);
-		if (request->asked && path_is_kept(&scratch->path))
-			verdict_keep(request, slot);
+		if (!(request->flags & REQUEST_KEPT) || !path_is_kept(&scratch->path) ||
+			verdict_keep(request, slot))
+			count_allowed(request->cell, v.op);
 	}
 	scratch_release(scratch);
 	return result;

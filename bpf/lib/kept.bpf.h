@@ -47,14 +47,8 @@ static __always_inline __u8 first_op(__u32 ops)
 				     : OP_UNIX;
 }
 
-/* In what was asked, so that it is never 0 and differs from hook to hook. */
-#define ASKED_OPEN (1U << 31)
-#define ASKED_MAP  (1U << 30)
-
-static __always_inline __u64 verdict_key(__u32 cell, __u32 asked)
-{
-	return (__u64)asked << 32 | cell;
-}
+/* Of what was asked, in the upper half of a key beside the cell: flags of open(2), or this. */
+#define ASKED_MAP (1ULL << 63)
 
 static __always_inline struct ambit_allowed *verdict_row(
 	struct ambit_kept *all, __u64 object, __u64 key)
@@ -68,7 +62,7 @@ static __always_inline struct ambit_allowed *verdict_row(
  * each open: no call, no table, one test each for what makes it true.
  */
 static __always_inline bool verdict_kept(
-	__u64 number, __u64 mnt, __u64 key, __u32 renames, __u32 mounts)
+	__u64 number, __u64 mnt, __u64 key, struct sequences now)
 {
 	struct ambit_kept *all = &kept;
 	struct ambit_allowed *row;
@@ -78,7 +72,7 @@ static __always_inline bool verdict_kept(
 	row = verdict_row(all, number, key);
 	version = LOOK(row->version);
 	if (row->object != number || row->place != mnt || row->key != key ||
-		row->renames != renames || row->mounts != mounts ||
+		row->renames != now.renames || row->mounts != now.mounts ||
 		row->fence != LOOK(all->fence) || row->birth != LOOK(*birth_of(all, number)) ||
 		LOOK(row->version) != version)
 		return false;
@@ -136,7 +130,8 @@ static __always_inline bool prefix_is_new(const struct path_buffer *path)
 	       !(path->prefix && path->start == path->last);
 }
 
-/* Keeps the verdict that was just found for a request, with what the walk in `path` saw. */
+/* Keeps the verdict that was just found for a request, with what the walk in `path` saw, and counts it.
+ * 0, or 1 if there was no room: then it has to be counted elsewhere. */
 GLOBAL int verdict_keep(const struct path_request *request, __u32 slot)
 {
 	struct scratch *scratch = FAULT(SLOT_KEEP, NULL, bpf_map_lookup_elem(&scratches, &slot));
@@ -145,16 +140,17 @@ GLOBAL int verdict_keep(const struct path_request *request, __u32 slot)
 	__u32 claimed;
 
 	if (!scratch || !request)
-		return 0;
-	key = verdict_key(request->cell, request->asked);
+		return 1;
+	key = request->key;
 	row = verdict_row(&kept, request->dentry, key);
 	claimed = row_claim(&row->version, &row->object);
 	if (!claimed)
-		return 0;
+		return 1;
 	row_settle(row);
 	row->place = request->mnt;
 	row->key = key;
 	row->op = first_op(request->ops);
+	row->allowed = 1; /* this time */
 	row->fence = scratch->path.fence;
 	row->renames = scratch->path.renames;
 	row->mounts = scratch->path.mounts;

@@ -32,15 +32,14 @@ static __always_inline __u64 number_of(const void *pointer, __u64 origin)
  * set once, and goes with its task. 0: not there, or this kernel has no cast; then the helper decides.
  * What is read is the cell's only where the place says that it belongs to this very map.
  */
-static __always_inline __u32 label_peek(struct task_struct *task)
+static __always_inline __u32 label_peek(const struct bpf_local_storage *storage)
 {
 	struct timespec64 *data;
 
-	/* The map that it belongs to, and the label behind it. */
-	if (!PEEKS || bpf_core_field_offset(struct bpf_local_storage_data, smap) != 0 ||
-		bpf_core_field_offset(struct bpf_local_storage_data, data) != sizeof(__u64))
+	if (!PEEKS)
 		return 0;
-	data = peek_words(peek(number_of(task->bpf_storage, kept.label_origin)));
+	/* The map that it belongs to, and the label behind it: struct bpf_local_storage_data. */
+	data = peek_words(peek(number_of(storage, kept.label_origin)));
 	return (__u64)data->tv_sec == (__u64)&labels ? data->tv_nsec : 0;
 }
 
@@ -52,14 +51,15 @@ static __always_inline __u32 label_peek(struct task_struct *task)
  * (bpf_task_storage_busy in kernel/bpf/bpf_task_storage.c; LSM programs do without it since); a task
  * that sits under the cells' cgroup then counts as labelled and is denied.
  */
-static __always_inline __u32 cell_of_current(struct task_struct *task)
+static __always_inline __u32 cell_of_storage(const struct bpf_local_storage *storage)
 {
 	struct ambit_label *label;
-	__u32 cell = FAULT(LABEL_READ, 0, label_peek(task));
+	__u32 cell = FAULT(LABEL_READ, 0, label_peek(storage));
 
 	if (cell)
 		return cell;
-	label = FAULT(LABEL_READ, NULL, bpf_task_storage_get(&labels, task, NULL, 0));
+	label = FAULT(LABEL_READ, NULL,
+		bpf_task_storage_get(&labels, bpf_get_current_task_btf(), NULL, 0));
 	if (label)
 		return label->cell;
 	if (cells_cgroup && bpf_get_current_ancestor_cgroup_id(cells_cgroup_level) == cells_cgroup)
@@ -67,11 +67,17 @@ static __always_inline __u32 cell_of_current(struct task_struct *task)
 	return 0;
 }
 
+/* Nobody outside of a cell has one, but for what other BPF programs keep of their tasks. */
+static __always_inline struct bpf_local_storage *storage_of_current(void)
+{
+	return bpf_get_current_task_btf()->bpf_storage;
+}
+
 static __always_inline __u32 cell_current(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct bpf_local_storage *storage = storage_of_current();
 
-	return task->bpf_storage ? cell_of_current(task) : 0;
+	return __builtin_expect(!storage, 1) ? 0 : cell_of_storage(storage);
 }
 
 /* Since 6.18 storage is allocated by kmalloc_nolock(), which gives up where it finds a lock taken:

@@ -8,43 +8,43 @@
 #include "path.bpf.h"
 
 struct match {
-	__u32 policy;
+	void *table; /* the policy's map of segments */
 	__u32 state;
+	__u32 index;		       /* number of `segment` */
 	struct ambit_segment *segment; /* the one that `state` lies in; NULL: not looked up yet */
-	__u32 index;		       /* its number */
 	__u32 error;
 };
 
-static __always_inline struct ambit_segment *segment_get(__u32 policy, __u32 index)
+static __always_inline struct ambit_segment *segment_get(void *table, __u32 index)
 {
-	void *table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&policies, &policy));
+	return FAULT(SEGMENT, NULL, bpf_map_lookup_elem(table, &index));
+}
 
-	return table ? FAULT(SEGMENT, NULL, bpf_map_lookup_elem(table, &index)) : NULL;
+/* Makes `segment` the one that the state lies in; false if it is missing. */
+static __always_inline bool match_segment(struct match *match)
+{
+	__u32 index = dfa_segment(match->state);
+
+	if (match->segment && index == match->index)
+		return true;
+	match->segment = FAULT(SEGMENT_STEP, NULL, segment_get(match->table, index));
+	match->index = index;
+	return match->segment;
 }
 
 /* The state after `byte`. A segment is looked up only when the path crosses into another one. */
 static __always_inline void match_byte(struct match *match, __u8 byte)
 {
-	struct ambit_segment *segment = match->segment;
-	__u32 index = dfa_segment(match->state);
-
-	if (!segment || index != match->index) {
-		segment = FAULT(SEGMENT_STEP, NULL, segment_get(match->policy, index));
-		if (!segment) {
-			match->error = 1;
-			return;
-		}
-		match->segment = segment;
-		match->index = index;
-	}
-	match->state = dfa_next(segment, match->state, byte);
+	if (match_segment(match) && match->segment)
+		match->state = dfa_next(match->segment, match->state, byte);
+	else
+		match->error = 1;
 }
 
 /* Reads what the state of `match` accepts into `ret`; false if a table is missing. */
 static __always_inline bool match_accept(struct match *match, struct ambit_accept *ret)
 {
-	struct ambit_segment *segment = FAULT(
-		SEGMENT_STATE, NULL, segment_get(match->policy, dfa_segment(match->state)));
+	struct ambit_segment *segment;
 	__u32 accept, word;
 
 	__builtin_memset(ret, 0, sizeof(*ret));
@@ -52,15 +52,15 @@ static __always_inline bool match_accept(struct match *match, struct ambit_accep
 		return false;
 	if (match->state == 0)
 		return true;
-	if (!segment)
+	if (!FAULT(SEGMENT_STATE, false, match_segment(match)) || !match->segment)
 		return false;
-	accept = dfa_accept(segment, match->state);
+	accept = dfa_accept(match->segment, match->state);
 	if (accept == 0)
 		return true;
 	word = AMBIT_HEAD_WORDS + (accept - 1) * AMBIT_ACCEPT_WORDS;
 	/* An entry does not cross a segment: 8192 words, entries of 4, a head of 4. */
 	segment = FAULT(SEGMENT_ACCEPT, NULL,
-		segment_get(match->policy, word >> AMBIT_SEGMENT_BITS));
+		segment_get(match->table, word >> AMBIT_SEGMENT_BITS));
 	if (!segment)
 		return false;
 	word &= AMBIT_BASE_MASK & ~(AMBIT_ACCEPT_WORDS - 1);
@@ -74,14 +74,18 @@ static __always_inline bool match_accept(struct match *match, struct ambit_accep
 /* The start state; `column` is the operation on a path, or MATCH_PEER. */
 static __always_inline bool match_start(struct match *match, __u32 policy, __u32 column)
 {
-	struct ambit_segment *segment = FAULT(SEGMENT_HEAD, NULL, segment_get(policy, 0));
-	struct ambit_head *head = (struct ambit_head *)segment;
+	void *table = FAULT(POLICY, NULL, bpf_map_lookup_elem(&policies, &policy));
+	struct ambit_segment *segment = NULL;
+	struct ambit_head *head;
 
+	if (table)
+		segment = FAULT(SEGMENT_HEAD, NULL, segment_get(table, 0));
+	head = (struct ambit_head *)segment;
 	if (!head || FAULT(POLICY_ABI, true, head->abi != AMBIT_ABI))
 		return false;
-	match->policy = policy;
+	match->table = table;
 	match->state = column < AMBIT_COLUMNS ? head->path_start[column] : head->peer_start;
-	match->segment = NULL;
+	match->segment = segment;
 	match->index = 0;
 	match->error = 0;
 	return true;

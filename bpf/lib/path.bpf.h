@@ -55,33 +55,71 @@ static __always_inline __u64 mount_of(__u64 vfsmount)
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* Odd, "being changed", if it cannot be read. (A read that fails leaves zeroes.) */
+/* A counter of the kernel's: odd while somebody holds the lock. The short way cannot fail, because
+ * both were read when the kernel was armed (kept_begin); elsewhere what cannot be read is "being
+ * changed". (A read that fails leaves zeroes.) */
 static __always_inline __u32 sequence(__u64 lock)
 {
 	__u32 value;
 
+	if (PEEKS)
+		return FAULT(SEQUENCE, 1, peek(lock));
 	if (bpf_probe_read_kernel(
 		    &value, sizeof(value), FAULT(SEQUENCE, NULL, (const void *)lock)))
 		return 1;
 	return value;
 }
 
-/* The short way. 0 if it cannot be read; but a row has what sequence() read, which fails then, too. */
-static __always_inline __u32 sequence_now(__u64 lock)
+struct sequences {
+	__u32 renames, mounts;
+};
+
+static __always_inline struct sequences sequences_now(void)
 {
-	return PEEKS ? peek(lock) : sequence(lock);
+	if (PEEKS)
+		return (struct sequences){FAULT(SEQUENCE, 1, peek(rename_lock_address)),
+			FAULT(SEQUENCE, 1, peek(mount_lock_address))};
+	return (struct sequences){
+		sequence(rename_lock_address), sequence(mount_lock_address)};
 }
 
-/* Whether the sequence numbers still are what they were. */
 static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
 {
-	return sequence_now(rename_lock_address) == renames &&
-	       sequence_now(mount_lock_address) == mounts;
+	return sequence(rename_lock_address) == renames && sequence(mount_lock_address) == mounts;
 }
+
+/* Reads a pointer that is never NULL; true if it cannot be read. */
+#define READ_POINTER(target, type, base, field)                                                   \
+	(PEEKS ? !((target) = FAULT(READ_##field, 0,                                               \
+			   peek((base) + bpf_core_field_offset(struct type, field))))              \
+	       : READ_FIELD(target, type, base, field))
 
 /* A field of the dentry that was read into walk->raw. */
 #define RAW_FIELD(walk, type, field) \
 	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
+
+/* What a step needs of a dentry; false if it cannot be read. */
+static __always_inline bool walk_dentry(struct path_buffer *walk)
+{
+	__u64 at = walk->dentry;
+
+	if (!PEEKS) {
+		if (bpf_probe_read_kernel(walk->raw, sizeof(walk->raw),
+			    FAULT(READ_dentry, NULL, (const void *)at)))
+			return false;
+		walk->parent = RAW_FIELD(walk, __u64, d_parent);
+		walk->name = RAW_FIELD(walk, __u64, d_name.name);
+		walk->length = RAW_FIELD(walk, __u32, d_name.len);
+		walk->flags = RAW_FIELD(walk, __u32, d_flags);
+		return true;
+	}
+	walk->parent = FAULT(
+		READ_dentry, 0, peek(at + bpf_core_field_offset(struct dentry, d_parent)));
+	walk->name = peek(at + bpf_core_field_offset(struct dentry, d_name.name));
+	walk->length = peek(at + bpf_core_field_offset(struct dentry, d_name.len));
+	walk->flags = peek(at + bpf_core_field_offset(struct dentry, d_flags));
+	return walk->parent && walk->name;
+}
 
 /*
  * At the root of a procfs, with the buffer at "/PID…": the entry of a process of the cell is called
@@ -90,19 +128,20 @@ static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
  */
 static __always_inline bool walk_proc(struct path_buffer *walk)
 {
-	__u64 super = 0, magic = 0, inode;
+	__u64 super = 0, magic = 0, inode = 0;
 	__u32 start;
 
 	if (!walk->child)
 		return true;
-	if (READ_FIELD(super, dentry, walk->root, d_sb) ||
-		READ_FIELD(magic, super_block, super, s_magic))
+	if (READ_POINTER(super, dentry, walk->root, d_sb) ||
+		READ_POINTER(magic, super_block, super, s_magic))
 		return false;
 	if (magic != PROC_MAGIC)
 		return true;
 	walk->transient = 1;
-	/* walk->raw still holds the child. */
-	inode = RAW_FIELD(walk, __u64, d_inode);
+	/* The child is what was read last. */
+	if (READ_FIELD(inode, dentry, walk->child, d_inode))
+		return false;
 	if (!inode)
 		return true; /* an entry that is not there */
 	switch (proc_owner(inode)) {
@@ -116,7 +155,7 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
 	default:
 		return false;
 	}
-	start = walk->start + 1 + RAW_FIELD(walk, __u32, d_name.len);
+	start = walk->start + 1 + walk->length;
 	if (start < 5)
 		return true; /* no room: stays a number */
 	start -= 5;
@@ -128,13 +167,11 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
 /* Where the automata are behind the directory that the walk has come to, if it is kept for all
  * operations that are wanted: then the walk ends here. At the first step there is nothing yet that
  * could follow. */
-static __always_inline bool prefix_find(struct path_buffer *walk)
+FRAME bool prefix_find(struct path_buffer *walk)
 {
 	__u32 wanted = walk->wanted, version, *birth;
 	struct ambit_prefix *row;
 
-	if (!wanted || walk->start == PATH_END)
-		return false;
 	row = prefix_row(walk->cell, walk->dentry);
 	birth = birth_of(&kept, walk->dentry);
 	version = LOOK(row->version);
@@ -154,22 +191,21 @@ static __always_inline bool prefix_find(struct path_buffer *walk)
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */
 static __always_inline void walk_mount(struct path_buffer *walk)
 {
-	__u64 parent = 0, mountpoint = 0, root = 0, ns = 0;
+	__u64 parent = 0, mountpoint = 0, ns = 0;
 	__u32 inum = 0;
 
-	if (READ_FIELD(parent, mount, walk->mount, mnt_parent) ||
-		READ_FIELD(mountpoint, mount, walk->mount, mnt_mountpoint) || !walk_proc(walk)) {
+	if (READ_POINTER(parent, mount, walk->mount, mnt_parent) ||
+		READ_POINTER(mountpoint, mount, walk->mount, mnt_mountpoint) || !walk_proc(walk)) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
 	if (parent != walk->mount) {
-		if (READ_FIELD(root, vfsmount, parent + bpf_core_field_offset(struct mount, mnt),
-			    mnt_root)) {
+		if (READ_POINTER(walk->root, vfsmount,
+			    parent + bpf_core_field_offset(struct mount, mnt), mnt_root)) {
 			walk->result = REASON_UNREADABLE;
 			return;
 		}
 		walk->mount = parent;
-		walk->root = root;
 		walk->dentry = mountpoint;
 		walk->child = 0;
 		return;
@@ -183,10 +219,10 @@ static __always_inline void walk_mount(struct path_buffer *walk)
 		walk->result = walk->outside ? REASON_OUTSIDE : PATH_DONE;
 }
 
-/* Puts "/name" of the dentry in walk->raw before what the buffer holds. */
+/* Puts "/name" of the dentry that was read before what the buffer holds. */
 static __always_inline void walk_name(struct path_buffer *walk)
 {
-	__u32 length = RAW_FIELD(walk, __u32, d_name.len), start = walk->start;
+	__u32 length = walk->length, start = walk->start;
 
 	if (length >= AMBIT_NAME_SIZE || length + 1 > start) {
 		walk->result = REASON_TOO_LONG;
@@ -195,7 +231,7 @@ static __always_inline void walk_name(struct path_buffer *walk)
 	start -= length;
 	barrier_var(length); /* clang knows the bound and would leave the mask out; 6.1 does not */
 	if (bpf_probe_read_kernel(&walk->bytes[start & PATH_MASK], length & 0xff,
-		    FAULT(READ_name, NULL, RAW_FIELD(walk, const void *, d_name.name)))) {
+		    FAULT(READ_name, NULL, (const void *)walk->name))) {
 		walk->result = REASON_UNREADABLE;
 		return;
 	}
@@ -214,7 +250,7 @@ static long walk_step(__u32 index, struct path_buffer **context)
 	struct path_buffer *walk = *context;
 	__u64 parent;
 
-	if (prefix_find(walk)) {
+	if (walk->wanted && walk->start != PATH_END && prefix_find(walk)) {
 		walk->result = PATH_DONE;
 		return 1;
 	}
@@ -222,19 +258,18 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
 	}
-	if (bpf_probe_read_kernel(walk->raw, sizeof(walk->raw),
-		    FAULT(READ_dentry, NULL, (const void *)walk->dentry))) {
+	if (!walk_dentry(walk)) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
-	parent = RAW_FIELD(walk, __u64, d_parent);
+	parent = walk->parent;
 	if (FAULT(NO_MOUNT, true, parent == walk->dentry)) {
 		/* The top of a file system without having met the root of the mount: opened by a
 		 * handle, or moved out of a bind mount. */
 		walk->result = REASON_NO_PATH;
 		return 1;
 	}
-	if (FAULT(FOLDS, true, RAW_FIELD(walk, __u32, d_flags) & DENTRY_FOLDS)) {
+	if (FAULT(FOLDS, true, walk->flags & DENTRY_FOLDS)) {
 		walk->result = REASON_FOLDS;
 		return 1;
 	}
@@ -253,12 +288,12 @@ static long walk_step(__u32 index, struct path_buffer **context)
 static long walk_attempt(__u32 index, struct path_buffer **context)
 {
 	struct path_buffer *walk = *context;
-	__u32 renames = sequence(rename_lock_address), mounts = sequence(mount_lock_address);
+	struct sequences seen = sequences_now();
 
-	if ((renames | mounts) & 1)
+	if ((seen.renames | seen.mounts) & 1)
 		return 0;
-	walk->renames = renames;
-	walk->mounts = mounts;
+	walk->renames = seen.renames;
+	walk->mounts = seen.mounts;
 	walk->walks++;
 	walk->start = walk->last = PATH_END;
 	walk->prefix = 0;
@@ -268,14 +303,14 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	walk->outside = 0;
 	walk->mount = mount_of(walk->from_mnt);
 	walk->result = PATH_MORE;
-	if (READ_FIELD(walk->root, vfsmount, walk->from_mnt, mnt_root)) {
+	if (READ_POINTER(walk->root, vfsmount, walk->from_mnt, mnt_root)) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
 	}
 	(void)FAULT(LOOP_STEPS, -E2BIG, bpf_loop(WALK_STEPS, walk_step, context, 0));
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
-	if (!sequences_are(renames, mounts)) {
+	if (!sequences_are(seen.renames, seen.mounts)) {
 		walk->result = REASON_UNSTABLE;
 		return walk->walks >= WALKS_MAX;
 	}

@@ -33,6 +33,7 @@ struct path_buffer {
 	__u64 child; /* the dentry before it; 0: none on this mount */
 	__u64 mount; /* struct mount */
 	__u64 root;  /* mnt_root of `mount` */
+	__u64 parent, name; /* of the dentry that was read last */
 	__u64 dir; /* the dentry above the last component, and its struct mount */
 	__u64 dir_mount;
 	__u32 mnt_ns;
@@ -49,6 +50,7 @@ struct path_buffer {
 	__u32 wanted; /* operations of which the state behind a directory will do; 0: the whole path */
 	__u32 prefix; /* length of the path that such states stand for, + 1; 0: none was found */
 	__u32 states[AMBIT_COLUMNS]; /* those states, for `wanted`; then those behind `dir` */
+	__u32 length, flags; /* of the dentry that was read last */
 	__u32 reserved;
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
@@ -79,8 +81,10 @@ struct path_request {
 	__u32 ops; /* bits of OP_READ … OP_UNIX: all have to be allowed */
 	__u16 hook;
 	__u16 flags; /* REQUEST_* */
-	__u32 asked; /* in the key of a kept verdict; 0: none is to be kept */
+	__u32 reserved;
+	__u64 key; /* of the verdict, if it may be kept (kept.bpf.h) */
 };
+#define REQUEST_KEPT	 2 /* the verdict may be kept under `key` */
 #define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
 
 struct scratch {
