@@ -99,18 +99,33 @@ struct match_path {
 
 #define MATCH_CHUNK 8
 
-/* The position is computed from the chunk's number: a counter that is carried along would keep the
- * verifier (since 6.5 it runs callbacks until nothing new is seen) busy with each of its values. */
+/*
+ * Some bytes of the path. Unrolled, with everything in registers: this is what a path costs. The position
+ * is computed from the chunk's number: a counter that is carried along would keep the verifier (since
+ * 6.5 it runs callbacks until nothing new is seen) busy with each of its values. Behind the path lies
+ * slack for a whole chunk (scratch.bpf.h).
+ */
 static long match_chunk(__u32 index, struct match_path *walk)
 {
-	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
-		__u32 position = walk->start + index * MATCH_CHUNK + i;
+	__u32 position = walk->start + index * MATCH_CHUNK;
+	const char *bytes = &walk->buffer->bytes[position & PATH_MASK];
+	__u32 left = walk->end - position;
+	struct match match = walk->match;
 
-		if (position >= walk->end || walk->match.state == 0 || walk->match.error)
+	if (position >= walk->end)
+		return 1;
+#pragma unroll
+	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
+		if (i >= left || match.state == 0)
+			break;
+		if (!match_segment(&match) || !match.segment) {
+			walk->match.error = 1;
 			return 1;
-		match_byte(&walk->match, walk->buffer->bytes[position & PATH_MASK]);
+		}
+		match.state = dfa_next(match.segment, match.state, bytes[i]);
 	}
-	return 0;
+	walk->match = match;
+	return match.state == 0;
 }
 
 /* Runs the bytes [start, end) of the buffer through the automaton; false if a table is missing. Every
