@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 2
+#define AMBIT_ABI 3
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -148,12 +148,14 @@ struct ambit_segment {
 };
 
 /*
- * What a state accepts: the id of an allowing and of a denying rule for each column, 0 for none; a
- * state of a path has the column of its operation only. Deny beats allow. Of several rules that say
- * the same, paths name the one that covers the most (it matches higher up) and then the one with
- * the smallest id, peers the one with the smallest id. Accepts are numbered from 1; number i stands
- * in the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the
- * segments.
+ * What a state accepts: whether a rule allows (AMBIT_RULE_SOME) and the id of a denying one, for
+ * each column, 0 for none; a state of a path has the column of its operation only. Deny beats allow.
+ * Which rule allows is nothing that the kernel reports, and telling ten thousand of them apart would
+ * multiply with all that is denied beneath them: user space finds it out with tables of its own. Of
+ * several denying rules paths name the one that covers the most (it matches higher up) and then the
+ * one with the smallest id, peers the one with the smallest id. Accepts are numbered from 1; number
+ * i stands in the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted
+ * through the segments.
  */
 struct ambit_accept {
 	__u32 allow[AMBIT_COLUMNS];
@@ -165,6 +167,8 @@ struct ambit_accept {
 #define AMBIT_RULE_SPECIAL  0xffffffffU
 #define AMBIT_RULE_RESERVED 0xfffffffeU
 #define AMBIT_RULE_GUARD    0xfffffffdU
+/* In `allow`: some rule does. */
+#define AMBIT_RULE_SOME	    0xfffffffcU
 #define AMBIT_RULES_MAX	   65534
 
 /* The first words of segment 0. */
@@ -173,7 +177,7 @@ struct ambit_head {
 	__u32 segments;
 	__u32 accepts;
 	/* State before the first byte of a path, for each operation: what one of them is told apart
-	 * by does not multiply with what the others are. */
+	 * by does not multiply with what the others are. 0 where no rule says anything. */
 	__u32 path_start[AMBIT_COLUMNS];
 	__u32 peer_start; /* state before the first byte of a peer */
 };
