@@ -203,15 +203,17 @@ struct ambit_label {
 struct ambit_cell {
 	__u64 cgroup; /* id of the cell's cgroup */
 	__u64 epoch;  /* version of the policy in force */
-	__u32 policy; /* key in `policies` */
+	__u32 policy; /* key in `policies`; cells with the same tables have the same */
+	__u32 links;  /* key in `identities`; 0: it has none */
 	__u32 mnt_ns; /* inode number of the mount namespace that paths are taken in */
 	__u32 mode;   /* enum ambit_mode */
 	__u32 flags;  /* AMBIT_CELL_* */
+	__u32 reserved;
 };
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 
-#define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
+#define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 
 /*
@@ -222,7 +224,7 @@ struct ambit_cell {
 #define AMBIT_CELL_SECUREBITS (1 << 6 | 1 << 7)
 
 /*
- * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and
+ * Map `identities`: u32 links -> a map of these, for files that a rule denies by one of their names and
  * that had others when the cell began: which rule, by operation (0: none; an AMBIT_RULE_* too).
  * Written by user space alone. A file is looked up whatever its number of links is now: the name that
  * is denied may be gone.
@@ -310,7 +312,7 @@ struct ambit_numbers {
 
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
-_Static_assert(sizeof(struct ambit_cell) == 32, "cell");
+_Static_assert(sizeof(struct ambit_cell) == 40, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");
