@@ -184,8 +184,8 @@ int policies_settle(struct kernel *kernel, uint32_t key)
 
 	if (fd < 0)
 		return fd;
-	/* The same map again. That the kernel waits when a map within a map is replaced, until no
-	 * program runs that could have seen the one before, is what its user space may rely on
-	 * (kernel commit 1ae80cf31938, 4.18). */
+	/* The same map again. When a map within a map is replaced the kernel waits until no program runs
+	 * that could have seen the one before (maybe_wait_bpf_programs() of kernel/bpf/syscall.c): for
+	 * programs that cannot sleep, and ambit has no others. */
 	return bpf_map_update_elem(kernel->policies, &key, &fd, BPF_EXIST) < 0 ? -errno : 0;
 }
