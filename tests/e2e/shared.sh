@@ -37,3 +37,35 @@ policy_shared() {
 	expect_status 0 wait "$pid_4"
 	expect_nothing_left
 }
+
+# A policy is swapped over and over for another of many segments, while threads ask for a file that both
+# allow and for one that neither does: no decision is made by half of one and half of the other, and none
+# finds its tables gone.
+policy_swapped() {
+	skip_preemptible
+	mkdir -p /t/in && rm -f /t/in/begun /t/in/stop && mkfifo -m 666 /t/in/begun
+	awk '{ print } /^    read:$/ || /^    read: / { exit }' "$life_policy" | sed 's|read: .*|read:|' >"$work/case/large.yaml"
+	awk 'BEGIN {
+		for (i = 0; i < 2000; i++)
+			printf "      - \"/t/%d/*/name%d\"\n", i * 7919, i
+		split("/t/in /usr /etc/passwd @self @devices", places, " ")
+		for (i = 1; i in places; i++)
+			printf "      - \"%s\"\n", places[i]
+		print "    write: [/t/in, \"@devices\"]\n    exec: [/t/in, /usr]"
+	}' >>"$work/case/large.yaml"
+	expect_status 0 ambit check "$work/case/large.yaml"
+	run_cell sh -c 'echo >/t/in/begun
+		while [ ! -e /t/in/stop ]; do probe stress 4 200 /t/in/file /t/out/file || exit 1; done' &
+	ambit_pid=$!
+	read -r _ </t/in/begun
+	swap 40 "$work/case/large.yaml" "$life_policy" >"$work/case/tables"
+	swapped=$?
+	echo >/t/in/stop
+	expect_status 0 wait "$ambit_pid"
+	expect "forty swaps" [ "$swapped" = 0 ]
+	expect "one table after them" [ "$(cat "$work/case/tables")" = 1 ]
+	grep -o '"reason":"[^"]*"' "$work/case/trail" | sort | uniq -c
+	expect "no decision without tables" [ "$(trail_count reason=no-policy)" = 0 ]
+	expect "denials of many epochs" [ "$(grep -o '"epoch":[0-9]*' "$work/case/trail" | sort -u | grep -c .)" -gt 10 ]
+	expect_nothing_left
+}
