@@ -148,12 +148,14 @@ struct ambit_segment {
 };
 
 /*
- * What a state accepts: the id of an allowing and of a denying rule for each column, 0 for none; a
- * state of a path has the column of its operation only. Deny beats allow. Of several rules that say
- * the same, paths name the one that covers the most (it matches higher up) and then the one with
- * the smallest id, peers the one with the smallest id. Accepts are numbered from 1; number i stands
- * in the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted through the
- * segments.
+ * What a state accepts: whether a rule allows (AMBIT_RULE_SOME) and the id of a denying one, for
+ * each column, 0 for none; a state of a path has the column of its operation only. Deny beats allow.
+ * Which rule allows is nothing that the kernel reports, and telling ten thousand of them apart would
+ * multiply with all that is denied beneath them: user space finds it out with tables of its own. Of
+ * several denying rules paths name the one that covers the most (it matches higher up) and then the
+ * one with the smallest id, peers the one with the smallest id. Accepts are numbered from 1; number
+ * i stands in the words AMBIT_HEAD_WORDS + (i - 1) * AMBIT_ACCEPT_WORDS of the table, counted
+ * through the segments.
  */
 struct ambit_accept {
 	__u32 allow[AMBIT_COLUMNS];
@@ -165,6 +167,8 @@ struct ambit_accept {
 #define AMBIT_RULE_SPECIAL  0xffffffffU
 #define AMBIT_RULE_RESERVED 0xfffffffeU
 #define AMBIT_RULE_GUARD    0xfffffffdU
+/* In `allow`: some rule does. */
+#define AMBIT_RULE_SOME	    0xfffffffcU
 #define AMBIT_RULES_MAX	   65534
 
 /* The first words of segment 0. */
@@ -173,7 +177,7 @@ struct ambit_head {
 	__u32 segments;
 	__u32 accepts;
 	/* State before the first byte of a path, for each operation: what one of them is told apart
-	 * by does not multiply with what the others are. */
+	 * by does not multiply with what the others are. 0 where no rule says anything. */
 	__u32 path_start[AMBIT_COLUMNS];
 	__u32 peer_start; /* state before the first byte of a peer */
 };
@@ -199,15 +203,17 @@ struct ambit_label {
 struct ambit_cell {
 	__u64 cgroup; /* id of the cell's cgroup */
 	__u64 epoch;  /* version of the policy in force */
-	__u32 policy; /* key in `policies` */
+	__u32 policy; /* key in `policies`; cells with the same tables have the same */
+	__u32 links;  /* key in `identities`; 0: it has none */
 	__u32 mnt_ns; /* inode number of the mount namespace that paths are taken in */
 	__u32 mode;   /* enum ambit_mode */
 	__u32 flags;  /* AMBIT_CELL_* */
+	__u32 reserved;
 };
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 
-#define AMBIT_CELL_LINKS 4 /* it has a row in `identities` */
+#define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 
 /*
@@ -218,7 +224,7 @@ struct ambit_cell {
 #define AMBIT_CELL_SECUREBITS (1 << 6 | 1 << 7)
 
 /*
- * Map `identities`: u32 cell -> a map of these, for files that a rule denies by one of their names and
+ * Map `identities`: u32 links -> a map of these, for files that a rule denies by one of their names and
  * that had others when the cell began: which rule, by operation (0: none; an AMBIT_RULE_* too).
  * Written by user space alone. A file is looked up whatever its number of links is now: the name that
  * is denied may be gone.
@@ -353,9 +359,9 @@ struct ambit_numbers {
 
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
-_Static_assert(sizeof(struct ambit_cell) == 32, "cell");
 _Static_assert(sizeof(struct ambit_allowed) == 56, "verdict");
 _Static_assert(sizeof(struct ambit_prefix) == 64, "prefix");
+_Static_assert(sizeof(struct ambit_cell) == 40, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");

@@ -83,7 +83,8 @@ struct table {
 	__uint(value_size, sizeof(struct ambit_segment));
 };
 
-/* Policy id -> its automaton. Written by user space alone; never changed, only replaced. */
+/* Policy id -> its automaton. Written by user space alone; never changed. Cells with the same automaton
+ * have the same id (user/kernel/policies.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
 	__uint(max_entries, AMBIT_CELLS_MAX);
@@ -99,7 +100,7 @@ struct identity_table {
 	__uint(value_size, sizeof(struct ambit_identity));
 };
 
-/* Cell id -> its identities; cells without any have no row. Written by user space alone. */
+/* A cell's `links` -> its identities; cells without any have no row. Written by user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
 	__uint(max_entries, AMBIT_CELLS_MAX);

@@ -32,7 +32,7 @@ include tests/fault/fault.mk
 
 PROBE_C	 := $(wildcard tests/probe/*.c)
 GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing $(BUILD)/tests/stress \
-	    $(BUILD)/tests/fullhook
+	    $(BUILD)/tests/fullhook $(BUILD)/tests/swap
 STATIC	 = $(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) -static
 
 $(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
@@ -54,6 +54,11 @@ $(BUILD)/tests/stress: $(wildcard tests/stress/*.c) tests/stress/stress.h
 $(BUILD)/tests/fullhook: tests/e2e/fullhook.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) $< -lbpf -o $@
+
+# With the very objects of ambit, but for its main().
+$(BUILD)/tests/swap: tests/e2e/swap.c $(filter-out $(BUILD)/user/cli/main.o,$(USER_O))
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 .PHONY: guest-files print-build
 guest-files: $(GUEST)

@@ -1,17 +1,24 @@
 # Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --kernel newest"
 # for other kernels than 6.12.
 
-BENCH = $(BUILD)/bench/bench $(BUILD)/bench/exit
+BENCH = $(BUILD)/bench/bench $(BUILD)/bench/exit $(BUILD)/bench/compile
+# Programs of one file; the others are parts of `bench`.
+BENCH_ALONE = tests/bench/exit.c tests/bench/compile.c
 
 $(BUILD)/bench/bench: $(wildcard tests/bench/*.c) tests/bench/bench.h
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g $(WARN) -static \
-		$(filter-out tests/bench/exit.c,$(filter %.c,$^)) -o $@
+		$(filter-out $(BENCH_ALONE),$(filter %.c,$^)) -o $@
 
 $(BUILD)/bench/exit: tests/bench/exit.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 $(WARN) -ffreestanding -fno-stack-protector -fcf-protection=none \
 		-static -no-pie -nostdlib -s $< -o $@
+
+# With the very objects of ambit.
+$(BUILD)/bench/compile: tests/bench/compile.c tests/bench/rulebook.h $(PURE_C:%.c=$(BUILD)/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/bench $(CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) -lyaml -ljson-c -o $@
 
 bench:
 ifeq ($(SETUP),yes)

@@ -9,9 +9,14 @@ $(BUILD)/bpftest/logic.bpf.o: tests/bpf/logic.bpf.c tests/bpf/logic.h $(BPF_H)
 $(BUILD)/bpftest/logic.skel.h: $(BUILD)/bpftest/logic.bpf.o
 	$(BPFTOOL) gen skeleton $< name logic > $@
 
-$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN)
+# What of the kernel room knows maps and nothing of hooks.
+ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,policies swap table)
+.SECONDARY: $(ROWS_SAN)
+-include $(ROWS_SAN:.o=.d)
+
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN) $(ROWS_SAN)
 	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
-		$< $(PURE_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lcmocka -o $@
+		$< $(PURE_SAN) $(ROWS_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lcmocka -o $@
 
 .PHONY: bpftest
 bpftest: $(BPF_TEST)

@@ -36,6 +36,8 @@ static void print_json(const struct cell_info *info, void *data)
 		json_object_object_add(row, "cell", json_object_new_string(info->note));
 		json_object_object_add(row, "mode", json_object_new_string(mode_text(info)));
 		json_object_object_add(row, "epoch", json_object_new_uint64(info->row.epoch));
+		json_object_object_add(
+			row, "policy_id", json_object_new_uint64(info->row.policy));
 		json_object_object_add(row, "processes", json_object_new_uint64(info->processes));
 		json_object_object_add(row, "allowed",
 			json_object_new_uint64(ambit_counts_sum(info->counters.allowed)));

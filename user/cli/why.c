@@ -195,6 +195,18 @@ static int answer(const struct why_options *why, const struct loaded *loaded)
 	return decision.verdict == VERDICT_ALLOW ? EXIT_SUCCESS : EXIT_DENIED;
 }
 
+/* For the answer "allowed", too. */
+static int name_rules(const struct loaded *loaded)
+{
+	struct diag diag = {0};
+	int error = ambit_tables_name(loaded->tables, loaded->policy, &diag);
+
+	if (error)
+		ambit_ui_diag(&diag);
+	ambit_diag_clear(&diag);
+	return error;
+}
+
 int ambit_verb_why(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -216,7 +228,7 @@ int ambit_verb_why(int argc, char **argv)
 	if (ambit_target_find(why.user, &target, &diag))
 		ambit_ui_diag(&diag);
 	else if (!ambit_loaded_read(why.policy, &target, NULL, &loaded))
-		status = answer(&why, &loaded);
+		status = name_rules(&loaded) ? EXIT_USAGE : answer(&why, &loaded);
 	ambit_diag_clear(&diag);
 	ambit_loaded_clear(&loaded);
 	ambit_target_clear(&target);

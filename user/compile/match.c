@@ -48,7 +48,8 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 	if (accept.deny[column])
 		return (struct decision){VERDICT_DENY, REASON_RULE, accept.deny[column]};
 	if (accept.allow[column])
-		return (struct decision){VERDICT_ALLOW, REASON_RULE, accept.allow[column]};
+		return (struct decision){VERDICT_ALLOW, REASON_RULE,
+			accept.allow[column] == AMBIT_RULE_SOME ? 0 : accept.allow[column]};
 	return decision;
 }
 
@@ -78,8 +79,11 @@ struct decision ambit_tables_path(
 	const struct tables *tables, enum ambit_op op, const char *path, size_t length)
 {
 	uint32_t state = tables_walk(tables, ambit_tables_start(tables, op), path, length);
+	struct decision decision = ambit_tables_state(tables, op, state);
 
-	return ambit_tables_state(tables, op, state);
+	if (decision.verdict == VERDICT_ALLOW && tables->names)
+		decision.rule = ambit_tables_path(tables->names, op, path, length).rule;
+	return decision;
 }
 
 struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,
@@ -87,11 +91,16 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 {
 	uint8_t bytes[AMBIT_PEER_SIZE] = {proto, family};
 	size_t length = family == AMBIT_FAMILY_V4 ? 4 : 16;
+	struct decision decision;
 	uint32_t state;
 
 	memcpy(bytes + 2, addr, length);
 	bytes[2 + length] = (uint8_t)(port >> 8);
 	bytes[3 + length] = (uint8_t)port;
 	state = tables_walk(tables, tables_head(tables).peer_start, bytes, length + 4);
-	return tables_decide(tables, state, (unsigned)op - OP_CONNECT);
+	decision = tables_decide(tables, state, (unsigned)op - OP_CONNECT);
+	if (decision.verdict == VERDICT_ALLOW && tables->names)
+		decision.rule =
+			ambit_tables_peer(tables->names, op, proto, family, addr, port).rule;
+	return decision;
 }

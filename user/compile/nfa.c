@@ -4,11 +4,12 @@
 #include "base/util.h"
 #include "compile/nfa.h"
 
-int nfa_init(struct nfa *nfa, struct ids *ids, bool is_peer)
+int nfa_init(struct nfa *nfa, struct ids *ids, bool is_peer, bool names)
 {
 	*nfa = (struct nfa){
 		.ids = ids,
 		.is_peer = is_peer,
+		.names = names,
 		.node_count = NFA_ROOT + 1,
 		.edge_count = 1,
 		.set_count = 1,
@@ -142,10 +143,19 @@ int nfa_accept(struct nfa *nfa, uint32_t node, const struct ambit_accept *accept
 	uint32_t ids;
 	int r;
 
+	if (nfa->rule > nfa->nodes[node].rule)
+		nfa->nodes[node].rule = nfa->rule;
 	r = ids_intern(nfa->ids, accept, &ids);
 	if (r < 0)
 		return r;
 	return ids_union(nfa->ids, nfa->nodes[node].accept, ids, &nfa->nodes[node].accept);
+}
+
+/* What a "**" goes round to lies above it in the tree. */
+static void inner_finish(struct nfa_node *inner, const struct nfa_node *depth)
+{
+	inner->reach = depth->reach;
+	inner->rule = depth->rule;
 }
 
 int nfa_finish(struct nfa *nfa)
@@ -162,10 +172,12 @@ int nfa_finish(struct nfa *nfa)
 		r = ids_union(nfa->ids, parent->reach, node->reach, &parent->reach);
 		if (r < 0)
 			return r;
+		if (node->rule > parent->rule)
+			parent->rule = node->rule;
 		node->at_once = node->accept && (nfa->is_peer || node->loop == LOOP_NAME);
 	}
 	for (uint32_t i = NFA_ROOT; i < nfa->node_count; i++)
 		if (nfa->nodes[i].loop == LOOP_ALL)
-			nfa->nodes[i].reach = nfa->nodes[nfa->nodes[i].depth].reach;
+			inner_finish(&nfa->nodes[i], &nfa->nodes[nfa->nodes[i].depth]);
 	return 0;
 }

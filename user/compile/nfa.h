@@ -22,6 +22,7 @@ struct nfa_node {
 	uint32_t depth;	     /* the same for "**" */
 	uint32_t accept;     /* ids that match when the input ends here, or goes on beneath */
 	uint32_t reach;	     /* all ids that can still match from here */
+	uint32_t rule;	     /* the last of the rules that can; 0: none */
 	uint8_t loop;
 	bool at_once; /* whatever bytes follow, `accept` matches */
 };
@@ -50,10 +51,12 @@ struct nfa {
 	uint32_t set_count;
 	struct ids *ids; /* borrowed */
 	bool is_peer;	 /* the input has a fixed length: a match needs no '/' to cover the rest */
+	uint32_t rule;	 /* whose patterns are being added; 0: nobody's */
+	bool names;	 /* of allowing rules alone, told apart: see ambit_tables_name() */
 };
 #define NFA_ROOT 1
 
-int nfa_init(struct nfa *nfa, struct ids *ids, bool is_peer);
+int nfa_init(struct nfa *nfa, struct ids *ids, bool is_peer, bool names);
 void nfa_free(struct nfa *nfa);
 
 /* The node after `from` and a byte, a byte of a set, "*" or "**"; made if it is new. */
@@ -65,7 +68,7 @@ int nfa_depth(struct nfa *nfa, uint32_t from, uint32_t *ret);
 /* Says that `accept` matches at `node`. */
 int nfa_accept(struct nfa *nfa, uint32_t node, const struct ambit_accept *accept);
 
-/* Fills `reach` and `at_once` of every node, when the tree is complete. */
+/* Fills `reach`, `rule` and `at_once` of every node, when the tree is complete. */
 int nfa_finish(struct nfa *nfa);
 
 #endif

@@ -30,15 +30,17 @@ enum path_column {
 /* Where the kernel's settings are, whatever is mounted elsewhere (policy.reserved). */
 static const char *const reserved_places[] = {"/proc", "/sys"};
 
-static struct ambit_accept rule_accept(const struct rule *rule, unsigned column)
+/* Begins to add the patterns of a rule; false if the tree is not for it. */
+static bool rule_begin(struct nfa *nfa, const struct rule *rule)
 {
-	struct ambit_accept accept = {};
+	nfa->rule = rule->id;
+	return !nfa->names || rule->verdict == VERDICT_ALLOW;
+}
 
-	if (rule->verdict == VERDICT_ALLOW)
-		accept.allow[column] = rule->id;
-	else
-		accept.deny[column] = rule->id;
-	return accept;
+/* What stands for an allowing rule. */
+static uint32_t allow_id(const struct nfa *nfa, const struct rule *rule)
+{
+	return nfa->names ? rule->id : AMBIT_RULE_SOME;
 }
 
 /*
@@ -98,17 +100,17 @@ static bool path_is_named(const struct policy *policy, const char *path)
 	return false;
 }
 
-static struct ambit_accept path_accept(
-	const struct policy *policy, const struct rule *rule, const char *path)
+static struct ambit_accept path_accept(const struct nfa *nfa, const struct policy *policy,
+	const struct rule *rule, const char *path)
 {
 	struct ambit_accept accept = {};
 
 	if (rule->verdict == VERDICT_DENY)
 		accept.deny[PATH_RULES] = accept.deny[PATH_NAMED] = rule->id;
 	else if (rule->op == OP_WRITE && path_is_named(policy, path))
-		accept.allow[PATH_NAMED] = rule->id;
+		accept.allow[PATH_NAMED] = allow_id(nfa, rule);
 	else
-		accept.allow[PATH_RULES] = rule->id;
+		accept.allow[PATH_RULES] = allow_id(nfa, rule);
 	return accept;
 }
 
@@ -122,7 +124,8 @@ static int add_places(struct nfa *nfa, const struct policy *policy, enum ambit_o
 	};
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < policy->guarded_count; i++)
+	nfa->rule = 0;
+	for (size_t i = 0; r >= 0 && !nfa->names && i < policy->guarded_count; i++)
 		if (policy->guarded[i].ops & 1U << op)
 			r = add_path(nfa, policy->guarded[i].path, &guarded);
 	for (size_t i = 0; r >= 0 && op == OP_WRITE && i < ARRAY_SIZE(reserved_places); i++)
@@ -142,9 +145,11 @@ int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
-		for (size_t p = 0; rule->op == op && p < rule->path_count; p++) {
+		if (rule->op != op || !rule_begin(nfa, rule))
+			continue;
+		for (size_t p = 0; p < rule->path_count; p++) {
 			const struct ambit_accept accept =
-				path_accept(policy, rule, rule->paths[p]);
+				path_accept(nfa, policy, rule, rule->paths[p]);
 
 			r = add_path(nfa, rule->paths[p], &accept);
 			if (r < 0)
@@ -265,29 +270,22 @@ static int add_address(
 	return r < 0 ? r : add_ports(nfa, node, peer, accept);
 }
 
+/* What is for both protocols is one way through the tree, not two. */
 static int add_peer(struct nfa *nfa, const struct peer *peer, const struct ambit_accept *accept)
 {
-	const struct {
-		uint8_t number;
-		bool used;
-	} protocols[] = {{AMBIT_PROTO_TCP, peer->tcp}, {AMBIT_PROTO_UDP, peer->udp}};
+	struct byte_set both = {};
 	uint32_t node;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		if (!protocols[i].used)
-			continue;
-		r = nfa_byte(nfa, NFA_ROOT, protocols[i].number, &node);
-		if (r < 0)
-			return r;
+	byte_set_add(&both, AMBIT_PROTO_TCP);
+	byte_set_add(&both, AMBIT_PROTO_UDP);
+	if (peer->tcp && peer->udp)
+		r = nfa_set(nfa, NFA_ROOT, &both, &node);
+	else
+		r = nfa_byte(nfa, NFA_ROOT, peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP, &node);
+	if (r >= 0)
 		r = nfa_byte(nfa, node, peer->family, &node);
-		if (r < 0)
-			return r;
-		r = add_address(nfa, node, peer, accept);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return r < 0 ? r : add_address(nfa, node, peer, accept);
 }
 
 static bool peer_within(const struct peer *peer, const struct peer *range)
@@ -309,6 +307,21 @@ static bool peer_names_special(const struct policy *policy, const struct peer *p
 	return false;
 }
 
+static struct ambit_accept peer_accept(const struct nfa *nfa, const struct policy *policy,
+	const struct rule *rule, const struct peer *peer)
+{
+	enum peer_column column = rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
+	struct ambit_accept accept = {};
+
+	if (rule->verdict == VERDICT_DENY)
+		accept.deny[column] = rule->id;
+	else if (column == PEER_CONNECT && peer_names_special(policy, peer))
+		accept.allow[PEER_NAMED] = allow_id(nfa, rule);
+	else
+		accept.allow[column] = allow_id(nfa, rule);
+	return accept;
+}
+
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 {
 	const struct ambit_accept special = {.deny[PEER_SPECIAL] = 1};
@@ -317,21 +330,18 @@ int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
+		if (!rule_begin(nfa, rule))
+			continue;
 		for (size_t p = 0; p < rule->peer_count; p++) {
 			const struct peer *peer = &rule->peers[p];
-			enum peer_column column =
-				rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
-			struct ambit_accept accept;
+			const struct ambit_accept accept = peer_accept(nfa, policy, rule, peer);
 
-			if (column == PEER_CONNECT && rule->verdict == VERDICT_ALLOW &&
-				peer_names_special(policy, peer))
-				column = PEER_NAMED;
-			accept = rule_accept(rule, column);
 			r = add_peer(nfa, peer, &accept);
 			if (r < 0)
 				return r;
 		}
 	}
+	nfa->rule = 0;
 	for (size_t i = 0; i < policy->special_count; i++) {
 		r = add_peer(nfa, &policy->specials[i], &special);
 		if (r < 0)

@@ -6,11 +6,11 @@
 #include "compile/dfa.h"
 #include "policy/policy.h"
 
-/* Adds the paths of all rules for `op`, the kernel's places and ambit's own. -EINVAL if one of them
- * is not a pattern. */
+/* Adds the paths of all rules for `op` that the tree is for, the kernel's places and ambit's own.
+ * -EINVAL if one of them is not a pattern. */
 int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op);
 
-/* Adds the peers of all rules and the special ranges. */
+/* Adds the peers of all rules that the tree is for and the special ranges. */
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy);
 
 /* The columns of the trees are not those of abi.h: these turn what state `first` and those after it

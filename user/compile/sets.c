@@ -36,29 +36,29 @@ void sets_free(struct sets *sets)
 	*sets = (struct sets){};
 }
 
-static uint64_t nodes_hash(const uint32_t *nodes, size_t count)
+static uint32_t nodes_hash(const uint32_t *nodes, size_t count)
 {
 	uint64_t hash = count;
 
 	for (size_t i = 0; i < count; i++)
-		hash = hash_mix(hash ^ nodes[i]);
-	return hash;
+		hash = (hash ^ nodes[i]) * 0x9e3779b97f4a7c15ULL;
+	return (uint32_t)hash_mix(hash);
 }
 
 static int sets_rehash(struct sets *sets)
 {
 	size_t slot_count = sets->slot_count * 2;
-	uint32_t *slots = calloc(slot_count, sizeof(*slots));
+	struct set_slot *slots = calloc(slot_count, sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;
-	for (uint32_t i = 1; i < sets->count; i++) {
-		const struct node_set *set = &sets->items[i];
-		size_t at = nodes_hash(sets->nodes + set->first, set->count) & (slot_count - 1);
+	for (size_t i = 0; i < sets->slot_count; i++) {
+		size_t at = sets->slots[i].hash & (slot_count - 1);
 
-		while (slots[at])
+		while (sets->slots[i].set && slots[at].set)
 			at = (at + 1) & (slot_count - 1);
-		slots[at] = i;
+		if (sets->slots[i].set)
+			slots[at] = sets->slots[i];
 	}
 	free(sets->slots);
 	sets->slots = slots;
@@ -100,6 +100,7 @@ static int set_new(struct sets *sets, uint32_t *ret)
 static int sets_intern(struct sets *sets, uint32_t *ret)
 {
 	size_t size = sets->work_count * sizeof(*sets->work), at;
+	uint32_t hash;
 	int r;
 
 	if (!sets->work_count) {
@@ -111,20 +112,21 @@ static int sets_intern(struct sets *sets, uint32_t *ret)
 		if (r < 0)
 			return r;
 	}
-	at = nodes_hash(sets->work, sets->work_count) & (sets->slot_count - 1);
-	for (; sets->slots[at]; at = (at + 1) & (sets->slot_count - 1)) {
-		const struct node_set *set = &sets->items[sets->slots[at]];
+	hash = nodes_hash(sets->work, sets->work_count);
+	at = hash & (sets->slot_count - 1);
+	for (; sets->slots[at].set; at = (at + 1) & (sets->slot_count - 1)) {
+		const struct node_set *set = &sets->items[sets->slots[at].set];
 
-		if (set->count == sets->work_count &&
+		if (sets->slots[at].hash == hash && set->count == sets->work_count &&
 			!memcmp(sets->nodes + set->first, sets->work, size)) {
-			*ret = sets->slots[at];
+			*ret = sets->slots[at].set;
 			return 0;
 		}
 	}
 	r = set_new(sets, ret);
 	if (r < 0)
 		return r;
-	sets->slots[at] = *ret;
+	sets->slots[at] = (struct set_slot){hash, *ret};
 	return 0;
 }
 
@@ -346,6 +348,18 @@ static int gather_target(struct gather *gather, int byte, uint32_t *ret)
 	return work_end(sets, ret);
 }
 
+/* The first byte of the set from `from` on; -1 without one. */
+static int byte_set_next(const struct byte_set *set, int from)
+{
+	for (int word = from / 64; word < 4; word++, from = 64 * word) {
+		uint64_t rest = set->bits[word] >> from % 64;
+
+		if (rest)
+			return from + __builtin_ctzll(rest);
+	}
+	return -1;
+}
+
 static int gather_steps(struct gather *gather, uint32_t set)
 {
 	struct sets *sets = gather->sets;
@@ -355,10 +369,10 @@ static int gather_steps(struct gather *gather, uint32_t set)
 	r = gather_target(gather, -1, &other);
 	if (r < 0)
 		return r;
-	for (unsigned byte = 0; byte < 256; byte++) {
-		if (!byte_set_has(&gather->bytes, (uint8_t)byte))
-			continue;
-		r = gather_target(gather, (int)byte, &target);
+	for (int byte = byte_set_next(&gather->bytes, 0); byte >= 0;
+		byte = byte_set_next(&gather->bytes, byte + 1)) {
+		r = gather_target(gather, byte, &target);
+		sets->heads[byte] = 0;
 		if (r < 0)
 			return r;
 		/* At '/' what matched so far is decided too, so it never goes without saying. */
@@ -385,7 +399,6 @@ int sets_step(struct sets *sets, uint32_t set)
 		return 0;
 	if (!sets->nfa->is_peer)
 		byte_set_add(&gather.bytes, '/');
-	memset(sets->heads, 0, sizeof(sets->heads));
 	r = gather_set(&gather, &sets->items[set]);
 	if (r < 0)
 		return r;

@@ -21,6 +21,12 @@ struct node_set {
 	uint32_t first_step, step_count; /* in `steps` */
 	uint32_t other;			 /* set after every byte without a step */
 	bool stepped;			 /* the line above is filled */
+	uint32_t decided, state; /* the caller's: the first state of this set */
+};
+
+struct set_slot {
+	uint32_t hash;
+	uint32_t set; /* 0: free */
 };
 
 /* A target that is reached by all bytes of a set. */
@@ -40,7 +46,7 @@ struct sets {
 	struct step *steps;
 	size_t steps_room;
 	uint32_t step_count;
-	uint32_t *slots; /* open addressing; index of an item, 0: free */
+	struct set_slot *slots; /* open addressing */
 	size_t slot_count;
 	/* Scratch: the set being made, and which nodes are in it. */
 	uint32_t *work;
@@ -49,7 +55,7 @@ struct sets {
 	uint32_t *stamps;
 	uint32_t stamp;
 	/* Scratch: where the bytes of one set lead, singly and by class. */
-	uint32_t heads[256];
+	uint32_t heads[256]; /* all 0 between two */
 	struct chain {
 		uint32_t next, target;
 	} * chains; /* 0 is not used */

@@ -93,42 +93,61 @@ static int state_new(struct subset *subset, uint32_t set, uint32_t decided, uint
 	return 0;
 }
 
+/*
+ * A set keeps the first of its states beside itself, and mostly that is the only one; the others are in
+ * the table. True if there is a state for the set and `decided`.
+ */
+static bool state_known(
+	const struct subset *subset, uint32_t set, uint32_t decided, uint32_t *ret)
+{
+	const struct node_set *item = &subset->sets.items[set];
+	const struct slot *slot;
+
+	if (!set && !decided) {
+		*ret = 0;
+		return true;
+	}
+	if (!item->state)
+		return false;
+	if (item->decided == decided) {
+		*ret = item->state;
+		return true;
+	}
+	slot = slot_find(subset->slots, subset->slot_count, (uint64_t)set << 32 | decided);
+	*ret = slot->state;
+	return slot->key;
+}
+
+static int state_keep(struct subset *subset, uint32_t set, uint32_t decided, uint32_t state)
+{
+	struct node_set *item = &subset->sets.items[set];
+
+	if (item->state)
+		return slots_put(subset, (uint64_t)set << 32 | decided, state);
+	item->decided = decided;
+	item->state = state;
+	return 0;
+}
+
 /* The state for a set that was pruned by `decided`. */
 static int state_intern(struct subset *subset, uint32_t set, uint32_t decided, uint32_t *ret)
 {
-	uint64_t key = (uint64_t)set << 32 | decided;
-	const struct slot *slot = slot_find(subset->slots, subset->slot_count, key);
-	uint32_t state;
 	int r;
 
-	if (!key || slot->key) {
-		*ret = key ? slot->state : 0;
+	if (state_known(subset, set, decided, ret))
 		return 0;
-	}
-	r = state_new(subset, set, decided, &state);
-	if (r < 0)
-		return r;
-	*ret = state;
-	return slots_put(subset, key, state);
+	r = state_new(subset, set, decided, ret);
+	return r < 0 ? r : state_keep(subset, set, decided, *ret);
 }
 
 /* The state for a set that was reached with `decided`. */
 static int state_get(struct subset *subset, uint32_t set, uint32_t decided, uint32_t *ret)
 {
-	uint64_t key = (uint64_t)set << 32 | decided, pruned_key;
-	const struct slot *slot;
-	uint32_t state;
+	uint32_t before = decided, pruned = set;
 	int r;
 
-	if (!key) {
-		*ret = 0;
+	if (state_known(subset, set, decided, ret))
 		return 0;
-	}
-	slot = slot_find(subset->slots, subset->slot_count, key);
-	if (slot->key) {
-		*ret = slot->state;
-		return 0;
-	}
 	/* A path is decided at the end of a name only: others may match the same name. */
 	if (subset->nfa->is_peer && subset->sets.items[set].at_once) {
 		r = ids_decide(subset->nfa->ids, decided, subset->sets.items[set].at_once,
@@ -136,15 +155,13 @@ static int state_get(struct subset *subset, uint32_t set, uint32_t decided, uint
 		if (r < 0)
 			return r;
 	}
-	r = sets_prune(&subset->sets, set, decided, &set);
+	r = decided ? sets_prune(&subset->sets, set, decided, &pruned) : 0;
 	if (r < 0)
 		return r;
-	pruned_key = (uint64_t)set << 32 | decided;
-	r = state_intern(subset, set, decided, &state);
+	r = state_intern(subset, pruned, decided, ret);
 	if (r < 0)
 		return r;
-	*ret = state;
-	return pruned_key == key ? 0 : slots_put(subset, key, state);
+	return pruned == set && decided == before ? 0 : state_keep(subset, set, before, *ret);
 }
 
 static int arc_add(struct dfa *dfa, uint32_t target, uint8_t byte)
@@ -220,17 +237,6 @@ static int state_expand(struct subset *subset, uint32_t index)
 	return 0;
 }
 
-static uint32_t accept_largest(const struct ambit_accept *accept)
-{
-	uint32_t id = 0;
-
-	for (size_t c = 0; c < AMBIT_COLUMNS; c++) {
-		id = id > accept->allow[c] ? id : accept->allow[c];
-		id = id > accept->deny[c] ? id : accept->deny[c];
-	}
-	return id;
-}
-
 /* The rule whose nodes are in the most states from `first` on. */
 static uint32_t subset_culprit(const struct subset *subset, uint32_t first)
 {
@@ -245,9 +251,9 @@ static uint32_t subset_culprit(const struct subset *subset, uint32_t first)
 
 		for (uint32_t n = 0; n < set->count; n++) {
 			uint32_t node = subset->sets.nodes[set->first + n];
-			uint32_t id = accept_largest(&nfa->ids->items[nfa->nodes[node].reach]);
+			uint32_t id = nfa->nodes[node].rule;
 
-			if (id <= AMBIT_RULES_MAX && ++counts[id] > counts[culprit])
+			if (id && id <= AMBIT_RULES_MAX && ++counts[id] > counts[culprit])
 				culprit = id;
 		}
 	}
@@ -272,9 +278,6 @@ int dfa_build(struct dfa *dfa, const struct nfa *nfa, uint32_t *ret_start, uint3
 	r = subset.slots ? sets_start(&subset.sets, &set) : -ENOMEM;
 	if (r >= 0)
 		r = state_get(&subset, set, 0, &start);
-	/* Both halves have a state of their own to begin in, even if it leads nowhere. */
-	if (r >= 0 && !start)
-		r = state_new(&subset, 0, 0, &start);
 	for (uint32_t i = first; r >= 0 && i < dfa->state_count; i++)
 		r = state_expand(&subset, i);
 	if (r == -E2BIG)

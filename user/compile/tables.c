@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include "base/util.h"
+#include "compile/build.h"
+#include "compile/minimise.h"
 #include "compile/pack.h"
 #include "compile/patterns.h"
+#include "compile/share.h"
 
 /* Room for 10,000 rules beside a dozen suffixes at any depth; a state takes about 100 bytes
  * while it is built, and an explosion is noticed within a few seconds. */
@@ -13,6 +16,7 @@ struct build {
 	struct ids ids;
 	struct nfa nfa; /* of the half that is being built */
 	struct dfa dfa;
+	bool names;
 	uint32_t culprit;
 };
 
@@ -39,12 +43,14 @@ static int build_paths(struct build *build, const struct policy *policy, enum am
 	uint32_t first = build->dfa.state_count;
 	int r;
 
-	r = nfa_init(&build->nfa, &build->ids, false);
+	r = nfa_init(&build->nfa, &build->ids, false, build->names);
 	if (r < 0)
 		return r;
 	r = patterns_add_paths(&build->nfa, policy, op);
 	if (r >= 0)
 		r = nfa_finish(&build->nfa);
+	if (r >= 0)
+		r = nfa_share(&build->nfa);
 	if (r >= 0)
 		r = dfa_build(
 			&build->dfa, &build->nfa, &build->dfa.path_start[op], &build->culprit);
@@ -59,12 +65,14 @@ static int build_peers(struct build *build, const struct policy *policy)
 	uint32_t first = build->dfa.state_count;
 	int r;
 
-	r = nfa_init(&build->nfa, &build->ids, true);
+	r = nfa_init(&build->nfa, &build->ids, true, build->names);
 	if (r < 0)
 		return r;
 	r = patterns_add_peers(&build->nfa, policy);
 	if (r >= 0)
 		r = nfa_finish(&build->nfa);
+	if (r >= 0)
+		r = nfa_share(&build->nfa);
 	if (r >= 0)
 		r = dfa_build(&build->dfa, &build->nfa, &build->dfa.peer_start, &build->culprit);
 	if (r >= 0)
@@ -85,20 +93,24 @@ static int build_automata(struct build *build, const struct policy *policy)
 	return build_peers(build, policy);
 }
 
-static int build_tables(const struct policy *policy, uint32_t state_limit, uint32_t *ret_culprit,
-	struct tables **ret)
+static int build_tables(const struct policy *policy, const struct build_options *options,
+	uint32_t *ret_culprit, struct tables **ret)
 {
-	_cleanup_(build_cleanup) struct build build = {};
+	_cleanup_(build_cleanup) struct build build = {.names = options->names};
 	_cleanup_(tables_cleanup) struct tables *tables = calloc(1, sizeof(*tables));
 	int r;
 
 	if (!tables)
 		return -ENOMEM;
-	r = build_init(&build, state_limit);
+	r = build_init(&build, options->state_limit);
 	if (r < 0)
 		return r;
 	r = build_automata(&build, policy);
 	*ret_culprit = build.culprit;
+	if (r < 0)
+		return r;
+	if (!options->plain)
+		r = dfa_minimise(&build.dfa);
 	if (r < 0)
 		return r;
 	r = tables_pack(tables, &build.dfa, &build.ids);
@@ -108,14 +120,14 @@ static int build_tables(const struct policy *policy, uint32_t state_limit, uint3
 	return 0;
 }
 
-int ambit_tables_compile_within(
-	const struct policy *policy, uint32_t state_limit, struct diag *diag, struct tables **ret)
+int tables_build(const struct policy *policy, const struct build_options *options,
+	struct diag *diag, struct tables **ret)
 {
 	uint32_t culprit = 0;
 	const struct rule *rule;
 	int r;
 
-	r = build_tables(policy, state_limit, &culprit, ret);
+	r = build_tables(policy, options, &culprit, ret);
 	if (r >= 0)
 		return 0;
 	rule = ambit_policy_rule(policy, culprit);
@@ -128,16 +140,30 @@ int ambit_tables_compile_within(
 			" states): most of them exist for the pattern \"%s\"; name the places one "
 			"by "
 			"one, or use fewer \"*\" and \"?\" in it",
-			state_limit, rule->text);
+			options->state_limit, rule->text);
 	else
 		ambit_diag_set(diag, policy->file, 0, 0,
 			"the policy is too large to compile: use fewer rules");
 	return r;
 }
 
+int ambit_tables_compile_within(
+	const struct policy *policy, uint32_t state_limit, struct diag *diag, struct tables **ret)
+{
+	return tables_build(
+		policy, &(struct build_options){.state_limit = state_limit}, diag, ret);
+}
+
 int ambit_tables_compile(const struct policy *policy, struct diag *diag, struct tables **ret)
 {
 	return ambit_tables_compile_within(policy, STATES_MAX, diag, ret);
+}
+
+int ambit_tables_name(struct tables *tables, const struct policy *policy, struct diag *diag)
+{
+	const struct build_options options = {.state_limit = STATES_MAX, .names = true};
+
+	return tables->names ? 0 : tables_build(policy, &options, diag, &tables->names);
 }
 
 void ambit_tables_free(struct tables *tables)
@@ -146,5 +172,6 @@ void ambit_tables_free(struct tables *tables)
 		return;
 	free(tables->segments);
 	free(tables->may_deny);
+	ambit_tables_free(tables->names);
 	free(tables);
 }

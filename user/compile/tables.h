@@ -14,12 +14,13 @@ struct tables {
 	uint32_t accept_count;
 	uint32_t state_count;
 	uint64_t *may_deny; /* owned; a bit a word of the segments: see ambit_tables_may_deny() */
+	struct tables *names; /* owned; NULL: see ambit_tables_name() */
 };
 
 struct decision {
 	enum ambit_verdict verdict;
 	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED or GUARD */
-	uint32_t rule;		  /* 0 without one */
+	uint32_t rule; /* that denies; that allows after ambit_tables_name(); 0 without one */
 };
 
 /* Compiles a resolved policy. -E2BIG with a diag that names the rule that made it too large. */
@@ -27,6 +28,13 @@ int ambit_tables_compile(const struct policy *policy, struct diag *diag, struct 
 /* The same with another limit for the number of states. */
 int ambit_tables_compile_within(const struct policy *policy, uint32_t state_limit,
 	struct diag *diag, struct tables **ret);
+
+/*
+ * Has ambit_tables_path() and ambit_tables_peer() name the rule that allows, too. The kernel needs to
+ * know only that there is one, so its tables do not tell them apart; these are others, of the allowing
+ * rules alone, and they are asked where the tables of the kernel said "allow". Errors as above.
+ */
+int ambit_tables_name(struct tables *tables, const struct policy *policy, struct diag *diag);
 
 /* The form in which a path enters the automaton: absolute, "/a/b", the root as "". */
 struct decision ambit_tables_path(const struct tables *tables, enum ambit_op op, const char *path,

@@ -314,18 +314,25 @@ bool ambit_kernel_is_armed(void)
 
 int lock_open(int operation, struct diag *diag)
 {
+	return lock_file("lock", operation, diag);
+}
+
+int lock_file(const char *name, int operation, struct diag *diag)
+{
 	_cleanup_close_ int fd = -1;
+	char path[64];
 	int result = make_dir(AMBIT_RUN_DIR, diag);
 
 	if (result == 0)
 		result = make_dir(CELL_LOCKS, diag);
 	if (result < 0)
 		return result;
-	fd = open(AMBIT_RUN_DIR "/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	snprintf(path, sizeof(path), AMBIT_RUN_DIR "/%s", name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || flock(fd, operation) < 0) {
 		result = -errno;
-		ambit_diag_set(diag, NULL, 0, 0, "cannot lock \"" AMBIT_RUN_DIR "/lock\": %s",
-			strerror(-result));
+		ambit_diag_set(
+			diag, NULL, 0, 0, "cannot lock \"%s\": %s", path, strerror(-result));
 		return result;
 	}
 	return TAKE_FD(fd);

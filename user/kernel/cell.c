@@ -113,7 +113,7 @@ static int id_new(struct cell *cell)
 	for (int i = 0; i < 100; i++) {
 		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
 			return -errno;
-		cell->id &= 0x7fffffff;
+		cell->id &= ~LINKS_SWAPPED;
 		cell->lock = cell->id ? cell_lock(cell->id) : -EEXIST;
 		if (cell->lock >= 0)
 			return 0;
@@ -153,17 +153,40 @@ static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
 	return result < 0 ? fail(diag, cell->cgroup, result) : 0;
 }
 
+/* For rows of `policies` and of `cells`: see policies.c. */
+static int policies_lock(struct diag *diag)
+{
+	return lock_file("policies", LOCK_EX, diag);
+}
+
+/* With its row the cell begins to exist; until then nothing but the lock holds its policy. */
+static int cell_begin(
+	struct cell *cell, const struct tables *tables, struct ambit_cell *row, struct diag *diag)
+{
+	_cleanup_close_ int lock = policies_lock(diag);
+	int result;
+
+	if (lock < 0)
+		return lock;
+	result = policy_acquire(cell->kernel, tables, &row->policy, diag);
+	if (result < 0)
+		return result;
+	result = put(cell->kernel->cells, cell, row, "a row in \"cells\"", diag);
+	if (result < 0)
+		policy_release(cell->kernel, row->policy);
+	return result;
+}
+
 /* Everything a decision needs first, the row in `cells` last: with it the cell begins to exist. */
 static int cell_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
 {
 	struct ambit_counters counters = {};
 	struct ambit_cell row = {
 		.epoch = options->epoch,
-		.policy = cell->id,
 		.mode = options->mode,
 		.flags = options->flags,
 	};
-	_cleanup_close_ int table = -1, links = -1;
+	_cleanup_close_ int links = -1;
 	struct stat namespace;
 	uint64_t cgroup = 0;
 	int result;
@@ -177,24 +200,18 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 			return result;
 		row.cgroup = cgroup;
 	}
-	table = table_load(options->tables, diag);
-	if (table < 0)
-		return table;
-	result = put(cell->kernel->policies, cell, &table, "a row in \"policies\"", diag);
+	result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
 	if (result == 0 && options->identities && options->identities->count) {
 		row.flags |= AMBIT_CELL_LINKS;
+		row.links = cell->id;
 		links = identities_load(options->identities, diag);
 		result = links < 0 ? links
 				   : put(cell->kernel->identities, cell, &links,
 					     "a row in \"identities\"", diag);
 	}
-	if (result == 0)
-		result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
 	if (result == 0 && options->ring_size)
 		result = ring_new(cell, options->ring_size, diag);
-	if (result == 0)
-		result = put(cell->kernel->cells, cell, &row, "a row in \"cells\"", diag);
-	return result;
+	return result < 0 ? result : cell_begin(cell, options->tables, &row, diag);
 }
 
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
@@ -239,6 +256,15 @@ int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
 	return 0;
 }
 
+int ambit_cell_swap(struct cell *cell, const struct tables *tables,
+	const struct identities *identities, uint64_t epoch, struct diag *diag)
+{
+	_cleanup_close_ int lock = policies_lock(diag);
+
+	return lock < 0 ? lock
+			: cell_swap(cell->kernel, cell->id, tables, identities, epoch, diag);
+}
+
 int ambit_cell_note(struct cell *cell, const char *text)
 {
 	size_t size = strlen(text);
@@ -246,11 +272,14 @@ int ambit_cell_note(struct cell *cell, const char *text)
 	return pwrite(cell->lock, text, size, 0) == (ssize_t)size ? 0 : -EIO;
 }
 
-/* From now on no task is made in the cell. */
+/* From now on no task is made in the cell. A swap must not write its row back, so it waits. */
 static int cell_ends(struct kernel *kernel, uint32_t id)
 {
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
 	struct ambit_cell row;
 
+	ambit_diag_clear(&ignored);
 	if (bpf_map_lookup_elem(kernel->cells, &id, &row) < 0)
 		return -errno;
 	row.flags |= AMBIT_CELL_ENDS;
@@ -302,6 +331,22 @@ int ambit_cell_tallies(struct cell *cell,
 	return tallies_walk(cell->kernel, cell->id, each, data);
 }
 
+/* Takes the row away, and what nothing else names. Without the lock the policy stays: a cell may be
+ * about to name it, and some other will sweep. */
+static void cell_forget(struct kernel *kernel, uint32_t id)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+	struct ambit_cell row = {.links = id};
+	bool found = bpf_map_lookup_elem(kernel->cells, &id, &row) == 0;
+
+	ambit_diag_clear(&ignored);
+	bpf_map_delete_elem(kernel->cells, &id);
+	bpf_map_delete_elem(kernel->identities, &row.links);
+	if (found && lock >= 0)
+		policy_release(kernel, row.policy);
+}
+
 int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 {
 	char path[1024];
@@ -310,10 +355,8 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	/* The tasks first: without its row a task that is left would be denied everything. */
 	if (result == 0)
 		result = cgroup_destroy(path, diag);
-	bpf_map_delete_elem(kernel->cells, &id);
+	cell_forget(kernel, id);
 	bpf_map_delete_elem(kernel->rings, &id);
-	bpf_map_delete_elem(kernel->policies, &id);
-	bpf_map_delete_elem(kernel->identities, &id);
 	bpf_map_delete_elem(kernel->counters, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);
@@ -353,6 +396,17 @@ static int cell_reap(struct kernel *kernel, uint32_t id)
 	return 1;
 }
 
+/* Who was killed between a row in `policies` and the one in `cells` left one that nobody names. */
+static void reap_policies(struct kernel *kernel)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	if (lock >= 0)
+		policies_sweep(kernel);
+	ambit_diag_clear(&ignored);
+}
+
 /* By the lock files, which are made before anything else of a cell and go last; and by the rows, in
  * case somebody emptied the directory. */
 int ambit_cells_reap(struct kernel *kernel)
@@ -374,5 +428,7 @@ int ambit_cells_reap(struct kernel *kernel)
 		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
 		reaped += cell_reap(kernel, id);
 	}
+	if (reaped)
+		reap_policies(kernel);
 	return reaped;
 }

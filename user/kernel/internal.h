@@ -78,6 +78,8 @@ int cgroup_write(const char *path, const char *file, const char *text);
 /* The lock file, locked with `operation` of flock(2): exclusive while arming and disarming, shared
  * while a kernel is open. */
 int lock_open(int operation, struct diag *diag);
+/* The same for another file beside it. */
+int lock_file(const char *name, int operation, struct diag *diag);
 /* Unlinks every pin in a directory, and the directory. */
 void pins_remove(const char *path);
 
@@ -86,6 +88,23 @@ int table_load(const struct tables *tables, struct diag *diag);
 
 /* The same for identities. */
 int identities_load(const struct identities *identities, struct diag *diag);
+
+/* In the keys of `identities` that swapped policies have: no id of a cell has this bit. */
+#define LINKS_SWAPPED 0x80000000U
+
+/* Rows of `policies`. All of this, and all that writes rows of `cells`, is done by one ambit at a time.
+ * The key of the row that holds these tables; made, if there is none. */
+int policy_acquire(
+	struct kernel *kernel, const struct tables *tables, uint32_t *ret_key, struct diag *diag);
+/* Takes a row away, if no row of `cells` names it; or every such row, and those of `identities` that
+ * a swap has left. */
+void policy_release(struct kernel *kernel, uint32_t key);
+void policies_sweep(struct kernel *kernel);
+/* Waits until no decision is going on that began before; `key` is of any row. */
+int policies_settle(struct kernel *kernel, uint32_t key);
+/* See ambit_cell_swap(). */
+int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
+	const struct identities *identities, uint64_t epoch, struct diag *diag);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

@@ -96,6 +96,11 @@ int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret);
 /* What was denied, by rule; calls `each` for each tally of this cell. */
 int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
+/* Gives the cell another policy: a decision is made by the one or by the other, never by parts of both.
+ * When it returns, none is made by the old one any more. `identities` as for a new cell. After an error
+ * (with a diag) the old one is in force. */
+int ambit_cell_swap(struct cell *cell, const struct tables *tables,
+	const struct identities *identities, uint64_t epoch, struct diag *diag);
 /* Keeps a short text with the cell, for ambit_cells_each(): its name. */
 int ambit_cell_note(struct cell *cell, const char *text);
 /* Ends every task of the cell and waits until it has none: those in its cgroup, and those that left

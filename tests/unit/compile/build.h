@@ -64,6 +64,8 @@ static inline struct tables *build_tables(const struct policy *policy)
 	struct diag diag = {};
 	int r = ambit_tables_compile(policy, &diag, &tables);
 
+	if (r >= 0)
+		r = ambit_tables_name(tables, policy, &diag);
 	if (r < 0)
 		fail_msg("%s", diag.text);
 	return tables;

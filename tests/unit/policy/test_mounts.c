@@ -292,6 +292,7 @@ static void policy_is_aliased(void **state)
 	assert_int_equal(ambit_policy_guard(policy, "/home/u/proj/trail", 1U << OP_WRITE), 0);
 	assert_int_equal(ambit_policy_mounts(policy, &env, &diags), 0);
 	assert_int_equal(ambit_tables_compile(policy, &diag, &tables), 0);
+	assert_int_equal(ambit_tables_name(tables, policy, &diag), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct decision decision = ambit_tables_path(
 			tables, cases[i].op, cases[i].path, strlen(cases[i].path));

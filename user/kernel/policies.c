@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rows of `policies`. Cells with the same tables have the same row: its key comes from what is in
+ * them, and whoever finds a row under a key compares every word before he takes it for the same.
+ *
+ * All of it goes on under one lock (policies_lock() in cell.c), from the search for a row to the row in `cells`
+ * that names it, and from the end of a row in `cells` to the end of the one that nobody names any more.
+ * So a cell that begins never finds that its policy went with a cell that ended.
+ */
+#include <bpf/bpf.h>
+#include <string.h>
+#include "base/array.h"
+#include "base/util.h"
+#include "compile/ids.h"
+#include "kernel/internal.h"
+
+/* Where to look first; never 0. */
+static uint32_t key_of(const struct tables *tables)
+{
+	uint64_t hash = tables->segment_count;
+
+	for (uint32_t i = 0; i < tables->segment_count; i++)
+		for (uint32_t k = 0; k < AMBIT_SEGMENT_WORDS; k++)
+			hash = hash_mix(hash ^ tables->segments[i].words[k]);
+	return (uint32_t)hash | 1;
+}
+
+/* A descriptor of the map in a row; -ENOENT without one. */
+static int row_open(struct kernel *kernel, uint32_t key)
+{
+	uint32_t id;
+	int fd;
+
+	if (bpf_map_lookup_elem(kernel->policies, &key, &id) < 0)
+		return -errno;
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+/* 1 if the map holds these tables, 0 if others. */
+static int row_equals(int fd, const struct tables *tables)
+{
+	_cleanup_free_ struct ambit_segment *segment = malloc(sizeof(*segment));
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (!segment)
+		return -ENOMEM;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return -errno;
+	if (info.max_entries != tables->segment_count)
+		return 0;
+	for (uint32_t i = 0; i < tables->segment_count; i++) {
+		if (bpf_map_lookup_elem(fd, &i, segment) < 0)
+			return -errno;
+		if (memcmp(segment, &tables->segments[i], sizeof(*segment)) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+static int row_new(
+	struct kernel *kernel, uint32_t key, const struct tables *tables, struct diag *diag)
+{
+	_cleanup_close_ int fd = table_load(tables, diag);
+	int result;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_update_elem(kernel->policies, &key, &fd, BPF_NOEXIST) == 0)
+		return 0;
+	result = -errno;
+	ambit_diag_set(diag, NULL, 0, 0, "cannot make a row in \"policies\": %s", strerror(-result));
+	return result;
+}
+
+int policy_acquire(
+	struct kernel *kernel, const struct tables *tables, uint32_t *ret_key, struct diag *diag)
+{
+	uint32_t key = key_of(tables);
+
+	/* Ends: there are more keys than rows. */
+	for (;; key += 2) {
+		_cleanup_close_ int fd = row_open(kernel, key);
+		int result = fd == -ENOENT ? row_new(kernel, key, tables, diag) : fd;
+
+		if (fd >= 0)
+			result = row_equals(fd, tables);
+		if (result == 1 || fd == -ENOENT) {
+			if (result >= 0)
+				*ret_key = key;
+			return result < 0 ? result : 0;
+		}
+		if (result < 0) {
+			ambit_diag_set(diag, NULL, 0, 0, "cannot read row %08x of \"policies\": %s",
+				key, strerror(-result));
+			return result;
+		}
+	}
+}
+
+/* What the rows of `cells` name. */
+struct named {
+	uint32_t *policies, *links;
+	size_t policies_room, links_room, count;
+};
+
+static void named_cleanup(struct named *named)
+{
+	free(named->policies);
+	free(named->links);
+}
+
+static int named_fill(struct kernel *kernel, struct named *named)
+{
+	uint32_t id, next;
+	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
+	struct ambit_cell row;
+
+	while (more) {
+		id = next;
+		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
+		if (bpf_map_lookup_elem(kernel->cells, &id, &row) < 0)
+			continue;
+		if (ARRAY_GROW(named, policies, named->count + 1) < 0 ||
+			ARRAY_GROW(named, links, named->count + 1) < 0)
+			return -ENOMEM;
+		named->policies[named->count] = row.policy;
+		named->links[named->count++] = row.links;
+	}
+	return 0;
+}
+
+static int key_compare(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* Takes away the rows of a map that none of `keys` names and that have one of the bits in `mask`. */
+static void rows_sweep(int map, uint32_t *keys, size_t count, uint32_t mask)
+{
+	uint32_t key, next;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	if (count)
+		qsort(keys, count, sizeof(*keys), key_compare);
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		if (key & mask &&
+			!(count && bsearch(&key, keys, count, sizeof(*keys), key_compare)))
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+void policies_sweep(struct kernel *kernel)
+{
+	_cleanup_(named_cleanup) struct named named = {};
+
+	if (named_fill(kernel, &named) < 0)
+		return;
+	rows_sweep(kernel->policies, named.policies, named.count, ~0U);
+	/* A cell that begins has its row of identities before the lock; one that is swapped does not. */
+	rows_sweep(kernel->identities, named.links, named.count, LINKS_SWAPPED);
+}
+
+void policy_release(struct kernel *kernel, uint32_t key)
+{
+	_cleanup_(named_cleanup) struct named named = {};
+
+	if (named_fill(kernel, &named) < 0)
+		return;
+	for (size_t i = 0; i < named.count; i++)
+		if (named.policies[i] == key)
+			return;
+	bpf_map_delete_elem(kernel->policies, &key);
+}
+
+int policies_settle(struct kernel *kernel, uint32_t key)
+{
+	_cleanup_close_ int fd = row_open(kernel, key);
+
+	if (fd < 0)
+		return fd;
+	/* The same map again. When a map within a map is replaced the kernel waits until no program runs
+	 * that could have seen the one before (maybe_wait_bpf_programs() of kernel/bpf/syscall.c): for
+	 * programs that cannot sleep, and ambit has no others. */
+	return bpf_map_update_elem(kernel->policies, &key, &fd, BPF_EXIST) < 0 ? -errno : 0;
+}
