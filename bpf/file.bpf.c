@@ -11,6 +11,7 @@
  */
 #include "lib/decide.bpf.h"
 #include "lib/handle.bpf.h"
+#include "lib/near.bpf.h"
 #include "lib/overlay.bpf.h"
 #include "lib/refer.bpf.h"
 #include "lib/terminal.bpf.h"
@@ -64,6 +65,8 @@ FRAME int open_decide(struct file *file, __u64 key)
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
 	request.flags = file->f_flags & OPEN_TMPFILE ? REQUEST_UNHASHED : REQUEST_KEPT;
 	request.key = key;
+	if (near_allows(&request))
+		return 0;
 	return decide_path(&request) ? -EACCES : 0;
 }
 

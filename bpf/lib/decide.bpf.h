@@ -33,7 +33,7 @@ static __always_inline int check_linked(__u64 dentry)
  * directory that is known; PATH_DONE, or the reason of a deny. */
 static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	const struct path_request *request, __u64 dentry, __u32 ops, __u32 *ret_policy,
-	__u32 *ret_flags)
+	__u32 *ret_links)
 {
 	__u32 id = request->cell, before = LOOK(kept.fence), mnt_ns;
 	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
@@ -43,7 +43,7 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	if (!cell)
 		return cell_missing(id);
 	*ret_policy = cell->policy;
-	*ret_flags = cell->flags;
+	*ret_links = cell->links;
 	mnt_ns = cell->mnt_ns;
 	scratch->path.cell = id;
 	/* An odd number, "being changed", if the row may be of another policy than the number. */
@@ -57,7 +57,7 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 
 /* Denies what a rule denies by another name of the file (AMBIT_CELL_LINKS). One fault stands for all
  * that is read of it. */
-GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
+GLOBAL int identity_rights(__u32 links, __u64 dentry, struct path_rights *ret)
 {
 	struct ambit_identity_key key = {};
 	struct ambit_identity *identity;
@@ -72,7 +72,7 @@ GLOBAL int identity_rights(__u32 cell, __u64 dentry, struct path_rights *ret)
 		READ_AT(identity, super, inode, inode, i_sb) ||
 		READ_AT(identity, key.device, super_block, super, s_dev))
 		return REASON_UNREADABLE;
-	table = FAULT(IDENTITIES, NULL, bpf_map_lookup_elem(&identities, &cell));
+	table = FAULT(IDENTITIES, NULL, bpf_map_lookup_elem(&identities, &links));
 	if (!table)
 		return REASON_NO_POLICY;
 	/* Not in FAULT(): NULL is an answer. */
@@ -92,12 +92,12 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 {
 	struct scratch *scratch =
 		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
-	__u32 policy = 0, flags = 0;
+	__u32 policy = 0, links = 0;
 	int reason;
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	reason = request_path(scratch, slot, request, dentry, ops, &policy, &flags);
+	reason = request_path(scratch, slot, request, dentry, ops, &policy, &links);
 	if (reason != PATH_DONE)
 		return reason;
 	ret->policy = policy;
@@ -107,9 +107,9 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 	}
 	if (prefix_is_new(&scratch->path))
 		prefix_keep(slot, ops);
-	if (!(flags & AMBIT_CELL_LINKS))
+	if (!links)
 		return PATH_DONE;
-	reason = identity_rights(request->cell, dentry, ret);
+	reason = identity_rights(links, dentry, ret);
 	/* Mapped for the verifier: what a global function returns may be anything. */
 	return reason == PATH_DONE	     ? PATH_DONE
 	       : reason == REASON_UNREADABLE ? REASON_UNREADABLE
@@ -205,7 +205,8 @@ GLOBAL int decide_path(const struct path_request *request)
 		result = path_deny(request, &v);
 	} else {
 		if (!(request->flags & REQUEST_KEPT) || !path_is_kept(&scratch->path) ||
-			verdict_keep(request, slot))
+			verdict_keep(request, scratch->path.fence, scratch->path.renames,
+				scratch->path.mounts))
 			count_allowed(request->cell, v.op);
 	}
 	scratch_release(scratch);

@@ -59,6 +59,8 @@
 	X(SLOT_PATH)                                                                              \
 	X(SLOT_RIGHTS)                                                                            \
 	X(SLOT_MATCH)                                                                             \
+	X(LOOP_NEAR)                                                                              \
+	X(CELL_NEAR)                                                                              \
 	X(SLOT_KEEP)                                                                              \
 	/* the walk from a dentry to the root */                                                  \
 	X(SEQUENCE)                                                                               \

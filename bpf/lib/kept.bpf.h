@@ -130,30 +130,28 @@ static __always_inline bool prefix_is_new(const struct path_buffer *path)
 	       !(path->prefix && path->start == path->last);
 }
 
-/* Keeps the verdict that was just found for a request, with what the walk in `path` saw, and counts it.
- * 0, or 1 if there was no room: then it has to be counted elsewhere. */
-GLOBAL int verdict_keep(const struct path_request *request, __u32 slot)
+/* Keeps the verdict that was just found for a request, and counts it; the rest is how old it is. 0, or
+ * 1 if another program writes the row: then it has to be counted elsewhere. */
+GLOBAL int verdict_keep(
+	const struct path_request *request, __u32 fence, __u32 renames, __u32 mounts)
 {
-	struct scratch *scratch = FAULT(SLOT_KEEP, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	struct ambit_allowed *row;
-	__u64 key;
 	__u32 claimed;
 
-	if (!scratch || !request)
+	if (!request)
 		return 1;
-	key = request->key;
-	row = verdict_row(&kept, request->dentry, key);
+	row = verdict_row(&kept, request->dentry, request->key);
 	claimed = row_claim(&row->version, &row->object);
 	if (!claimed)
 		return 1;
 	row_settle(row);
 	row->place = request->mnt;
-	row->key = key;
+	row->key = request->key;
 	row->op = first_op(request->ops);
 	row->allowed = 1; /* this time */
-	row->fence = scratch->path.fence;
-	row->renames = scratch->path.renames;
-	row->mounts = scratch->path.mounts;
+	row->fence = fence;
+	row->renames = renames;
+	row->mounts = mounts;
 	row->birth = LOOK(*birth_of(&kept, request->dentry));
 	row_publish(&row->version, claimed, &row->object, request->dentry);
 	return 0;

@@ -91,41 +91,47 @@ static __always_inline bool match_start(struct match *match, __u32 policy, __u32
 	return true;
 }
 
+#define MATCH_CHUNK 8
+
+/*
+ * Runs up to eight bytes, in the order in which they lie in memory, through the automaton. Unrolled and
+ * in registers: this is what a path costs.
+ */
+static __always_inline void match_word(struct match *match, __u64 word, __u32 length)
+{
+	struct match at = *match;
+
+#pragma unroll
+	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
+		if (i >= length || at.state == 0)
+			break;
+		if (!match_segment(&at) || !at.segment) {
+			at.error = 1;
+			break;
+		}
+		at.state = dfa_next(at.segment, at.state, word >> i * 8);
+	}
+	*match = at;
+}
+
 struct match_path {
 	struct match match;
 	const struct path_buffer *buffer;
 	__u32 start, end;
 };
 
-#define MATCH_CHUNK 8
-
-/*
- * Some bytes of the path. Unrolled, with everything in registers: this is what a path costs. The position
- * is computed from the chunk's number: a counter that is carried along would keep the verifier (since
- * 6.5 it runs callbacks until nothing new is seen) busy with each of its values. Behind the path lies
- * slack for a whole chunk (scratch.bpf.h).
- */
+/* The position is computed from the chunk's number: a counter that is carried along would keep the
+ * verifier (since 6.5 it runs callbacks until nothing new is seen) busy with each of its values. Behind
+ * the path lies slack for a whole chunk (scratch.bpf.h). */
 static long match_chunk(__u32 index, struct match_path *walk)
 {
 	__u32 position = walk->start + index * MATCH_CHUNK;
-	const char *bytes = &walk->buffer->bytes[position & PATH_MASK];
-	__u32 left = walk->end - position;
-	struct match match = walk->match;
 
-	if (position >= walk->end)
+	if (position >= walk->end || walk->match.state == 0 || walk->match.error)
 		return 1;
-#pragma unroll
-	for (__u32 i = 0; i < MATCH_CHUNK; i++) {
-		if (i >= left || match.state == 0)
-			break;
-		if (!match_segment(&match) || !match.segment) {
-			walk->match.error = 1;
-			return 1;
-		}
-		match.state = dfa_next(match.segment, match.state, bytes[i]);
-	}
-	walk->match = match;
-	return match.state == 0;
+	match_word(&walk->match, *(const __u64 *)&walk->buffer->bytes[position & PATH_MASK],
+		walk->end - position);
+	return 0;
 }
 
 /* Runs the bytes [start, end) of the buffer through the automaton; false if a table is missing. Every
