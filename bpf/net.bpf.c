@@ -79,13 +79,16 @@ int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type
 static __always_inline bool request_start(struct peer_request *request, struct socket *socket,
 	enum ambit_op op, enum ambit_hook hook, __u16 *ret_family)
 {
+	struct sock *sk;
+
 	request->cell = cell_current();
 	if (!request->cell)
 		return false;
-	*ret_family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+	sk = socket->sk;
+	*ret_family = sk ? sk->__sk_common.skc_family : 0;
 	request->op = op;
 	request->hook = hook;
-	request->proto = BPF_CORE_READ(socket, sk, sk_protocol);
+	request->proto = sk ? sk->sk_protocol : 0;
 	return *ret_family != FAMILY_UNIX;
 }
 

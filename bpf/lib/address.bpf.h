@@ -90,7 +90,11 @@ FRAME int address_read(
 
 	if (length < (int)sizeof(family))
 		return ADDRESS_BAD;
-	if (bpf_probe_read_kernel(&raw, sizeof(family), FAULT(ADDRESS_FAMILY, NULL, sockaddr)))
+	/* All of an IPv4 address at once, where there is that much. */
+	if (length < SOCKADDR_IN ? bpf_probe_read_kernel(&raw, sizeof(family),
+					   FAULT(ADDRESS_FAMILY, NULL, sockaddr))
+				 : bpf_probe_read_kernel(&raw, SOCKADDR_IN,
+					   FAULT(ADDRESS_FAMILY, NULL, sockaddr)))
 		return ADDRESS_UNREADABLE;
 	family = raw.sin6_family;
 	if (family == FAMILY_UNSPEC && unspec_is_v4 && socket == FAMILY_INET)
@@ -100,8 +104,6 @@ FRAME int address_read(
 	if (family == FAMILY_INET) {
 		if (length < SOCKADDR_IN)
 			return ADDRESS_BAD;
-		if (bpf_probe_read_kernel(&raw, SOCKADDR_IN, FAULT(ADDRESS_IN, NULL, sockaddr)))
-			return ADDRESS_UNREADABLE;
 		address_v4(ret, v4->sin_addr.s_addr);
 	} else if (family == FAMILY_INET6) {
 		if (length < SOCKADDR_IN6)

@@ -107,7 +107,6 @@
 	X(READ_d_inode)                                                                           \
 	X(READ_i_mode)                                                                            \
 	X(ADDRESS_FAMILY)                                                                         \
-	X(ADDRESS_IN)                                                                             \
 	X(ADDRESS_IN6)                                                                            \
 	X(ADDRESS_NETLINK)                                                                        \
 	X(ADDRESS_SCOPE)                                                                          \

@@ -103,10 +103,10 @@ static __always_inline void row_publish(__u32 *version, __u32 claimed, __u64 *ob
 }
 
 /* What was used of a row goes to the counters of its cell before it is written over. */
-FRAME int row_settle(struct ambit_allowed *row)
+FRAME int row_settle(struct ambit_allowed *row, __u32 cell)
 {
 	__u64 allowed = __sync_lock_test_and_set(&row->allowed, 0);
-	__u32 cell = row->key, op = row->op;
+	__u32 op = row->op;
 	struct ambit_counters *counts;
 
 	if (!allowed)
@@ -144,7 +144,7 @@ GLOBAL int verdict_keep(
 	claimed = row_claim(&row->version, &row->object);
 	if (!claimed)
 		return 1;
-	row_settle(row);
+	row_settle(row, row->key);
 	row->place = request->mnt;
 	row->key = request->key;
 	row->op = first_op(request->ops);

@@ -4,7 +4,7 @@
 #define AMBIT_PEER_H
 
 #include "address.bpf.h"
-#include "emit.bpf.h"
+#include "kept.bpf.h"
 #include "match.bpf.h"
 
 struct peer_request {
@@ -68,13 +68,65 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	return !accept.allow[column];
 }
 
+/* What is asked about an address, in the key of a kept verdict beside the cell. */
+static __always_inline __u64 peer_key(const struct peer_request *request)
+{
+	return (__u64)(request->op == OP_LISTEN) << 63 | (__u64)request->address.family << 56 |
+	       (__u64)request->proto << 48 | (__u64)request->address.port << 32 | request->cell;
+}
+
+static __always_inline struct ambit_allowed *peer_row(const __u64 address[2], __u64 key)
+{
+	return &kept.peers[(address[0] ^ address[1] ^ key) * HASH_FACTOR >> (64 - AMBIT_PEER_BITS)];
+}
+
+/* Whether a verdict is kept that allows this peer; then it is counted. Nothing but a policy can change
+ * one, so all that dates it is the fence. */
+static __always_inline bool peer_kept(const struct peer_request *request, const __u64 address[2])
+{
+	__u64 key = peer_key(request);
+	struct ambit_allowed *row = peer_row(address, key);
+	__u32 version = LOOK(row->version);
+
+	if (version & 1 || row->object != address[0] || row->place != address[1] ||
+		row->key != key || row->fence != LOOK(kept.fence) || LOOK(row->version) != version)
+		return false;
+	__sync_fetch_and_add(&row->allowed, 1);
+	return true;
+}
+
+/* Keeps and counts it; false if another program writes the row. */
+static __always_inline bool peer_keep(
+	const struct peer_request *request, const __u64 address[2], __u32 fence)
+{
+	__u64 key = peer_key(request);
+	struct ambit_allowed *row = peer_row(address, key);
+	__u32 cell = row->key, claimed = row_claim(&row->version, &row->key);
+
+	if (!claimed)
+		return false;
+	row_settle(row, cell);
+	row->object = address[0];
+	row->place = address[1];
+	row->op = request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT;
+	row->allowed = 1;
+	row->fence = fence;
+	row_publish(&row->version, claimed, &row->key, key);
+	return true;
+}
+
 /* The verdict on a peer. 1: deny, 0: let it pass. */
 GLOBAL int decide_peer(const struct peer_request *request)
 {
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
+	__u32 before = LOOK(kept.fence);
+	__u64 address[2];
 
 	if (!request)
 		return 1;
+	__builtin_memcpy(address, request->address.bytes, sizeof(address));
+	if (peer_kept(request, address))
+		return 0;
 	v.cell = request->cell;
 	v.op = request->op;
 	v.hook = request->hook;
@@ -83,7 +135,10 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	v.port = request->address.port;
 	__builtin_memcpy(v.addr, request->address.bytes, sizeof(v.addr));
 	if (!peer_denied(request, &v)) {
-		count_allowed(request->cell, request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
+		if (!keeps || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
+			!peer_keep(request, address, before))
+			count_allowed(request->cell,
+				request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
 		return 0;
 	}
 	report(&v);

@@ -149,7 +149,6 @@ const struct row rows[] = {
 	DENY(READ_d_inode, "rename /t/in/src /t/in/boy", WRITE, REFER, EACCES),
 	DENY(READ_i_mode, "rename /t/in/src /t/in/boy", WRITE, REFER, EACCES),
 	DENY(ADDRESS_FAMILY, CONNECTS, CONNECT, UNREADABLE, EPERM),
-	DENY(ADDRESS_IN, CONNECTS, CONNECT, UNREADABLE, EPERM),
 	DENY(ADDRESS_IN6, "connect udp ::1 7001", CONNECT, UNREADABLE, EPERM),
 	DENY(ADDRESS_NETLINK, "nl-message 18", SOCKET, NETLINK, EPERM),
 	DENY(ADDRESS_SCOPE, "bind-scope ::1 0", LISTEN, NO_RULE, EPERM),
