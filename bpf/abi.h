@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 2
+#define AMBIT_ABI 3
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -238,8 +238,12 @@ struct ambit_counters {
 	__u64 denied[OP_MAX];
 	__u64 lost_full;    /* events that found the ring full, or no ring */
 	__u64 lost_scratch; /* events without a scratch buffer to build them in */
+	__u64 lost_spared;  /* events that only record, given up so that denials find room */
 	__u64 lost_tally;   /* denials that `tallies` had no room for */
 };
+
+/* One part in so many of a ring is kept for denials that are carried out. */
+#define AMBIT_RING_SPARE 4
 
 /* Map `tallies`: what was denied how often, exact even when events are lost. */
 struct ambit_tally_key {
