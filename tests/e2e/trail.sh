@@ -17,6 +17,8 @@ flood() {
 denials_find_room() {
 	mkfifo "$work/case/fifo" && chmod 666 "$work/case/fifo"
 	for name in started go ended; do rm -f "/t/in/$name" && cp -a "$work/case/fifo" "/t/in/$name"; done
+	# Opened for both: that ambit stops is a signal to us, which would interrupt an open that waits.
+	exec 6<>/t/in/go 7<>/t/in/ended
 	# shellcheck disable=SC2016 # the inner shell's
 	probe fresh ambit run -q --ring 32K -p "$life_policy" --trail "$work/case/trail" -- sh -c '
 		echo >/t/in/started; read -r _ </t/in/go
@@ -26,8 +28,8 @@ denials_find_room() {
 	ambit_pid=$!
 	read -r _ </t/in/started
 	kill -STOP "$ambit_pid"
-	echo go >/t/in/go
-	read -r _ </t/in/ended
+	echo go >&6
+	read -r _ <&7
 	kill -CONT "$ambit_pid"
 	expect_status 0 wait "$ambit_pid"
 	tail -n 1 "$work/case/trail"
