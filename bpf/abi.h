@@ -244,6 +244,7 @@ struct ambit_counters {
 	__u64 denied[OP_MAX];
 	__u64 lost_full;    /* events that found the ring full, or no ring */
 	__u64 lost_scratch; /* events without a scratch buffer to build them in */
+	__u64 lost_spared;  /* events that only record, given up so that denials find room */
 	__u64 lost_tally;   /* denials that `tallies` had no room for */
 };
 
@@ -290,6 +291,9 @@ struct ambit_kept {
 	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];
 	__u32 births[1 << AMBIT_HASH_BITS]; /* dentries that began at an address (a hash of it) */
 };
+
+/* One part in so many of a ring is kept for denials that are carried out. */
+#define AMBIT_RING_SPARE 4
 
 /* Map `tallies`: what was denied how often, exact even when events are lost. */
 struct ambit_tally_key {

@@ -32,8 +32,7 @@ static __always_inline int check_linked(__u64 dentry)
 /* Finds the path of the request's object, on `dentry`, in the scratch slot, or the end of it behind a
  * directory that is known; PATH_DONE, or the reason of a deny. */
 static __always_inline int request_path(struct scratch *scratch, __u32 slot,
-	const struct path_request *request, __u64 dentry, __u32 ops, __u32 *ret_policy,
-	__u32 *ret_links)
+	const struct path_request *request, __u64 dentry, __u32 ops)
 {
 	__u32 id = request->cell, before = LOOK(kept.fence), mnt_ns;
 	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
@@ -42,8 +41,8 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	scratch->path.start = PATH_END;
 	if (!cell)
 		return cell_missing(id);
-	*ret_policy = cell->policy;
-	*ret_links = cell->links;
+	scratch->path.policy = cell->policy;
+	scratch->path.links = cell->links;
 	mnt_ns = cell->mnt_ns;
 	scratch->path.cell = id;
 	/* An odd number, "being changed", if the row may be of another policy than the number. */
@@ -92,24 +91,23 @@ GLOBAL int path_rights(__u32 slot, const struct path_request *request, __u64 den
 {
 	struct scratch *scratch =
 		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
-	__u32 policy = 0, links = 0;
 	int reason;
 
 	if (!scratch || !request || !ret)
 		return REASON_NO_SCRATCH;
-	reason = request_path(scratch, slot, request, dentry, ops, &policy, &links);
+	reason = request_path(scratch, slot, request, dentry, ops);
 	if (reason != PATH_DONE)
 		return reason;
-	ret->policy = policy;
+	ret->policy = scratch->path.policy;
 	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
-		if (ops & BIT(op) && match_right(slot, policy, op, &ret->rights[op]))
+		if (ops & BIT(op) && match_right(slot, scratch->path.policy, op, &ret->rights[op]))
 			return REASON_NO_POLICY;
 	}
 	if (prefix_is_new(&scratch->path))
 		prefix_keep(slot, ops);
-	if (!links)
+	if (!scratch->path.links)
 		return PATH_DONE;
-	reason = identity_rights(links, dentry, ret);
+	reason = identity_rights(scratch->path.links, dentry, ret);
 	/* Mapped for the verifier: what a global function returns may be anything. */
 	return reason == PATH_DONE	     ? PATH_DONE
 	       : reason == REASON_UNREADABLE ? REASON_UNREADABLE

@@ -4,7 +4,7 @@
 #define AMBIT_EMIT_H
 
 #include "label.bpf.h"
-#include "path.bpf.h"
+#include "exe.bpf.h"
 
 /* What a decision says about itself; the room for an event is found elsewhere. */
 struct verdict {
@@ -47,71 +47,27 @@ FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
 	return 0;
 }
 
-/* Who does it: the current task. */
+/* Who does it: the current task. Typed pointers are read directly, which is cheaper than any helper
+ * and gives zeroes where there is nothing. */
 FRAME int event_task(struct ambit_event *event)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 ids = bpf_get_current_pid_tgid(), user = bpf_get_current_uid_gid();
+	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
 
-	event->pid = ids >> 32;
-	event->tid = ids;
-	event->uid = user;
-	event->gid = user >> 32;
-	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
-	event->start_time = BPF_CORE_READ(task, group_leader, start_boottime);
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	BPF_CORE_READ_STR_INTO(&event->parent_comm, task, real_parent, comm);
+	event->pid = task->tgid;
+	event->tid = task->pid;
+	event->uid = task->cred->uid.val;
+	event->gid = task->cred->gid.val;
+	event->ppid = parent->tgid;
+	event->start_time = task->group_leader->start_boottime;
+	__builtin_memcpy(event->comm, task->comm, sizeof(event->comm));
+	__builtin_memcpy(event->parent_comm, parent->comm, sizeof(event->parent_comm));
 	return 0;
 }
 
-/* The program that the current process runs, or nothing where it has none. Programs are files of
- * any namespace, so a walk that fails leaves the name out. */
-static __always_inline void exe_build(struct scratch *scratch, __u32 slot, __u32 mnt_ns)
+/* What was decided. Every field of the event is written here or in event_task(). */
+static __always_inline void event_fill(
+	struct ambit_event *event, const struct verdict *v, const struct ambit_cell *cell)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct file *file = BPF_CORE_READ(task, mm, exe_file);
-
-	if (!file || path_build(slot, BUFFER_EXE, (__u64)BPF_CORE_READ(file, f_path.dentry),
-			     (__u64)BPF_CORE_READ(file, f_path.mnt), mnt_ns) != PATH_DONE)
-		scratch->exe.start = PATH_END;
-}
-
-/* Copies both strings behind the event and returns the size of all. */
-static __always_inline __u32 event_strings(struct scratch *scratch)
-{
-	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK;
-	__u32 exe = (PATH_END - scratch->exe.start) & PATH_MASK;
-
-	/* What cannot be read is left out of the event. */
-	if (bpf_probe_read_kernel(scratch->strings, path,
-		    FAULT(STRING_PATH, NULL,
-			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
-		path = 0;
-	if (bpf_probe_read_kernel(&scratch->strings[path & PATH_MASK], exe,
-		    FAULT(STRING_EXE, NULL,
-			    &scratch->exe.bytes[scratch->exe.start & PATH_MASK])))
-		exe = 0;
-	scratch->event.path_len = path;
-	scratch->event.exe_len = exe;
-	return sizeof(scratch->event) + path + exe;
-}
-
-/* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
-static __always_inline void event_send(
-	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
-{
-	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
-	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, bpf_map_lookup_elem(&cells, &id));
-	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
-	struct ambit_event *event = &scratch->event;
-
-	if (!cell || !ring) {
-		if (counts)
-			__sync_fetch_and_add(&counts->lost_full, 1);
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event_task(event);
 	event->time = bpf_ktime_get_ns();
 	event->epoch = cell->epoch;
 	event->abi = AMBIT_ABI;
@@ -131,12 +87,69 @@ static __always_inline void event_send(
 	event->port = v->port;
 	event->hook = v->hook;
 	__builtin_memcpy(event->addr, v->addr, sizeof(event->addr));
-	exe_build(scratch, slot, cell->mnt_ns);
-	size = event_strings(scratch);
-	if (size > sizeof(*event) + 2 * AMBIT_PATH_SIZE)
-		return; /* cannot be: for the verifier */
-	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, 0)) && counts)
+}
+
+/* Puts both strings behind the event and returns the size of all. */
+static __always_inline __u32 event_strings(struct scratch *scratch, __u32 slot, __u32 mnt_ns)
+{
+	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK, exe;
+
+	/* What cannot be read is left out of the event. */
+	if (bpf_probe_read_kernel(scratch->strings, path,
+		    FAULT(STRING_PATH, NULL,
+			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
+		path = 0;
+	exe = exe_put(scratch, slot, mnt_ns, path);
+	scratch->event.path_len = path;
+	scratch->event.exe_len = exe;
+	return sizeof(scratch->event) + path + exe;
+}
+
+/*
+ * Into the ring. By itself the kernel wakes the reader for a record that it finds the reader waiting
+ * at: the first one after all others were read. The reader lets more come together then
+ * (user/cli/session.c), and is woken again when half of the ring is full and at each further eighth.
+ *
+ * What only records gives up the last quarter of the ring, so that what was denied finds room.
+ */
+static __always_inline void event_output(
+	void *ring, struct ambit_event *event, __u32 size, struct ambit_counters *counts)
+{
+	__u64 room = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+	__u64 used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	__u64 eighth = room / 8, after = used + size;
+	bool denial = event->verdict == VERDICT_DENY && event->flags & AMBIT_EVENT_ENFORCED;
+	__u64 flags = 0;
+
+	if (FAULT(RING_SPARED, true, after > room - room / AMBIT_RING_SPARE) && !denial) {
+		if (counts)
+			__sync_fetch_and_add(&counts->lost_spared, 1);
+		return;
+	}
+	if (after >= room / 2 && (used ^ after) & ~(eighth - 1))
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, flags)) && counts)
 		__sync_fetch_and_add(&counts->lost_full, 1);
+}
+
+/* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
+static __always_inline void event_send(
+	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
+{
+	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
+	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, bpf_map_lookup_elem(&cells, &id));
+	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
+
+	if (!cell || !ring) {
+		if (counts)
+			__sync_fetch_and_add(&counts->lost_full, 1);
+		return;
+	}
+	event_fill(&scratch->event, v, cell);
+	event_task(&scratch->event);
+	size = event_strings(scratch, slot, cell->mnt_ns);
+	if (size <= sizeof(scratch->event) + 2 * AMBIT_PATH_SIZE) /* it is: for the verifier */
+		event_output(ring, &scratch->event, size, counts);
 }
 
 /* Counts a verdict and reports it, with the path in slot `v->slot` if there is one. The slot stays

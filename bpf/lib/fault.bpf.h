@@ -32,10 +32,16 @@
 	X(CELL_EVENT)                                                                             \
 	X(RING)                                                                                   \
 	X(RING_FULL)                                                                              \
+	X(RING_SPARED)                                                                            \
 	X(COUNTERS)                                                                               \
 	X(TALLY)                                                                                  \
 	X(STRING_PATH)                                                                            \
 	X(STRING_EXE)                                                                             \
+	X(EXE_PLACE)                                                                              \
+	X(EXE_KEPT)                                                                               \
+	X(EXE_KEEP)                                                                               \
+	X(EXE_KEY)                                                                                \
+	X(SLOT_EXE)                                                                               \
 	/* its policy */                                                                          \
 	X(POLICY)                                                                                 \
 	X(POLICY_ABI)                                                                             \

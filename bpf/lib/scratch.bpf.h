@@ -51,6 +51,7 @@ struct path_buffer {
 	__u32 prefix; /* length of the path that such states stand for, + 1; 0: none was found */
 	__u32 states[AMBIT_COLUMNS]; /* those states, for `wanted`; then those behind `dir` */
 	__u32 length, flags; /* of the dentry that was read last */
+	__u32 policy, links; /* of the cell's row (struct ambit_cell) */
 	__u32 reserved;
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];

@@ -73,6 +73,13 @@ trail_count() {
 	trailq "$work/case/trail" "$@"
 }
 
+# Events of a type that the trail of this case stands for: those that are alike are one line.
+trail_events() { # TYPE
+	awk -v type="\"type\":\"$1\"" '
+		index($0, type) { sum += match($0, /"count":[0-9]+,"last"/) ? substr($0, RSTART + 8) + 0 : 1 }
+		END { printf "%d\n", sum }' "$work/case/trail"
+}
+
 expect_trail() { # KEY=VALUE...
 	[ "$(trail_count "$@")" -gt 0 ] 2>/dev/null && return
 	echo "the trail has no line with: $*"

@@ -431,11 +431,6 @@ audit_without_policy() {
 	expect_status 5 ambit audit -q --trail "$work/case/trail" -- sh -c 'exit 5'
 	expect_nothing_left
 }
-flood() {
-	skip_preemptible
-	expect_status 0 run_cell probe stress 4 5000 /t/in/file /t/out/file
-	expect_trail type=end denied=20000
-}
 check_unprivileged() {
 	expect_status 0 su user -c "ambit check $life_policy"
 	for bad in /e2e/bad/*.yaml; do
@@ -470,7 +465,7 @@ lifecycle_all() {
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
 		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit \
 		parallel policy-shared policy-swapped outside-untouched stress race-rename disarm-refuses disarm-and-arm \
-		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy flood \
+		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy \
 		check-unprivileged doctor-text hybrid; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done

@@ -27,6 +27,7 @@ enum record {
 	IN_TRAIL,
 	LOST_FULL,    /* no event, and `lost_full` counts it */
 	LOST_SCRATCH, /* likewise `lost_scratch` */
+	LOST_AUDIT,   /* in audit mode no event, and `lost_spared` counts it; else in the trail */
 	LOST_TALLY,   /* an event, but no tally, and `lost_tally` counts it */
 	NO_CELL,      /* a tally of no cell: whose it is, is what failed */
 };

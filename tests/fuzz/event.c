@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer: any bytes as a ring record, and as a line of a trail. What decodes has to come out as
- * a line that reads back; nothing may crash, leak or read out of bounds.
+ * a line that reads back, byte by byte as json-c writes it; nothing may crash, leak or read out of bounds.
  */
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/util.h"
+#include "trail/source.h"
 #include "trail/trail.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,15 +28,26 @@ static void as_event(const void *bytes, size_t size)
 		.file = (char *)"fuzz.yaml",
 		.rules = &rule,
 		.rule_count = 1};
+	static struct trail_source source;
 	_cleanup_free_ char *line = NULL, *json = NULL;
+	struct json_object *root;
 	struct record record;
 
-	if (ambit_record_decode(bytes, size, &policy, "fuzz", &record))
+	if (!source.texts && ambit_source_open(&source, &policy, "fuzz"))
+		abort();
+	if (ambit_record_decode(bytes, size, &source, &record))
 		return;
+	record.count = size % 3;
+	record.last = record.wall;
 	line = ambit_record_line(&record);
 	json = ambit_record_json(&record);
 	if (!line || !json || strpbrk(line, "\n\r\x1b") || strpbrk(json, "\n\r\x1b"))
 		abort();
+	root = json_tokener_parse(json);
+	if (!root || strcmp(json, json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
+						  JSON_C_TO_STRING_NOSLASHESCAPE)))
+		abort();
+	json_object_put(root);
 	as_line(json, strlen(json));
 }
 

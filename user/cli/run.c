@@ -57,6 +57,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.mode = run->mode,
 		.cell = run->cell,
 		.state = &run->state,
+		.timer_fd = -1,
 	};
 	error = ambit_session_open(&run->session, &run->target, diag);
 	if (!error)
@@ -113,6 +114,7 @@ static int attend(struct run *run)
 		{.fd = ambit_cell_ring_fd(run->cell), .events = POLLIN},
 		{.fd = run->relay.signal_fd, .events = POLLIN},
 		{.fd = run->relay.timer_fd, .events = POLLIN},
+		{.fd = run->session.timer_fd, .events = POLLIN},
 	};
 	siginfo_t info = {0};
 
@@ -120,7 +122,9 @@ static int attend(struct run *run)
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 			continue; /* EINTR: stopped and continued */
 		if (fds[1].revents)
-			ambit_session_drain(&run->session, false);
+			ambit_session_woken(&run->session);
+		if (fds[4].revents)
+			ambit_session_tick(&run->session);
 		if ((fds[2].revents || fds[3].revents) &&
 			ambit_relay_step(&run->relay, run->launch.pidfd) == RELAY_KILL)
 			ambit_cell_kill(run->cell);
@@ -214,7 +218,8 @@ static int run_command(struct run *run)
 
 static int verb(int argc, char **argv, bool audit)
 {
-	struct run run = {.relay = RELAY_NONE, .launch = LAUNCH_NONE};
+	struct run run = {
+		.relay = RELAY_NONE, .launch = LAUNCH_NONE, .session.timer_fd = -1};
 	int status;
 
 	if (ambit_run_options(argc, argv, audit, 0, &run.options))

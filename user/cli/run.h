@@ -16,6 +16,7 @@
 #include <signal.h>
 #include "cli/cli.h"
 #include "kernel/kernel.h"
+#include "trail/recorder.h"
 #include "trail/trail.h"
 
 /* --- options.c --- */
@@ -111,10 +112,11 @@ struct session {
 	char *trail_path; /* owned */
 	struct trail *trail;
 	struct fold *fold;
+	struct recorder recorder;
+	int timer_fd;
+	uint64_t due;		    /* when the timer wakes us (CLOCK_MONOTONIC, ns); 0: never */
 	struct ambit_counters seen; /* losses that the trail knows of */
-	uint64_t unreadable;	    /* ring records that were no events */
-	int trail_error;	    /* the first write that failed */
-	uint64_t trail_missing;	    /* lines that are not in the trail */
+	bool told;		    /* that the trail cannot be written */
 	unsigned budget;	    /* events left in this turn */
 	bool colour;
 	const struct kernel_state *state; /* as the run began */
@@ -123,8 +125,13 @@ struct session {
 
 /* Names the cell and opens its trail with the start record. */
 int ambit_session_open(struct session *session, const struct target *target, struct diag *diag);
+/* The ring's descriptor is readable: lets more come together, or drains a ring that is half full. */
+void ambit_session_woken(struct session *session);
+/* `timer_fd` is readable: drains. The timer runs only while something waits in the ring, or is
+ * counted and not yet written. */
+void ambit_session_tick(struct session *session);
 /* Hands on what waits in the ring; in one turn no more than a bounded number of events unless
- * `all`, so that a flood does not keep us from signals. */
+ * `all`, so that a flood does not keep us from signals. With `all` also what was counted. */
 int ambit_session_drain(struct session *session, bool all);
 /* Appends a line to the trail; takes `json`. */
 void ambit_session_write(struct session *session, char *json);

@@ -5,12 +5,16 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include "base/util.h"
 #include "cli/run.h"
+#include "trail/clock.h"
 
 /* Events a turn of the loop: a few milliseconds of work. */
-#define TURN_EVENTS 2048
+#define TURN_EVENTS 8192
+/* How long more events may come together after the first one: no longer than a person waits. */
+#define BATCH_NS (50 * 1000000ULL)
 
 /* The policy's name and the cell's id, fit for a file name. */
 static char *name_cell(const struct policy *policy, uint32_t id)
@@ -74,6 +78,12 @@ int ambit_session_open(struct session *session, const struct target *target, str
 	const char *path = session->options->trail;
 	int error;
 
+	session->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (session->timer_fd < 0) {
+		error = -errno;
+		ambit_diag_set(diag, NULL, 0, 0, "cannot make a timer: %s", strerror(-error));
+		return error;
+	}
 	session->fold = ambit_fold_new();
 	session->cell_name = name_cell(session->policy, ambit_cell_id(session->cell));
 	session->trail_path = path ? strdup(path) : name_trail(session->cell_name ?: "");
@@ -89,37 +99,36 @@ int ambit_session_open(struct session *session, const struct target *target, str
 	error = ambit_trail_open(session->trail_path, &session->trail, diag);
 	if (error)
 		return error;
+	error = ambit_recorder_open(
+		&session->recorder, session->trail, session->policy, session->cell_name);
+	if (error)
+		return error;
 	session->colour = ambit_ui_colour(STDERR_FILENO);
 	write_start(session, target);
-	if (!session->trail_error)
+	if (!session->recorder.error)
 		return 0;
 	ambit_diag_set(diag, NULL, 0, 0, "cannot write the trail \"%s\": %s", session->trail_path,
-		strerror(-session->trail_error));
-	return session->trail_error;
+		strerror(-session->recorder.error));
+	return session->recorder.error;
+}
+
+/* Says it once that lines are missing. */
+static void check_trail(struct session *session)
+{
+	if (!session->recorder.error || session->told)
+		return;
+	session->told = true;
+	ambit_ui_say("cannot write the trail \"%s\": %s; the policy stays in force",
+		session->trail_path, strerror(-session->recorder.error));
 }
 
 void ambit_session_write(struct session *session, char *json)
 {
 	_cleanup_free_ char *line = json;
-	int error = line ? ambit_trail_write(session->trail, line) : -ENOMEM;
 
-	if (!error)
-		return;
-	session->trail_missing++;
-	if (session->trail_error)
-		return;
-	session->trail_error = error;
-	ambit_ui_say("cannot write the trail \"%s\": %s; the policy stays in force",
-		session->trail_path, strerror(-error));
-}
-
-/* Without a policy everything would be "denied": then the trail and the summary are enough. */
-static bool is_shown(const struct session *session, const struct record *record)
-{
-	const struct run_options *options = session->options;
-
-	return !options->quiet && options->policy && record->event->kind == EVENT_DECISION &&
-	       record->event->verdict != VERDICT_ALLOW && ambit_fold_is_new(session->fold, record);
+	ambit_recorder_mark(&session->recorder, line);
+	ambit_recorder_flush(&session->recorder);
+	check_trail(session);
 }
 
 /* A terminal that was stopped, or a pipe that nobody reads, must not stop the trail. The counts by
@@ -131,22 +140,32 @@ static bool can_show(void)
 	return poll(&fd, 1, 0) > 0 && fd.revents & (POLLOUT | POLLERR);
 }
 
+/* Without a policy everything would be "denied": then the trail and the summary are enough. */
+static bool is_shown(const struct session *session, const struct record *record)
+{
+	const struct run_options *options = session->options;
+
+	return !options->quiet && options->policy && record->event->kind == EVENT_DECISION &&
+	       record->event->verdict != VERDICT_ALLOW && can_show() &&
+	       ambit_fold_is_new(session->fold, record);
+}
+
+static void show(struct session *session, const struct record *record)
+{
+	bool json = session->options->json;
+	_cleanup_free_ char *line = json ? ambit_record_json(record) : ambit_record_line(record);
+
+	ambit_ui_line(stderr, line ?: "out of memory", session->colour);
+}
+
 static int handle(const struct ambit_event *event, size_t size, void *data)
 {
 	struct session *session = data;
-	_cleanup_free_ char *json = NULL, *line = NULL;
 	struct record record;
 
-	if (ambit_record_decode(event, size, session->policy, session->cell_name, &record)) {
-		session->unreadable++;
-		return 0;
-	}
-	json = ambit_record_json(&record);
-	if (can_show() && is_shown(session, &record)) {
-		line = session->options->json ? NULL : ambit_record_line(&record);
-		ambit_ui_line(stderr, line ?: json ?: "", session->colour);
-	}
-	ambit_session_write(session, TAKE_PTR(json));
+	if (ambit_recorder_take(&session->recorder, event, size, &record) &&
+		is_shown(session, &record))
+		show(session, &record);
 	return --session->budget ? 0 : -EAGAIN;
 }
 
@@ -164,25 +183,77 @@ static void note_losses(struct session *session)
 	session->seen = now;
 }
 
+/* Wakes us at `when` (CLOCK_MONOTONIC, ns), or before if that was asked for. */
+static void wake_at(struct session *session, uint64_t when)
+{
+	const struct itimerspec timer = {.it_value = {.tv_sec = (time_t)(when / 1000000000U),
+						 .tv_nsec = (long)(when % 1000000000U)}};
+
+	if (session->due && session->due <= when)
+		return;
+	session->due = when;
+	timerfd_settime(session->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+/* What is left wakes us by the timer, and what comes into an empty ring by the kernel. */
+static void wake_again(struct session *session, bool more)
+{
+	uint64_t due = ambit_repeats_due(session->recorder.repeats);
+
+	if (more)
+		wake_at(session, 1);
+	else if (ambit_cell_ring_used(session->cell))
+		wake_at(session, clock_ns(CLOCK_MONOTONIC) + BATCH_NS);
+	if (due)
+		wake_at(session, due);
+}
+
 int ambit_session_drain(struct session *session, bool all)
 {
 	int result;
 
+	session->due = 0;
 	do {
 		session->budget = TURN_EVENTS;
+		ambit_source_clock(&session->recorder.source);
 		result = ambit_cell_drain(session->cell, handle, session);
+		ambit_recorder_expire(&session->recorder,
+			all && result != -EAGAIN ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC));
+		ambit_recorder_flush(&session->recorder);
 		note_losses(session);
 	} while (all && result == -EAGAIN);
+	check_trail(session);
+	wake_again(session, result == -EAGAIN);
 	return result < 0 && result != -EAGAIN ? result : 0;
+}
+
+void ambit_session_woken(struct session *session)
+{
+	ambit_cell_ring_woken(session->cell);
+	if (ambit_cell_ring_used(session->cell) >= 50)
+		ambit_session_drain(session, false);
+	else
+		wake_at(session, clock_ns(CLOCK_MONOTONIC) + BATCH_NS);
+}
+
+void ambit_session_tick(struct session *session)
+{
+	uint64_t expired;
+
+	if (read(session->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
+		ambit_session_drain(session, false);
 }
 
 void ambit_session_close(struct session *session)
 {
 	int error = ambit_trail_close(TAKE_PTR(session->trail));
 
-	if (error && !session->trail_error)
+	if (error && !session->recorder.error)
 		ambit_ui_say("cannot finish the trail \"%s\": %s", session->trail_path,
 			strerror(-error));
+	ambit_recorder_close(&session->recorder);
+	if (session->timer_fd >= 0)
+		close(session->timer_fd);
 	ambit_fold_free(session->fold);
 	free(session->cell_name);
 	free(session->trail_path);

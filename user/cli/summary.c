@@ -62,6 +62,11 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 		session->cell_name, ambit_counts_sum(counters->allowed),
 		ambit_counts_sum(counters->denied), audit ? "would be denied" : "denied",
 		ambit_events_lost(counters));
+	if (counters->lost_spared)
+		fprintf(out,
+			"ambit: %" PRIu64 " of them only record, and were given up so that denials "
+			"found room\n",
+			(uint64_t)counters->lost_spared);
 	if (*end->weaker)
 		fprintf(out, "ambit: best effort: %s\n", end->weaker);
 	for (size_t i = 0; i < end->tally_count; i++) {
@@ -77,12 +82,12 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 			"ambit: %" PRIu64 " denials are counted above but have no row here: "
 			"the kernel's table was full\n",
 			(uint64_t)counters->lost_tally);
-	if (session->unreadable)
+	if (session->recorder.unreadable)
 		fprintf(out, "ambit: %" PRIu64 " records of the kernel could not be read\n",
-			session->unreadable);
-	if (session->trail_missing)
+			session->recorder.unreadable);
+	if (session->recorder.missing)
 		fprintf(out, "ambit: %" PRIu64 " lines are missing in the trail\n",
-			session->trail_missing);
+			session->recorder.missing);
 	fprintf(out, "ambit: trail: %s\n", session->trail_path);
 }
 
@@ -149,7 +154,7 @@ void ambit_summary(struct session *session, int status)
 		.epoch = AMBIT_EPOCH,
 		.status = status,
 		.counters = &counters,
-		.unreadable = session->unreadable,
+		.unreadable = session->recorder.unreadable,
 		.tallies = tallies.items,
 		.tally_count = tallies.count,
 		.weaker = session->state->weaker,

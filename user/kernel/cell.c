@@ -11,12 +11,14 @@
 #include <sys/stat.h>
 #include "base/util.h"
 #include "kernel/internal.h"
+#include "kernel/ring.h"
 
 struct cell {
 	struct kernel *kernel;
-	struct ring_buffer *reader;
+	struct ring *reader;
 	uint32_t id;
 	int ring;
+	size_t ring_size;
 	int lock; /* exclusive while we live: how others see that the cell is not stale */
 	bool has_cgroup;
 	bool stays; /* tasks of it are left: whoever reaps it ends them */
@@ -38,14 +40,27 @@ uint32_t ambit_cell_id(const struct cell *cell)
 
 int ambit_cell_ring_fd(const struct cell *cell)
 {
-	return cell->reader ? ring_buffer__epoll_fd(cell->reader) : -1;
+	return cell->reader ? ring_fd(cell->reader) : -1;
 }
 
-static int event_handle(void *data, void *event, size_t size)
+void ambit_cell_ring_woken(struct cell *cell)
+{
+	if (cell->reader)
+		ring_woken(cell->reader);
+}
+
+unsigned ambit_cell_ring_used(const struct cell *cell)
+{
+	size_t used = cell->reader ? ring_used(cell->reader) : 0;
+
+	return (unsigned)((used * 100 + cell->ring_size - 1) / (cell->ring_size ?: 1));
+}
+
+static int event_handle(void *data, const void *event, size_t size)
 {
 	struct cell *cell = data;
 
-	return cell->handle ? cell->handle(event, size, cell->data) : 0;
+	return cell->handle(event, size, cell->data);
 }
 
 int ambit_cell_drain(struct cell *cell,
@@ -53,7 +68,7 @@ int ambit_cell_drain(struct cell *cell,
 {
 	cell->handle = handle;
 	cell->data = data;
-	return cell->reader ? ring_buffer__consume(cell->reader) : 0;
+	return cell->reader ? ring_drain(cell->reader, event_handle, cell) : 0;
 }
 
 static int fail(struct diag *diag, const char *what, int result)
@@ -131,12 +146,15 @@ static int put(int map, const struct cell *cell, const void *value, const char *
 
 static int ring_new(struct cell *cell, size_t size, struct diag *diag)
 {
+	int result;
+
 	cell->ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ambit_ring", 0, 0, size, NULL);
 	if (cell->ring < 0)
 		return fail(diag, "its ring", -errno);
-	cell->reader = ring_buffer__new(cell->ring, event_handle, cell, NULL);
-	if (!cell->reader)
-		return fail(diag, "the reader of its ring", -errno);
+	cell->ring_size = size;
+	result = ring_open(cell->ring, size, &cell->reader);
+	if (result < 0)
+		return fail(diag, "the reader of its ring", result);
 	return put(cell->kernel->rings, cell, &cell->ring, "a row in \"rings\"", diag);
 }
 
@@ -370,7 +388,7 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 	if (!cell)
 		return 0;
 	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
-	ring_buffer__free(cell->reader);
+	ring_close(cell->reader);
 	if (cell->ring >= 0)
 		close(cell->ring);
 	if (cell->lock >= 0)

@@ -87,9 +87,15 @@ int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, st
 uint32_t ambit_cell_id(const struct cell *cell);
 /* Puts a task (by its pidfd and pid) into the cell's cgroup and labels it; it must not run yet. */
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag);
-/* Descriptor of the cell's ring, for poll(). */
+/* Descriptor of the cell's ring, for poll(): readable after a wake-up of the kernel, until
+ * ambit_cell_ring_woken(). It comes with the first event after the ring was empty, and with those
+ * that fill half of it and each further eighth. */
 int ambit_cell_ring_fd(const struct cell *cell);
-/* Hands every waiting event to `handle`; returns how many, or a negative errno. */
+void ambit_cell_ring_woken(struct cell *cell);
+/* How full the ring is, in hundredths. 0: empty, and the next event wakes. */
+unsigned ambit_cell_ring_used(const struct cell *cell);
+/* Hands every event that waits now to `handle`; returns how many. A negative result of `handle` ends
+ * it behind that event, and is returned. */
 int ambit_cell_drain(struct cell *cell,
 	int (*handle)(const struct ambit_event *event, size_t size, void *data), void *data);
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret);

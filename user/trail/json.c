@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Record -> one line for machines; docs/trail.md has the schema. */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
+#include "trail/source.h"
 #include "trail/trail.h"
 #include "trail/writer.h"
 
@@ -91,28 +93,62 @@ static void put_process(struct writer *writer, const struct record *record)
 	ambit_writer_bytes(writer, "exe", "exe_hex", record->exe, record->exe_length);
 }
 
-char *ambit_record_json(const struct record *record)
+/* What a rule says is the same in every line that names it: made once (struct trail_source). */
+static void put_policy_again(struct writer *writer, const struct record *record)
+{
+	struct trail_text *text = ambit_source_text(record);
+	size_t from = writer->size;
+
+	if (text && text->bytes) {
+		ambit_writer_again(writer, text->bytes, text->size);
+		return;
+	}
+	put_policy(writer, record);
+	if (!text || writer->failed)
+		return;
+	text->size = writer->size - from;
+	text->bytes = malloc(text->size);
+	if (text->bytes)
+		memcpy(text->bytes, writer->bytes + from, text->size);
+}
+
+static void put_count(struct writer *writer, const struct record *record)
+{
+	if (record->count < 2)
+		return;
+	ambit_writer_number(writer, "count", record->count);
+	ambit_writer_time(writer, "last", record->last);
+}
+
+void ambit_record_put(struct writer *writer, const struct record *record)
 {
 	const struct ambit_event *event = record->event;
-	struct writer writer;
 
-	ambit_writer_begin(&writer, event->kind == EVENT_EXEC ? "exec" : "decision");
-	ambit_writer_time(&writer, "time", record->wall);
-	ambit_writer_number(&writer, "mono_ns", event->time);
-	ambit_writer_string(&writer, "cell", record->cell);
-	ambit_writer_number(&writer, "cell_id", event->cell);
-	ambit_writer_number(&writer, "epoch", event->epoch);
-	put_decision(&writer, record);
-	ambit_writer_string(&writer, "hook", ambit_hook_name(event->hook));
-	put_object(&writer, record);
-	put_policy(&writer, record);
-	put_process(&writer, record);
+	ambit_writer_begin(writer, event->kind == EVENT_EXEC ? "exec" : "decision");
+	ambit_writer_time(writer, "time", record->wall);
+	ambit_writer_number(writer, "mono_ns", event->time);
+	ambit_writer_string(writer, "cell", record->cell);
+	ambit_writer_number(writer, "cell_id", event->cell);
+	ambit_writer_number(writer, "epoch", event->epoch);
+	put_decision(writer, record);
+	ambit_writer_string(writer, "hook", ambit_hook_name(event->hook));
+	put_object(writer, record);
+	put_policy_again(writer, record);
+	put_process(writer, record);
+	put_count(writer, record);
+}
+
+char *ambit_record_json(const struct record *record)
+{
+	struct writer writer = {0};
+
+	ambit_record_put(&writer, record);
 	return ambit_writer_end(&writer);
 }
 
 char *ambit_record_answer(const struct record *record)
 {
-	struct writer writer;
+	struct writer writer = {0};
 
 	ambit_writer_begin(&writer, "answer");
 	put_decision(&writer, record);

@@ -4,6 +4,7 @@
  * quoted (text.h), so that no name can forge a field.
  */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "base/util.h"
@@ -157,6 +158,8 @@ static void put_line(FILE *out, const struct record *record)
 	ambit_text_word(out, event->comm, strnlen(event->comm, sizeof(event->comm)));
 	fprintf(out, "(%u)  ", event->pid);
 	put_cause(out, record);
+	if (record->count > 1)
+		fprintf(out, "  (%" PRIu64 " times)", record->count);
 }
 
 static char *text_of(

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of a trail that are no events: its start, gaps, its end. */
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include "base/util.h"
@@ -42,30 +41,17 @@ static void put_host(struct writer *writer)
 	}
 }
 
-static struct json_object *argv_of(char *const *argv)
+static void put_argv(struct writer *writer, char *const *argv)
 {
-	struct json_object *array = json_object_new_array();
-
-	for (; array && *argv; argv++) {
-		struct writer item = {.root = json_object_new_object()};
-		struct json_object *text = NULL;
-
-		/* An empty argument has to stay an argument. */
-		if (**argv)
-			ambit_writer_string(&item, "text", *argv);
-		if (!json_object_object_get_ex(item.root, "text", &text))
-			text = json_object_new_string("");
-		else
-			json_object_get(text);
-		json_object_array_add(array, text);
-		json_object_put(item.root);
-	}
-	return array;
+	ambit_writer_open(writer, "argv", '[');
+	for (; *argv; argv++)
+		ambit_writer_item(writer, *argv);
+	ambit_writer_close(writer, ']');
 }
 
 char *ambit_start_json(const struct trail_start *start)
 {
-	struct writer writer;
+	struct writer writer = {0};
 
 	begin(&writer, "start", start->cell, start->cell_id);
 	ambit_writer_string(&writer, "ambit", AMBIT_VERSION);
@@ -77,13 +63,13 @@ char *ambit_start_json(const struct trail_start *start)
 	ambit_writer_number(&writer, "epoch", start->epoch);
 	ambit_writer_number(&writer, "uid", start->uid);
 	put_weaker(&writer, start->weaker);
-	ambit_writer_object(&writer, "argv", argv_of(start->argv));
+	put_argv(&writer, start->argv);
 	return ambit_writer_end(&writer);
 }
 
 uint64_t ambit_events_lost(const struct ambit_counters *counters)
 {
-	return counters->lost_full + counters->lost_scratch;
+	return counters->lost_full + counters->lost_scratch + counters->lost_spared;
 }
 
 static void put_lost(struct writer *writer, const struct ambit_counters *now,
@@ -92,13 +78,14 @@ static void put_lost(struct writer *writer, const struct ambit_counters *now,
 	ambit_writer_number(writer, "lost", ambit_events_lost(now) - ambit_events_lost(before));
 	ambit_writer_number(writer, "lost_ring_full", now->lost_full - before->lost_full);
 	ambit_writer_number(writer, "lost_no_scratch", now->lost_scratch - before->lost_scratch);
+	ambit_writer_number(writer, "lost_for_denials", now->lost_spared - before->lost_spared);
 	ambit_writer_number(writer, "lost_tallies", now->lost_tally - before->lost_tally);
 }
 
 char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_counters *now,
 	const struct ambit_counters *before)
 {
-	struct writer writer;
+	struct writer writer = {0};
 
 	begin(&writer, "lost", cell, cell_id);
 	put_lost(&writer, now, before);
@@ -107,7 +94,7 @@ char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_cou
 
 char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count)
 {
-	struct writer writer;
+	struct writer writer = {0};
 
 	begin(&writer, "skipped", cell, cell_id);
 	ambit_writer_number(&writer, "skipped", count);
@@ -116,7 +103,7 @@ char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count)
 
 char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count)
 {
-	struct writer writer;
+	struct writer writer = {0};
 
 	begin(&writer, "strayed", cell, cell_id);
 	ambit_writer_number(&writer, "strayed", count);
@@ -124,30 +111,30 @@ char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count)
 }
 
 /* {"read": 12, …}: operations that did not occur are left out. */
-static struct json_object *counts_of(const __u64 counts[OP_MAX])
+static void put_counts(struct writer *writer, const char *key, const __u64 counts[OP_MAX])
 {
-	struct writer writer = {.root = json_object_new_object()};
-
+	ambit_writer_open(writer, key, '{');
 	for (unsigned op = 0; op < OP_MAX; op++)
 		if (counts[op])
-			ambit_writer_number(&writer, ambit_op_text(op), counts[op]);
-	return writer.root;
+			ambit_writer_number(writer, ambit_op_text(op), counts[op]);
+	ambit_writer_close(writer, '}');
 }
 
-static struct json_object *tally_of(const struct trail_end *end, const struct trail_tally *tally)
+static void put_tally(
+	struct writer *writer, const struct trail_end *end, const struct trail_tally *tally)
 {
 	const struct rule *rule = ambit_policy_rule(end->policy, tally->key.rule);
-	struct writer writer = {.root = json_object_new_object()};
 
-	ambit_writer_number(&writer, "count", tally->count);
-	ambit_writer_string(&writer, "op", ambit_op_text(tally->key.op));
-	ambit_writer_string(&writer, "reason", ambit_reason_code(tally->key.reason));
+	ambit_writer_open(writer, NULL, '{');
+	ambit_writer_number(writer, "count", tally->count);
+	ambit_writer_string(writer, "op", ambit_op_text(tally->key.op));
+	ambit_writer_string(writer, "reason", ambit_reason_code(tally->key.reason));
 	if (rule) {
-		ambit_writer_number(&writer, "rule", rule->id);
-		ambit_writer_number(&writer, "line", rule->line);
-		ambit_writer_string(&writer, "pattern", rule->text);
+		ambit_writer_number(writer, "rule", rule->id);
+		ambit_writer_number(writer, "line", rule->line);
+		ambit_writer_string(writer, "pattern", rule->text);
 	}
-	return writer.root;
+	ambit_writer_close(writer, '}');
 }
 
 uint64_t ambit_counts_sum(const __u64 counts[OP_MAX])
@@ -162,8 +149,7 @@ uint64_t ambit_counts_sum(const __u64 counts[OP_MAX])
 char *ambit_end_json(const struct trail_end *end)
 {
 	static const struct ambit_counters none;
-	struct json_object *tallies = json_object_new_array();
-	struct writer writer;
+	struct writer writer = {0};
 
 	begin(&writer, "end", end->cell, end->cell_id);
 	ambit_writer_number(&writer, "epoch", end->epoch);
@@ -175,10 +161,11 @@ char *ambit_end_json(const struct trail_end *end)
 	ambit_writer_number(&writer, "unreadable", end->unreadable);
 	ambit_writer_number(&writer, "skipped", end->skipped);
 	put_weaker(&writer, end->weaker);
-	ambit_writer_object(&writer, "allowed_by_op", counts_of(end->counters->allowed));
-	ambit_writer_object(&writer, "denied_by_op", counts_of(end->counters->denied));
-	for (size_t i = 0; tallies && i < end->tally_count; i++)
-		json_object_array_add(tallies, tally_of(end, &end->tallies[i]));
-	ambit_writer_object(&writer, "denied_by_rule", tallies);
+	put_counts(&writer, "allowed_by_op", end->counters->allowed);
+	put_counts(&writer, "denied_by_op", end->counters->denied);
+	ambit_writer_open(&writer, "denied_by_rule", '[');
+	for (size_t i = 0; i < end->tally_count; i++)
+		put_tally(&writer, end, &end->tallies[i]);
+	ambit_writer_close(&writer, ']');
 	return ambit_writer_end(&writer);
 }

@@ -256,6 +256,8 @@ static int record_at(struct stored *stored)
 	record->policy = string_at(stored, "file", NULL);
 	record->policy_name = string_at(stored, "policy", NULL);
 	record->wall = time_at(stored, "time");
+	record->count = number_at(stored, "count", UINT64_MAX);
+	record->last = time_at(stored, "last");
 	if (stored->event.rule && pattern) {
 		stored->rule = (struct rule){.id = stored->event.rule,
 			.op = stored->event.op,

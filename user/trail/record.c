@@ -2,7 +2,12 @@
 /* Ring bytes -> record. The ring is the kernel's, but its events carry names that a cell chose. */
 #include "base/util.h"
 #include "trail/clock.h"
+#include "trail/source.h"
 #include "trail/trail.h"
+
+/* Which text of a source: those of an operation without a rule, one for what has neither, those of
+ * the rules. */
+enum { TEXTS_NONE = OP_MAX, TEXTS_RULE };
 
 static const char *const op_texts[] = {
 #define X(name, text) [OP_##name] = text,
@@ -57,14 +62,18 @@ static unsigned section_line(const struct policy *policy, enum ambit_op op)
 	return 0;
 }
 
+static const struct rule *rule_of(const struct ambit_event *event, const struct policy *policy)
+{
+	return event->rule == AMBIT_RULE_SPECIAL ? NULL : ambit_policy_rule(policy, event->rule);
+}
+
 void ambit_record_explain(struct record *record, const struct policy *policy)
 {
 	const struct ambit_event *event = record->event;
 
 	record->policy = policy->file;
 	record->policy_name = policy->name;
-	if (event->rule && event->rule != AMBIT_RULE_SPECIAL)
-		record->rule = ambit_policy_rule(policy, event->rule);
+	record->rule = rule_of(event, policy);
 	if (event->reason == REASON_NO_RULE)
 		record->section_line = section_line(policy, event->op);
 }
@@ -77,26 +86,65 @@ static bool event_is_sound(const struct ambit_event *event, size_t size)
 	       size - sizeof(*event) >= (size_t)event->path_len + event->exe_len;
 }
 
-int ambit_record_decode(const void *bytes, size_t size, const struct policy *policy,
-	const char *cell, struct record *ret)
+int ambit_record_decode(
+	const void *bytes, size_t size, struct trail_source *source, struct record *ret)
 {
 	const struct ambit_event *event = bytes;
-	struct record record = {
-		.event = event,
-		.cell = cell,
-	};
 
 	if (size < sizeof(*event) || (uintptr_t)bytes % _Alignof(struct ambit_event) ||
 		!event_is_sound(event, size))
 		return -EBADMSG;
-	record.path = (const char *)(event + 1);
-	record.path_length = event->path_len;
-	record.exe = record.path + event->path_len;
-	record.exe_length = event->exe_len;
-	/* The clocks are compared for each event, so that a step of the wall clock is not carried
-	 * on. */
-	record.wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC) + event->time;
-	ambit_record_explain(&record, policy);
-	*ret = record;
+	*ret = (struct record){
+		.event = event,
+		.path = (const char *)(event + 1),
+		.path_length = event->path_len,
+		.exe = (const char *)(event + 1) + event->path_len,
+		.exe_length = event->exe_len,
+		.cell = source->cell,
+		.policy = source->policy->file,
+		.policy_name = source->policy->name,
+		.rule = rule_of(event, source->policy),
+		.section_line =
+			event->reason == REASON_NO_RULE ? source->section_lines[event->op] : 0,
+		.wall = source->wall + event->time,
+		.source = source,
+	};
 	return 0;
+}
+
+void ambit_source_clock(struct trail_source *source)
+{
+	source->wall = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+}
+
+int ambit_source_open(struct trail_source *source, const struct policy *policy, const char *cell)
+{
+	*source = (struct trail_source){.policy = policy, .cell = cell};
+	source->texts = calloc(TEXTS_RULE + policy->rule_count, sizeof(*source->texts));
+	if (!source->texts)
+		return -ENOMEM;
+	for (unsigned op = 0; op < OP_MAX; op++)
+		source->section_lines[op] = section_line(policy, op);
+	ambit_source_clock(source);
+	return 0;
+}
+
+struct trail_text *ambit_source_text(const struct record *record)
+{
+	struct trail_source *source = record->source;
+
+	if (!source)
+		return NULL;
+	if (record->rule)
+		return &source->texts[TEXTS_RULE + record->rule->id - 1];
+	return &source->texts[record->event->reason == REASON_NO_RULE ? record->event->op
+								     : TEXTS_NONE];
+}
+
+void ambit_source_close(struct trail_source *source)
+{
+	for (size_t i = 0; source->texts && i < TEXTS_RULE + source->policy->rule_count; i++)
+		free(source->texts[i].bytes);
+	free(source->texts);
+	*source = (struct trail_source){0};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The trail's file: appended to, one write a line, so that lines of two writers never mix. */
+/* The trail's file: appended to, whole lines in one write, so that those of two writers never mix. */
 #include "trail/trail.h"
 
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 
 struct trail {
 	int fd;
+	bool torn; /* the file ends in the middle of a line */
 };
 
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
@@ -43,25 +44,42 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 	trail = malloc(sizeof(*trail));
 	if (!trail)
 		return -ENOMEM;
-	trail->fd = TAKE_FD(fd);
+	*trail = (struct trail){.fd = TAKE_FD(fd)};
 	*ret = trail;
 	return 0;
 }
 
-int ambit_trail_write(struct trail *trail, const char *json)
+static uint64_t newlines(const char *bytes, size_t size)
+{
+	const char *end = bytes + size;
+	uint64_t count = 0;
+
+	for (; (bytes = memchr(bytes, '\n', (size_t)(end - bytes))); bytes++)
+		count++;
+	return count;
+}
+
+int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole)
 {
 	struct iovec parts[] = {
-		{.iov_base = (void *)json, .iov_len = strlen(json)},
-		{.iov_base = (void *)"\n", .iov_len = 1},
+		{.iov_base = (void *)"\n", .iov_len = trail->torn},
+		{.iov_base = (void *)lines, .iov_len = size},
 	};
+	size_t written;
 	ssize_t done;
 
+	*ret_whole = 0;
 	do
 		done = writev(trail->fd, parts, ARRAY_SIZE(parts));
 	while (done < 0 && errno == EINTR);
 	if (done < 0)
 		return -errno;
-	return (size_t)done == parts[0].iov_len + 1 ? 0 : -ENOSPC;
+	if (!done)
+		return size ? -ENOSPC : 0;
+	written = (size_t)done - trail->torn;
+	trail->torn = written && lines[written - 1] != '\n';
+	*ret_whole = newlines(lines, written);
+	return written == size ? 0 : -ENOSPC;
 }
 
 int ambit_trail_close(struct trail *trail)

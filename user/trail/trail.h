@@ -6,6 +6,8 @@
  *   record.c  bytes of the ring -> record       json.c   record -> line for machines
  *   parse.c   line for machines -> record       line.c   record -> line for people
  *   marks.c   start, gaps and end of a trail    trail.c  the file
+ *   writer.c  JSON                              repeats.c  events that are alike
+ *   recorder.c  events and marks -> file, in batches
  */
 #ifndef AMBIT_TRAIL_H
 #define AMBIT_TRAIL_H
@@ -36,13 +38,18 @@ struct record {
 	 * that is missing would go; 0 if the policy has none. */
 	unsigned section_line;
 	uint64_t wall; /* CLOCK_REALTIME of the event, ns since 1970 */
+	uint64_t count; /* events that this one stands for; 0 is 1 */
+	uint64_t last;	/* wall time of the last of them, if it is not 1 */
+	struct trail_source *source; /* NULL: the record did not come from a ring */
 };
+struct trail_source;
+struct writer;
 
 /* Checks the raw bytes of a ring record (sizes, ranges, ABI) and fills `ret`; -EBADMSG if they are
  * not an event. Reads nothing outside `size` bytes. `bytes` is aligned to 8, as the ring's records
- * are. `policy` and `cell` have to outlive `ret`. */
-int ambit_record_decode(const void *bytes, size_t size, const struct policy *policy,
-	const char *cell, struct record *ret);
+ * are. `source` (source.h) has to outlive `ret`. */
+int ambit_record_decode(
+	const void *bytes, size_t size, struct trail_source *source, struct record *ret);
 
 /* The numbers that a denial is about; false for events that are not about any. */
 bool ambit_event_numbers(const struct ambit_event *event, struct ambit_numbers *ret);
@@ -60,6 +67,8 @@ char *ambit_record_object(const struct record *record);
 char *ambit_record_cause(const struct record *record);
 /* The one line for machines, without a newline. malloc()ed; NULL without memory. */
 char *ambit_record_json(const struct record *record);
+/* The same behind what `writer` holds; ambit_writer_line() ends it. */
+void ambit_record_put(struct writer *writer, const struct record *record);
 /* The same for a decision that nobody asked the kernel for (ambit why): no process, no time. */
 char *ambit_record_answer(const struct record *record);
 
@@ -169,8 +178,10 @@ static inline void entry_cleanup(struct trail_entry **entry)
 struct trail;
 /* Opens (0600, append, created) a trail. Refuses what is not a regular file, and symbolic links. */
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag);
-/* Appends one line and the newline in one write; a short or failed write is a negative errno. */
-int ambit_trail_write(struct trail *trail, const char *json);
+/* Appends lines, each with its newline, in one write. A short or failed write is a negative errno;
+ * `ret_whole` is how many lines are in the file. A line that was cut short is ended by the next
+ * write, so that it spoils no other. */
+int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole);
 /* Writes what the kernel still holds back to the disk and frees `trail`. NULL is fine. */
 int ambit_trail_close(struct trail *trail);
 

@@ -1,98 +1,174 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* JSON as json-c writes it (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE): a unit test
+ * compares every byte. An own writer, because events come by the hundred thousand a second. */
 #include "trail/writer.h"
 
-#include <json-c/json.h>
 #include <string.h>
-#include <time.h>
 #include "base/util.h"
 #include "trail/text.h"
 #include "trail/trail.h"
 
-#define ADD_FLAGS  (JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY)
-#define TEXT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+/* Room for `size` bytes more; NULL, and a failed line, without memory. */
+static char *room(struct writer *writer, size_t size)
+{
+	size_t capacity = 2 * (writer->size + size) + 1024;
+	char *bytes;
+
+	if (writer->failed)
+		return NULL;
+	if (writer->capacity - writer->size >= size)
+		return writer->bytes + writer->size;
+	bytes = realloc(writer->bytes, capacity);
+	if (!bytes) {
+		writer->failed = true;
+		return NULL;
+	}
+	writer->bytes = bytes;
+	writer->capacity = capacity;
+	return bytes + writer->size;
+}
+
+static void put(struct writer *writer, const char *bytes, size_t size)
+{
+	char *to = room(writer, size);
+
+	if (!to)
+		return;
+	memcpy(to, bytes, size);
+	writer->size += size;
+}
+
+/* A comma where something is in front, and the key. */
+static void put_key(struct writer *writer, const char *key)
+{
+	size_t size = key ? strlen(key) : 0;
+	char *to = room(writer, size + 4);
+	char before;
+
+	if (!to)
+		return;
+	before = to[-1]; /* a line begins with a bracket */
+	if (before != '{' && before != '[')
+		*to++ = ',';
+	if (key) {
+		*to++ = '"';
+		to = mempcpy(to, key, size);
+		*to++ = '"';
+		*to++ = ':';
+	}
+	writer->size = (size_t)(to - writer->bytes);
+}
+
+/* 0: as it is; 'u': by its number; 'm': the beginning of more than one byte, or of nothing; else the
+ * letter behind the backslash. */
+static const char escapes[256] = {
+	[0 ... 7] = 'u', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', [0x0b] = 'u', ['\f'] = 'f',
+	['\r'] = 'r', [0x0e ... 0x1f] = 'u', ['"'] = '"', ['\\'] = '\\', [0x80 ... 0xff] = 'm',
+};
+
+static const char digits[] = "0123456789abcdef";
+
+/* One byte that cannot stand as it is. */
+static char *put_escape(char *to, uint8_t byte)
+{
+	*to++ = '\\';
+	*to++ = escapes[byte];
+	if (escapes[byte] != 'u')
+		return to;
+	to = mempcpy(to, "00", 2);
+	*to++ = digits[byte >> 4];
+	*to++ = digits[byte & 15];
+	return to;
+}
+
+/* In quotes; false if not all of it was UTF-8. A byte takes six at most. */
+static bool put_text(struct writer *writer, const char *bytes, size_t size)
+{
+	char *to = room(writer, 6 * size + 2);
+	bool valid = true;
+
+	if (!to)
+		return true;
+	*to++ = '"';
+	for (size_t at = 0; at < size;) {
+		uint8_t byte = (uint8_t)bytes[at];
+		uint32_t code;
+		size_t step = 1;
+
+		if (!escapes[byte]) {
+			*to++ = (char)byte;
+		} else if (escapes[byte] != 'm') {
+			to = put_escape(to, byte);
+		} else if ((step = ambit_utf8(bytes + at, size - at, &code))) {
+			to = mempcpy(to, bytes + at, step);
+		} else {
+			to = mempcpy(to, "\xef\xbf\xbd", 3);
+			valid = false;
+			step = 1;
+		}
+		at += step;
+	}
+	*to++ = '"';
+	writer->size = (size_t)(to - writer->bytes);
+	return valid;
+}
+
+static void put_hex(struct writer *writer, const char *bytes, size_t size)
+{
+	char *to = room(writer, 2 * size + 2);
+
+	if (!to)
+		return;
+	*to++ = '"';
+	for (size_t i = 0; i < size; i++) {
+		*to++ = digits[(uint8_t)bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+	*to++ = '"';
+	writer->size = (size_t)(to - writer->bytes);
+}
+
+static char *number_text(char *end, uint64_t value)
+{
+	do
+		*--end = (char)('0' + value % 10);
+	while (value /= 10);
+	return end;
+}
 
 void ambit_writer_begin(struct writer *writer, const char *type)
 {
-	*writer = (struct writer){.root = json_object_new_object()};
+	writer->line = writer->size;
+	writer->failed = false;
+	put(writer, "{", 1);
 	ambit_writer_number(writer, "v", AMBIT_TRAIL_SCHEMA);
 	ambit_writer_string(writer, "type", type);
 }
 
-void ambit_writer_object(struct writer *writer, const char *key, struct json_object *value)
-{
-	if (writer->root && value &&
-		!json_object_object_add_ex(writer->root, key, value, ADD_FLAGS))
-		return;
-	json_object_put(value);
-	writer->failed = true;
-}
-
 void ambit_writer_number(struct writer *writer, const char *key, uint64_t value)
 {
-	ambit_writer_object(writer, key, json_object_new_uint64(value));
+	char text[20], *from = number_text(text + sizeof(text), value);
+
+	put_key(writer, key);
+	put(writer, from, (size_t)(text + sizeof(text) - from));
 }
 
 void ambit_writer_bool(struct writer *writer, const char *key, bool value)
 {
-	ambit_writer_object(writer, key, json_object_new_boolean(value));
-}
-
-/* U+FFFD takes three bytes, so `out` has room for three times `size`. */
-static size_t replace_invalid(const char *bytes, size_t size, char *out, bool *ret_valid)
-{
-	size_t length = 0;
-
-	*ret_valid = true;
-	for (size_t at = 0; at < size;) {
-		uint32_t code;
-		size_t step = ambit_utf8(bytes + at, size - at, &code);
-
-		if (step) {
-			memcpy(out + length, bytes + at, step);
-			length += step;
-			at += step;
-			continue;
-		}
-		memcpy(out + length, "\xef\xbf\xbd", 3);
-		length += 3;
-		at++;
-		*ret_valid = false;
-	}
-	return length;
-}
-
-static struct json_object *hex_of(const char *bytes, size_t size)
-{
-	static const char digits[] = "0123456789abcdef";
-	_cleanup_free_ char *hex = malloc(2 * size + 1);
-
-	if (!hex)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		hex[2 * i] = digits[(uint8_t)bytes[i] >> 4];
-		hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	return json_object_new_string_len(hex, (int)(2 * size));
+	put_key(writer, key);
+	put(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
 void ambit_writer_bytes(
 	struct writer *writer, const char *key, const char *hex_key, const char *bytes, size_t size)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t length;
-	bool valid;
-
 	if (!size)
 		return;
-	text = malloc(3 * size);
-	if (!text) {
-		writer->failed = true;
+	put_key(writer, key);
+	if (put_text(writer, bytes, size) || !hex_key)
 		return;
-	}
-	length = replace_invalid(bytes, size, text, &valid);
-	ambit_writer_object(writer, key, json_object_new_string_len(text, (int)length));
-	if (!valid && hex_key)
-		ambit_writer_object(writer, hex_key, hex_of(bytes, size));
+	put_key(writer, hex_key);
+	put_hex(writer, bytes, size);
 }
 
 void ambit_writer_string(struct writer *writer, const char *key, const char *value)
@@ -101,28 +177,83 @@ void ambit_writer_string(struct writer *writer, const char *key, const char *val
 		ambit_writer_bytes(writer, key, NULL, value, strlen(value));
 }
 
+void ambit_writer_item(struct writer *writer, const char *value)
+{
+	put_key(writer, NULL);
+	put_text(writer, value, strlen(value));
+}
+
 void ambit_writer_time(struct writer *writer, const char *key, uint64_t ns)
 {
-	time_t seconds = (time_t)(ns / 1000000000U);
-	char date[32], text[64];
+	time_t second = (time_t)(ns / 1000000000U);
+	/* With a digit in front that is not shown, so that zeroes are. */
+	char text[20], *fraction = number_text(text + sizeof(text), 1000000000U + ns % 1000000000U);
 	struct tm tm;
 
-	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "%s.%09uZ", date, (unsigned)(ns % 1000000000U));
-	ambit_writer_string(writer, key, text);
+	/* Many events have the same second. */
+	if (!writer->date[0] || second != writer->second) {
+		gmtime_r(&second, &tm);
+		strftime(writer->date, sizeof(writer->date), "\"%Y-%m-%dT%H:%M:%S.", &tm);
+		writer->second = second;
+	}
+	put_key(writer, key);
+	put(writer, writer->date, strlen(writer->date));
+	put(writer, fraction + 1, 9);
+	put(writer, "Z\"", 2);
+}
+
+void ambit_writer_open(struct writer *writer, const char *key, char bracket)
+{
+	put_key(writer, key);
+	put(writer, &bracket, 1);
+}
+
+void ambit_writer_close(struct writer *writer, char bracket)
+{
+	put(writer, &bracket, 1);
+}
+
+void ambit_writer_again(struct writer *writer, const char *bytes, size_t size)
+{
+	put(writer, bytes, size);
+}
+
+static bool line_end(struct writer *writer, const char *end)
+{
+	put(writer, end, strlen(end));
+	if (writer->failed)
+		writer->size = writer->line;
+	else
+		writer->lines++;
+	return !writer->failed;
+}
+
+bool ambit_writer_line(struct writer *writer)
+{
+	return line_end(writer, "}\n");
+}
+
+bool ambit_writer_copy(struct writer *writer, const char *line)
+{
+	writer->line = writer->size;
+	writer->failed = false;
+	put(writer, line, strlen(line));
+	return line_end(writer, "\n");
 }
 
 char *ambit_writer_end(struct writer *writer)
 {
-	const char *text = NULL;
 	char *line = NULL;
 
+	put(writer, "}", 2); /* and the NUL */
 	if (!writer->failed)
-		text = json_object_to_json_string_ext(writer->root, TEXT_FLAGS);
-	if (text)
-		line = strdup(text);
-	json_object_put(writer->root);
-	writer->root = NULL;
+		line = TAKE_PTR(writer->bytes);
+	ambit_writer_clear(writer);
 	return line;
+}
+
+void ambit_writer_clear(struct writer *writer)
+{
+	free(writer->bytes);
+	*writer = (struct writer){0};
 }

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds one line of a trail key by key. A failure is remembered and makes the line NULL. */
+/*
+ * Builds lines of a trail key by key, one behind the other in a buffer that grows. A failure (there
+ * is no memory) is remembered and takes away the line that it happens in.
+ */
 #ifndef AMBIT_WRITER_H
 #define AMBIT_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
-struct json_object;
-
+/* Zero-initialise; free with ambit_writer_clear(). */
 struct writer {
-	struct json_object *root;
-	bool failed;
+	char *bytes;
+	size_t size, capacity;
+	size_t line; /* where the line that is being written begins */
+	uint64_t lines; /* whole ones */
+	bool failed; /* in this line */
+	time_t second; /* whose `date` is known */
+	char date[32];
 };
 
-/* Keys are literals: they are not copied. */
+/* Keys are literals of plain characters: they are not escaped. */
 void ambit_writer_begin(struct writer *writer, const char *type);
 void ambit_writer_number(struct writer *writer, const char *key, uint64_t value);
 void ambit_writer_bool(struct writer *writer, const char *key, bool value);
@@ -26,9 +34,21 @@ void ambit_writer_bytes(struct writer *writer, const char *key, const char *hex_
 	const char *bytes, size_t size);
 /* RFC 3339 in UTC with nanoseconds. */
 void ambit_writer_time(struct writer *writer, const char *key, uint64_t ns);
-/* Takes `value`, which may be NULL after a failure. */
-void ambit_writer_object(struct writer *writer, const char *key, struct json_object *value);
-/* The line, malloc()ed; NULL if anything failed. Ends the writer. */
+/* What follows is in an object ('{') or array ('[') at `key`, until it is closed; `key` is NULL for
+ * one in an array. */
+void ambit_writer_open(struct writer *writer, const char *key, char bracket);
+void ambit_writer_close(struct writer *writer, char bracket);
+/* A string in an array, also an empty one. */
+void ambit_writer_item(struct writer *writer, const char *value);
+/* Keys and values that a writer made before, with the comma in front. */
+void ambit_writer_again(struct writer *writer, const char *bytes, size_t size);
+/* Ends the line with a newline; false if it failed and was taken away. */
+bool ambit_writer_line(struct writer *writer);
+/* A line that is whole already, without its newline; false likewise. */
+bool ambit_writer_copy(struct writer *writer, const char *line);
+/* The one line of a writer, without a newline, malloc()ed; NULL if anything failed. Ends the
+ * writer. */
 char *ambit_writer_end(struct writer *writer);
+void ambit_writer_clear(struct writer *writer);
 
 #endif

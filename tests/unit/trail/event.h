@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
+#include "trail/source.h"
 #include "trail/trail.h"
 
 static struct rule test_rules[] = {
@@ -60,13 +62,34 @@ static inline void test_event(union test_ring *ring, const char *path, size_t pa
 	memcpy((char *)(&ring->event + 1) + path_length, exe, sizeof(exe) - 1);
 }
 
+static inline struct trail_source *test_source(void)
+{
+	static struct trail_source source;
+
+	if (!source.texts && ambit_source_open(&source, &test_policy, "coding-agent-7"))
+		abort();
+	return &source;
+}
+
 static inline struct record test_decode(const union test_ring *ring)
 {
 	struct record record = {0};
 
-	if (ambit_record_decode(ring, sizeof(*ring), &test_policy, "coding-agent-7", &record))
+	if (ambit_record_decode(ring, sizeof(*ring), test_source(), &record))
 		abort();
 	return record;
+}
+
+/* Whether json-c reads the line and writes the same bytes. */
+static inline bool test_as_json_c(const char *line)
+{
+	struct json_object *root = json_tokener_parse(line);
+	bool same = root && !strcmp(line, json_object_to_json_string_ext(root,
+						  JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	json_object_put(root);
+	return same;
 }
 
 #endif

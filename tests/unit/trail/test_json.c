@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include "event.h"
 #include "base/util.h"
+#include "trail/writer.h"
 
 static struct json_object *parse(const char *line)
 {
@@ -98,10 +99,13 @@ static void expect_round_trip(const struct record *record)
 	struct json_object *root = parse(json);
 
 	json_object_put(root);
+	assert_true(test_as_json_c(json));
 	assert_true(strlen(json) < AMBIT_TRAIL_LINE_MAX);
 	assert_int_equal(ambit_entry_parse(json, strlen(json), &entry), 0);
 	again = ambit_record_line(&entry->record);
 	assert_string_equal(again, line);
+	assert_int_equal(entry->record.count, record->count > 1 ? record->count : 0);
+	assert_int_equal(entry->record.last, record->count > 1 ? record->last : 0);
 	assert_int_equal(entry->record.path_length, record->path_length);
 	assert_memory_equal(entry->record.path, record->path, record->path_length);
 }
@@ -128,9 +132,12 @@ static void random_events(void **state)
 		ring.event.path_len %= AMBIT_PATH_SIZE;
 		ring.event.exe_len %= AMBIT_PATH_SIZE;
 		ring.event.hook %= 16;
-		if (ambit_record_decode(&ring, size, &test_policy, "c", &record))
+		ring.event.time %= 1ULL << 50;
+		if (ambit_record_decode(&ring, size, test_source(), &record))
 			continue;
 		decoded++;
+		record.count = (unsigned)rand() % 3;
+		record.last = record.wall + 1;
 		/* The reader knows rules and peers by what the line shows of them. */
 		if (record.rule && ring.event.reason == REASON_RULE &&
 			(record.rule->op != ring.event.op ||
@@ -166,9 +173,9 @@ static void hostile_rings(void **state)
 	test_event(&ring, "/x", 2);
 	for (size_t size = 0; size < sizeof(ring.event) + 2 + 16; size++)
 		assert_int_equal(
-			ambit_record_decode(&ring, size, &test_policy, "c", &record), -EBADMSG);
+			ambit_record_decode(&ring, size, test_source(), &record), -EBADMSG);
 	assert_int_equal(
-		ambit_record_decode(&ring, sizeof(ring.event) + 18, &test_policy, "c", &record), 0);
+		ambit_record_decode(&ring, sizeof(ring.event) + 18, test_source(), &record), 0);
 	for (unsigned field = 0; field < 6; field++) {
 		test_event(&ring, "/x", 2);
 		switch (field) {
@@ -191,12 +198,70 @@ static void hostile_rings(void **state)
 			ring.event.path_len = AMBIT_PATH_SIZE;
 		}
 		assert_int_equal(
-			ambit_record_decode(&ring, sizeof(ring), &test_policy, "c", &record),
+			ambit_record_decode(&ring, sizeof(ring), test_source(), &record),
 			-EBADMSG);
 	}
 	assert_int_equal(
-		ambit_record_decode(ring.bytes + 1, sizeof(ring) - 1, &test_policy, "c", &record),
+		ambit_record_decode(ring.bytes + 1, sizeof(ring) - 1, test_source(), &record),
 		-EBADMSG);
+}
+
+/* The same record, when its rule was met before and when not; many lines in one buffer. */
+static void lines_behind_each_other(void **state)
+{
+	struct writer writer = {0};
+	union test_ring ring;
+	struct record record;
+	char *expected = NULL;
+	size_t size;
+	FILE *out = open_memstream(&expected, &size);
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		static const unsigned reasons[] = {
+			REASON_RULE, REASON_NO_RULE, REASON_SPECIAL, REASON_JIT, REASON_GUARD};
+		_cleanup_free_ char *line = NULL;
+		struct record other;
+
+		test_event(&ring, "/etc/\\passwd", 12);
+		ring.event.rule = i % 5;
+		ring.event.op = i % 3;
+		ring.event.reason = (__u8)reasons[i % ARRAY_SIZE(reasons)];
+		record = other = test_decode(&ring);
+		record.wall = other.wall = 1767323045000000042 + i * 300000000ULL;
+		other.source = NULL;
+		line = ambit_record_json(&other);
+		assert_true(test_as_json_c(line));
+		fprintf(out, "%s\n", line);
+		ambit_record_put(&writer, &record);
+		assert_true(ambit_writer_line(&writer));
+	}
+	fclose(out);
+	assert_int_equal(writer.lines, 100);
+	assert_int_equal(writer.size, size);
+	assert_memory_equal(writer.bytes, expected, size);
+	ambit_writer_clear(&writer);
+	free(expected);
+}
+
+static void every_byte(void **state)
+{
+	(void)state;
+	for (unsigned byte = 1; byte < 256; byte++) {
+		char text[] = {'a', (char)byte, 'b', '\0'};
+		struct writer writer = {0};
+		_cleanup_free_ char *line = NULL;
+
+		ambit_writer_begin(&writer, text);
+		ambit_writer_number(&writer, "max", UINT64_MAX);
+		ambit_writer_bool(&writer, "no", false);
+		ambit_writer_open(&writer, "array", '[');
+		ambit_writer_item(&writer, "");
+		ambit_writer_item(&writer, text);
+		ambit_writer_close(&writer, ']');
+		line = ambit_writer_end(&writer);
+		assert_true(test_as_json_c(line));
+	}
 }
 
 int main(void)
@@ -207,6 +272,8 @@ int main(void)
 		cmocka_unit_test(random_events),
 		cmocka_unit_test(longest_line),
 		cmocka_unit_test(hostile_rings),
+		cmocka_unit_test(lines_behind_each_other),
+		cmocka_unit_test(every_byte),
 	};
 
 	return cmocka_run_group_tests_name("trail/json", tests, NULL, NULL);

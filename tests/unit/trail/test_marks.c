@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 #include <stdlib.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "event.h"
 #include "base/util.h"
@@ -28,6 +30,7 @@ static void start(void **state)
 
 	(void)state;
 	assert_non_null(root);
+	assert_true(test_as_json_c(line));
 	args = json_object_object_get(root, "argv");
 	assert_int_equal(json_object_array_length(args), 3);
 	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 1)), "");
@@ -105,14 +108,16 @@ static void strayed(void **state)
 static void lost(void **state)
 {
 	static const struct ambit_counters before = {.lost_full = 5, .lost_scratch = 1};
-	static const struct ambit_counters now = {.lost_full = 9, .lost_scratch = 1};
+	static const struct ambit_counters now = {
+		.lost_full = 9, .lost_scratch = 1, .lost_spared = 2};
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
 	_cleanup_free_ char *line = ambit_lost_json("c", 7, &now, &before);
 
 	(void)state;
 	assert_int_equal(ambit_entry_parse(line, strlen(line), &entry), 0);
 	assert_int_equal(entry->type, TRAIL_LOST);
-	assert_int_equal(entry->lost, 4);
+	assert_int_equal(entry->lost, 6);
+	assert_true(test_as_json_c(line));
 }
 
 static void lines_that_are_none(void **state)
@@ -165,6 +170,7 @@ static void file(void **state)
 	_cleanup_free_ char *path = NULL, *link = NULL;
 	struct trail *trail = NULL;
 	struct diag diag = {0};
+	uint64_t whole;
 	char text[32] = "";
 	struct stat st;
 	FILE *in;
@@ -176,7 +182,8 @@ static void file(void **state)
 	assert_int_equal(ambit_trail_open(link, &trail, &diag), -ELOOP);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(ambit_trail_open(path, &trail, &diag), 0);
-		assert_int_equal(ambit_trail_write(trail, "{}"), 0);
+		assert_int_equal(ambit_trail_write(trail, "{}\n", 3, &whole), 0);
+		assert_int_equal(whole, 1);
 		assert_int_equal(ambit_trail_close(trail), 0);
 	}
 	assert_int_equal(stat(path, &st), 0);
@@ -197,6 +204,37 @@ static void file(void **state)
 	assert_int_equal(ambit_trail_close(NULL), 0);
 }
 
+/* A disk that fills up in the middle of a line spoils that line and no other. */
+static void torn_lines(void **state)
+{
+	static const char lines[] = "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n";
+	const struct rlimit full = {.rlim_cur = 10, .rlim_max = RLIM_INFINITY};
+	const struct rlimit free_again = {RLIM_INFINITY, RLIM_INFINITY};
+	char path[] = "/tmp/ambit-test.XXXXXX", text[64] = "";
+	struct trail *trail = NULL;
+	struct diag diag = {0};
+	uint64_t whole;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(ambit_trail_open(path, &trail, &diag), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	assert_int_equal(ambit_trail_write(trail, lines, strlen(lines), &whole), -ENOSPC);
+	assert_int_equal(whole, 1);
+	assert_int_equal(ambit_trail_write(trail, lines, strlen(lines), &whole), -EFBIG);
+	assert_int_equal(whole, 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &free_again), 0);
+	assert_int_equal(ambit_trail_write(trail, lines, strlen(lines), &whole), 0);
+	assert_int_equal(whole, 3);
+	assert_int_equal(ambit_trail_close(trail), 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "{\"a\":1}\n{\"\n{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +245,7 @@ int main(void)
 		cmocka_unit_test(lines_that_are_none),
 		cmocka_unit_test(mutated_lines),
 		cmocka_unit_test(file),
+		cmocka_unit_test(torn_lines),
 	};
 
 	return cmocka_run_group_tests_name("trail/marks", tests, NULL, NULL);
