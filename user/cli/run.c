@@ -93,7 +93,7 @@ static int prepare(struct run *run, struct diag *diag)
 	if (!error)
 		error = ambit_kernel_arm(&options, &run->kernel, diag);
 	if (!error)
-		error = ambit_kernel_state(&run->state);
+		error = ambit_kernel_state(&options, &run->state);
 	if (error)
 		return error;
 	ambit_cells_reap(run->kernel);

@@ -84,6 +84,38 @@ static int armed_read(struct attached *ret_attached, struct facts *ret_facts)
 	return result < 0 ? result : facts_of_armed(ret_attached, ret_facts);
 }
 
+/* What the cells need that are bound. */
+static unsigned loaded_needs(void)
+{
+	_cleanup_close_ int cells = bpf_obj_get(PIN_ABI_DIR "/cells");
+	unsigned needs = NEEDS(ALWAYS);
+	struct ambit_cell row;
+	uint32_t id, next;
+	bool more = bpf_map_get_next_key(cells, NULL, &next) == 0;
+
+	while (more) {
+		id = next;
+		if (bpf_map_lookup_elem(cells, &id, &row) == 0)
+			needs |= cell_needs(&row);
+		more = bpf_map_get_next_key(cells, &id, &next) == 0;
+	}
+	return needs;
+}
+
+static unsigned options_needs(const struct arm_options *options)
+{
+	return options->as_it_is ? loaded_needs() : policy_needs(options->policy);
+}
+
+int attached_wanted(struct attached *ret, unsigned *ret_needs)
+{
+	int result = attached_read(ret);
+
+	if (result == 0)
+		*ret_needs = loaded_needs();
+	return result;
+}
+
 int attached_refuse(const struct arm_options *options, struct diag *diag)
 {
 	struct attached attached;
@@ -107,7 +139,7 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 		return 0;
 	result = facts_refuse_policy(&facts, options->policy, diag);
 	if (result == 0)
-		result = facts_refuse(&facts, diag);
+		result = facts_refuse(&facts, options_needs(options), diag);
 	if (result == 0 && attached.traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with --best-effort: `ambit disarm`, then arm it again "
@@ -117,7 +149,7 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 	return result;
 }
 
-int ambit_kernel_state(struct kernel_state *ret)
+int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret)
 {
 	struct kernel_state state = {};
 	struct attached attached;
@@ -129,7 +161,8 @@ int ambit_kernel_state(struct kernel_state *ret)
 	state.hooks = attached.count;
 	state.skipped = attached.skipped;
 	state.best_effort = attached.traced;
-	promise_text(&facts, attached.traced, attached.rows, state.weaker, sizeof(state.weaker));
+	promise_text(&facts, attached.traced, options_needs(options), attached.rows, state.weaker,
+		sizeof(state.weaker));
 	*ret = state;
 	return 0;
 }

@@ -50,6 +50,8 @@ struct attached {
 	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
 };
 int attached_read(struct attached *ret);
+/* The same, and what the cells need that are bound: a bit set of NEEDS(). */
+int attached_wanted(struct attached *ret, unsigned *ret_needs);
 /* Says why what is armed does not do for `options`: a negative errno with a diag, or 0. */
 int attached_refuse(const struct arm_options *options, struct diag *diag);
 

@@ -28,6 +28,8 @@ enum feature_state {
 	FEATURE_OK,
 	FEATURE_MISSING,
 	FEATURE_UNKNOWN,
+	FEATURE_ATTACHED, /* of a hook */
+	FEATURE_UNUSED,	  /* of a hook: no loaded policy needs it */
 	FEATURE_CLOSED, /* of a way round a policy */
 	FEATURE_PART,
 	FEATURE_OPEN,
@@ -46,22 +48,24 @@ struct feature {
  * the promise is weaker. `*ret` is an array owned by the caller (free()). */
 int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_count);
 
-/* Arms the kernel if it is not armed yet, and opens the pinned maps. All or nothing: a program that
- * does not attach takes the others with it and is named in `diag`. */
+/* Arms the kernel if it is not armed yet, attaches what the policy needs and is not attached, and opens
+ * the pinned maps. All or nothing: a program that does not attach takes the others with it and is named
+ * in `diag`. */
 struct arm_options {
 	bool best_effort;	     /* take a weaker promise where there is no other */
-	const struct policy *policy; /* for the place in `diag` of what cannot be enforced; or NULL */
+	bool as_it_is;		     /* what is armed is not added to: the cells that are bound need it */
+	const struct policy *policy; /* what has to be attached; NULL: all that any policy needs */
 };
 int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag);
 
-/* What the armed kernel promises. */
+/* What the armed kernel promises to who armed it with these options. */
 struct kernel_state {
 	unsigned hooks;	  /* that have a program attached */
 	uint64_t skipped; /* runs of programs that the kernel skipped, that is, allowed; of all tasks */
 	bool best_effort; /* the programs run behind the functions that call LSMs */
 	char weaker[1024]; /* what is promised less than elsewhere; empty: nothing */
 };
-int ambit_kernel_state(struct kernel_state *ret);
+int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret);
 /* The count of skipped runs alone. */
 int ambit_kernel_skipped(uint64_t *ret);
 /* Opens what is armed already; -ENOENT if nothing is. */

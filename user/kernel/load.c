@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: the programs for the hooks that are asked for, with what they have to know about this
+ * kernel. On a kernel that is armed they share the maps of those that are there, read-only data
+ * included, so that all of them decide the same.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "ambit.skel.h"
+#include "base/util.h"
+#include "kernel/load.h"
+
+/* libbpf says what went wrong through a callback only. Its first warning names the program; what
+ * follows is the verifier's log and the consequences. */
+static char first_words[512];
+
+static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN && !first_words[0]) {
+		vsnprintf(first_words, sizeof(first_words), format, arguments);
+		first_words[strcspn(first_words, "\n")] = '\0';
+	}
+	return 0;
+}
+
+void programs_words(void)
+{
+	libbpf_set_print(keep_words);
+}
+
+void programs_cleanup(struct ambit_bpf **skeleton)
+{
+	ambit_bpf__destroy(*skeleton);
+}
+
+static void btf_cleanup(struct btf **btf)
+{
+	btf__free(*btf);
+}
+
+/*
+ * Gives the program of a row what it will be attached to. Programs are written for the LSM hook;
+ * behind the function that calls all LSMs they change its result, or only look on where it has none.
+ */
+static int row_target(struct bpf_program *program, const struct btf *btf, int row, struct diag *diag)
+{
+	struct hook_function function;
+	int result = hook_function(btf, hook_rows[row].hook, true, &function);
+
+	if (result == 0)
+		result = bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
+	if (result == 0)
+		result = bpf_program__set_expected_attach_type(
+			program, function.is_void ? BPF_TRACE_FENTRY : BPF_MODIFY_RETURN);
+	if (result == 0)
+		result = bpf_program__set_attach_target(program, 0, function.name);
+	if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot prepare \"%s\": %s",
+			hook_rows[row].program, strerror(-result));
+	return result;
+}
+
+/* Hooks that the kernel lacks, that nobody needs yet and that are attached are left out; that ambit can
+ * do without was decided before. */
+static int hooks_select(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
+	unsigned needs, const struct attached *attached, struct diag *diag)
+{
+	for (int row = 0; row < HOOK_ROWS; row++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(
+			skeleton->obj, hook_rows[row].program);
+		int result = 0;
+
+		if (!program) {
+			ambit_diag_set(diag, NULL, 0, 0, "no program for the hook \"%s\" was built in",
+				hook_rows[row].hook);
+			return -ENOTSUP;
+		}
+		if (!facts->present[row] || !hook_needed(row, needs) ||
+			(attached && attached->rows[row]))
+			bpf_program__set_autoload(program, false);
+		else if (facts_traced(facts))
+			result = row_target(program, btf, row, diag);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+/* What the programs have to know about this kernel. */
+static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
+	struct diag *diag)
+{
+	struct hook_function setattr = {};
+	static const char *const names[] = {"rename_lock", "mount_lock"};
+	uint64_t addresses[ARRAY_SIZE(names)], id;
+	char path[1024];
+	uint32_t level;
+	int result = symbols_find(names, addresses, ARRAY_SIZE(names), diag);
+
+	if (result == 0)
+		result = cgroup_base(path, sizeof(path), &id, &level, diag);
+	if (result < 0)
+		return result;
+	skeleton->rodata->rename_lock_address = addresses[0];
+	skeleton->rodata->mount_lock_address = addresses[1];
+	skeleton->rodata->cells_cgroup = level ? id : 0;
+	skeleton->rodata->cells_cgroup_level = level;
+	hook_function(btf, "inode_setattr", facts_traced(facts), &setattr);
+	skeleton->rodata->setattr_has_idmap = setattr.arguments == 3;
+	skeleton->rodata->traced = facts_traced(facts);
+	/* It is allocated whole; where it is not used it need not be large. */
+	return facts_traced(facts) ? 0 : bpf_map__set_max_entries(skeleton->maps.socket_cells, 128);
+}
+
+/* For those who open what is armed later. */
+static int arming_write(struct ambit_bpf *skeleton, const struct facts *facts)
+{
+	struct ambit_arming arming = {
+		.flags = (facts->lsm_skips ? AMBIT_ARMING_LSM_SKIPS : 0) |
+			 (facts->label_fails ? AMBIT_ARMING_LABEL_FAILS : 0),
+	};
+	uint32_t row = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.arming), &row, &arming, BPF_ANY) < 0
+		       ? -errno
+		       : 0;
+}
+
+bool map_pin_path(const struct ambit_bpf *skeleton, const struct bpf_map *map, const char *dir,
+	char *ret, size_t size)
+{
+	const char *name = bpf_map__name(map);
+
+	/* The name that libbpf gives it has a dot, which the BPF file system keeps for itself. */
+	if (map == skeleton->maps.rodata)
+		name = PIN_RODATA;
+	else if (bpf_map__is_internal(map))
+		return false;
+	snprintf(ret, size, "%s/%s", dir, name);
+	return true;
+}
+
+/* The maps of what is armed in place of new ones. Strings are constants of the build, of no use to
+ * others. */
+static int maps_share(struct ambit_bpf *skeleton, struct diag *diag)
+{
+	struct bpf_map *map;
+	char path[512];
+
+	bpf_object__for_each_map(map, skeleton->obj) {
+		_cleanup_close_ int fd = -1;
+		int result;
+
+		if (!map_pin_path(skeleton, map, PIN_ABI_DIR, path, sizeof(path)))
+			continue;
+		fd = bpf_obj_get(path);
+		result = fd < 0 ? -errno : bpf_map__reuse_fd(map, fd);
+		if (result < 0) {
+			ambit_diag_set(diag, NULL, 0, 0, "cannot use the armed map \"%s\": %s; end "
+				"the cells and run `ambit disarm`", path, strerror(-result));
+			return result;
+		}
+	}
+	return 0;
+}
+
+static int types_read(struct btf **ret, struct diag *diag)
+{
+	int result;
+
+	*ret = btf__load_vmlinux_btf();
+	result = *ret ? 0 : -errno;
+	if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0,
+			"this kernel does not describe its types (/sys/kernel/btf/vmlinux); ambit needs "
+			"one built with CONFIG_DEBUG_INFO_BTF, as Debian's are");
+	return result;
+}
+
+/* What the programs share: made anew, or that of what is armed. */
+static int maps_prepare(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
+	const struct attached *attached, struct diag *diag)
+{
+	return attached ? maps_share(skeleton, diag) : constants_set(skeleton, btf, facts, diag);
+}
+
+int programs_load(const struct arm_options *options, unsigned needs, const struct attached *attached,
+	struct ambit_bpf **ret, struct diag *diag)
+{
+	struct facts facts;
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	_cleanup_(btf_cleanup) struct btf *btf = NULL;
+	int result = types_read(&btf, diag);
+
+	if (result < 0)
+		return result;
+	facts_read(btf, &facts);
+	result = options->best_effort ? 0 : facts_refuse_policy(&facts, options->policy, diag);
+	if (result == 0 && !options->best_effort)
+		result = facts_refuse(&facts, needs, diag);
+	if (result < 0)
+		return result;
+	skeleton = ambit_bpf__open();
+	if (!skeleton) {
+		result = -errno;
+		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
+		return result;
+	}
+	result = hooks_select(skeleton, btf, &facts, needs, attached, diag);
+	if (result == 0)
+		result = maps_prepare(skeleton, btf, &facts, attached, diag);
+	if (result < 0)
+		return result;
+	result = ambit_bpf__load(skeleton);
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the kernel refused the BPF programs (%s): %s; see `ambit doctor`",
+			strerror(-result), first_words);
+		return result;
+	}
+	result = attached ? 0 : arming_write(skeleton, &facts);
+	if (result == 0)
+		*ret = TAKE_PTR(skeleton);
+	return result;
+}
