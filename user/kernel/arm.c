@@ -27,43 +27,6 @@ static void dir_cleanup(DIR **dir)
 		closedir(*dir);
 }
 
-static int pin(int result, const char *what, struct diag *diag)
-{
-	if (result < 0)
-		ambit_diag_set(diag, NULL, 0, 0, "cannot pin \"%s\" under " BPFFS ": %s", what,
-			strerror(-result));
-	return result;
-}
-
-/* Attaches what was loaded, and pins it below PIN_NEW_DIR. A link goes away with its last reference,
- * so a failure in the middle detaches what was attached before. */
-static int attach(struct ambit_bpf *skeleton, struct diag *diag)
-{
-	struct bpf_program *program;
-	char path[512];
-	int result;
-
-	bpf_object__for_each_program(program, skeleton->obj) {
-		struct bpf_link *link;
-
-		if (!bpf_program__autoload(program))
-			continue;
-		link = bpf_program__attach_trace(program); /* the same call for LSM programs */
-		if (!link) {
-			result = -errno;
-			ambit_diag_set(diag, NULL, 0, 0, "cannot attach \"%s\": %s; see `ambit doctor`",
-				bpf_program__section_name(program), strerror(-result));
-			return result;
-		}
-		snprintf(path, sizeof(path), PIN_NEW_DIR "/" PIN_LINK "%s", bpf_program__name(program));
-		result = pin(bpf_link__pin(link, path), path, diag);
-		bpf_link__destroy(link);
-		if (result < 0)
-			return result;
-	}
-	return 0;
-}
-
 static int maps_pin(struct ambit_bpf *skeleton, struct diag *diag)
 {
 	struct bpf_map *map;
@@ -72,7 +35,7 @@ static int maps_pin(struct ambit_bpf *skeleton, struct diag *diag)
 
 	bpf_object__for_each_map(map, skeleton->obj) {
 		if (result == 0 && map_pin_path(skeleton, map, PIN_NEW_DIR, path, sizeof(path)))
-			result = pin(bpf_obj_pin(bpf_map__fd(map), path) < 0 ? -errno : 0, path, diag);
+			result = pin_checked(bpf_obj_pin(bpf_map__fd(map), path) < 0 ? -errno : 0, path, diag);
 	}
 	return result;
 }
@@ -104,9 +67,19 @@ static int make_dir(const char *path, struct diag *diag)
 	return result;
 }
 
-static int arm_new(const struct arm_options *options, struct diag *diag)
+/* Below PIN_NEW_DIR, where the links go too. */
+static int maps_make(const struct loading *loading, struct diag *diag)
 {
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	int result = loading_maps(loading, &skeleton, diag);
+
+	return result < 0 ? result : maps_pin(skeleton, diag);
+}
+
+static int arm_new(const struct arm_options *options, struct diag *diag)
+{
+	_cleanup_(loading_clear) struct loading loading = {};
+	const struct attached none = {};
 	int result;
 
 	pins_remove(PIN_NEW_DIR); /* of an ambit that was killed while arming */
@@ -116,13 +89,13 @@ static int arm_new(const struct arm_options *options, struct diag *diag)
 	if (result == 0)
 		result = make_dir(PIN_NEW_DIR, diag);
 	if (result == 0)
-		result = programs_load(options, policy_needs(options->policy), NULL, &skeleton, diag);
+		result = loading_init(&loading, options, policy_needs(options->policy), &none, diag);
 	if (result == 0)
-		result = attach(skeleton, diag);
+		result = maps_make(&loading, diag);
 	if (result == 0)
-		result = maps_pin(skeleton, diag);
+		result = parts_attach(&loading, PIN_NEW_DIR, diag);
 	if (result == 0 && rename(PIN_NEW_DIR, PIN_ABI_DIR) < 0)
-		result = pin(-errno, PIN_ABI_DIR, diag);
+		result = pin_checked(-errno, PIN_ABI_DIR, diag);
 	if (result < 0) {
 		pins_remove(PIN_NEW_DIR);
 		rmdir(AMBIT_PIN_DIR);
@@ -139,14 +112,14 @@ static int links_move(struct diag *diag)
 	char from[512], to[512];
 
 	if (!dir)
-		return pin(-errno, PIN_NEW_DIR, diag);
+		return pin_checked(-errno, PIN_NEW_DIR, diag);
 	while ((entry = readdir(dir))) {
 		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0)
 			continue;
 		snprintf(from, sizeof(from), PIN_NEW_DIR "/%.200s", entry->d_name);
 		snprintf(to, sizeof(to), PIN_ABI_DIR "/%.200s", entry->d_name);
 		if (rename(from, to) < 0)
-			return pin(-errno, to, diag);
+			return pin_checked(-errno, to, diag);
 	}
 	return 0;
 }
@@ -155,15 +128,15 @@ static int links_move(struct diag *diag)
 static int arm_more(const struct arm_options *options, unsigned needs, const struct attached *attached,
 	struct diag *diag)
 {
-	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	_cleanup_(loading_clear) struct loading loading = {};
 	int result;
 
 	pins_remove(PIN_NEW_DIR);
 	result = make_dir(PIN_NEW_DIR, diag);
 	if (result == 0)
-		result = programs_load(options, needs, attached, &skeleton, diag);
+		result = loading_init(&loading, options, needs, attached, diag);
 	if (result == 0)
-		result = attach(skeleton, diag);
+		result = parts_attach(&loading, PIN_ABI_DIR, diag);
 	if (result == 0)
 		result = links_move(diag);
 	pins_remove(PIN_NEW_DIR);

@@ -135,9 +135,7 @@ static int ring_new(struct cell *cell, size_t size, struct diag *diag)
 	if (cell->ring < 0)
 		return fail(diag, "its ring", -errno);
 	cell->reader = ring_buffer__new(cell->ring, event_handle, cell, NULL);
-	if (!cell->reader)
-		return fail(diag, "the reader of its ring", -errno);
-	return put(cell->kernel->rings, cell, &cell->ring, "a row in \"rings\"", diag);
+	return cell->reader ? 0 : fail(diag, "the reader of its ring", -errno);
 }
 
 static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
@@ -153,17 +151,47 @@ static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
 	return result < 0 ? fail(diag, cell->cgroup, result) : 0;
 }
 
+/* What a decision needs besides the cell's row: tables, files with several names, the ring. */
+static int maps_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
+{
+	const bool has_links = options->identities && options->identities->count;
+	_cleanup_close_ int table = options->tables ? table_load(options->tables, diag) : -1;
+	_cleanup_close_ int links = has_links ? identities_load(options->identities, diag) : -1;
+	struct outer_row rows[OUTER_MAX];
+	const char *what = "its maps";
+	size_t count = 0;
+	int result;
+
+	if (options->tables && table < 0)
+		return table;
+	if (has_links && links < 0)
+		return links;
+	result = options->ring_size ? ring_new(cell, options->ring_size, diag) : 0;
+	if (result < 0)
+		return result;
+	if (options->tables)
+		rows[count++] = (struct outer_row){
+			cell->kernel->policies, table, "a row in \"policies\""};
+	if (has_links)
+		rows[count++] = (struct outer_row){
+			cell->kernel->identities, links, "a row in \"identities\""};
+	if (options->ring_size)
+		rows[count++] = (struct outer_row){
+			cell->kernel->rings, cell->ring, "a row in \"rings\""};
+	result = count ? outer_put(rows, count, cell->id, &what) : 0;
+	return result < 0 ? fail(diag, what, result) : 0;
+}
+
 /* Everything a decision needs first, the row in `cells` last: with it the cell begins to exist. */
 static int cell_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
 {
 	struct ambit_counters counters = {};
 	struct ambit_cell row = {
 		.epoch = options->epoch,
-		.policy = cell->id,
+		.policy = options->tables ? cell->id : AMBIT_POLICY_NOTHING,
 		.mode = options->mode,
 		.flags = options->flags,
 	};
-	_cleanup_close_ int table = -1, links = -1;
 	struct stat namespace;
 	uint64_t cgroup = 0;
 	int result;
@@ -177,21 +205,11 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 			return result;
 		row.cgroup = cgroup;
 	}
-	table = table_load(options->tables, diag);
-	if (table < 0)
-		return table;
-	result = put(cell->kernel->policies, cell, &table, "a row in \"policies\"", diag);
-	if (result == 0 && options->identities && options->identities->count) {
+	if (options->identities && options->identities->count)
 		row.flags |= AMBIT_CELL_LINKS;
-		links = identities_load(options->identities, diag);
-		result = links < 0 ? links
-				   : put(cell->kernel->identities, cell, &links,
-					     "a row in \"identities\"", diag);
-	}
+	result = maps_bind(cell, options, diag);
 	if (result == 0)
 		result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
-	if (result == 0 && options->ring_size)
-		result = ring_new(cell, options->ring_size, diag);
 	if (result == 0)
 		result = put(cell->kernel->cells, cell, &row, "a row in \"cells\"", diag);
 	return result;
@@ -222,13 +240,20 @@ int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, st
 	return 0;
 }
 
+int ambit_cell_cgroup(const struct cell *cell)
+{
+	int fd = cell->has_cgroup ? open(cell->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -ENOENT;
+
+	return fd == -1 ? -errno : fd;
+}
+
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
 {
 	struct ambit_label label = {.cell = cell->id};
 	char text[32];
 	int result;
 
-	if (cell->has_cgroup) {
+	if (cell->has_cgroup && !cgroup_has(cell->cgroup, pid)) {
 		snprintf(text, sizeof(text), "%d", pid);
 		result = cgroup_write(cell->cgroup, "cgroup.procs", text);
 		if (result < 0)
@@ -311,9 +336,7 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	if (result == 0)
 		result = cgroup_destroy(path, diag);
 	bpf_map_delete_elem(kernel->cells, &id);
-	bpf_map_delete_elem(kernel->rings, &id);
-	bpf_map_delete_elem(kernel->policies, &id);
-	bpf_map_delete_elem(kernel->identities, &id);
+	rows_drop(kernel, id);
 	bpf_map_delete_elem(kernel->counters, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);

@@ -5,6 +5,7 @@
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
@@ -92,6 +93,22 @@ int cgroup_write(const char *path, const char *file, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return -errno;
 	return 0;
+}
+
+bool cgroup_has(const char *path, pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char name[1024], text[32];
+	ssize_t length;
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/cgroup.procs", path) >= sizeof(name))
+		return false;
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return atoi(text) == pid;
 }
 
 /* Waits until cgroup.events says that nothing lives there any more; the kernel wakes us. */

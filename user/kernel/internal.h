@@ -38,9 +38,13 @@ struct hook_function {
 };
 int hook_function(
 	const struct btf *btf, const char *hook, bool traced, struct hook_function *ret);
+/* Which rows of bpf/hooks.def have such a function. */
+void hooks_present(const struct btf *btf, bool traced, bool ret[HOOK_ROWS]);
 
 /* Looks at the running kernel; `btf` NULL leaves out what it tells. */
 void facts_read(const struct btf *btf, struct facts *ret);
+/* The same for a kernel that is armed, from what was found out then (AMBIT_ARMING_*), hooks left out. */
+void facts_read_armed(unsigned flags, struct facts *ret);
 
 /* What is attached, by the pins in PIN_ABI_DIR. */
 struct attached {
@@ -60,6 +64,8 @@ int attached_refuse(const struct arm_options *options, struct diag *diag);
 int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
 	struct diag *diag);
 int cgroup_id(const char *path, uint64_t *ret);
+/* True if `pid` is the first process in it. */
+bool cgroup_has(const char *path, pid_t pid);
 /* Ends all tasks in the cgroup and waits until it is empty. */
 int cgroup_kill(const char *path);
 /* The same, and removes it. */
@@ -81,6 +87,17 @@ int table_load(const struct tables *tables, struct diag *diag);
 
 /* The same for identities. */
 int identities_load(const struct identities *identities, struct diag *diag);
+
+/* Rows of a cell in maps of maps: `rings`, `policies`, `identities`. */
+#define OUTER_MAX 3
+struct outer_row {
+	int map, inner;
+	const char *what; /* for a diag */
+};
+/* Makes rows, all there when it returns; nobody waits for the kernel. `ret_what` is set to what failed. */
+int outer_put(const struct outer_row *rows, size_t count, uint32_t id, const char **ret_what);
+/* Takes away those that there are, and waits until no program uses them. */
+void rows_drop(const struct kernel *kernel, uint32_t id);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

@@ -18,6 +18,7 @@
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
 #define AMBIT_RUN_DIR "/run/ambit"
+#define AMBIT_TABLES_DIR AMBIT_RUN_DIR "/tables" /* what was compiled before (compile/cache.h) */
 #define AMBIT_CGROUP "ambit" /* below where cgroup v2 is mounted: the cgroups of cells */
 
 struct kernel; /* open handles on the pinned maps */
@@ -78,7 +79,7 @@ int ambit_kernel_disarm(struct diag *diag);
 /* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
  * (power of two, multiple of the page size). */
 struct cell_options {
-	const struct tables *tables;
+	const struct tables *tables; /* NULL: nothing is allowed */
 	const struct identities *identities; /* of files with several names; NULL: none are known */
 	enum ambit_mode mode;
 	uint32_t flags; /* AMBIT_CELL_* */
@@ -89,7 +90,10 @@ struct cell_options {
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
 	struct diag *diag);
 uint32_t ambit_cell_id(const struct cell *cell);
-/* Puts a task (by its pidfd and pid) into the cell's cgroup and labels it; it must not run yet. */
+/* A descriptor of its cgroup, for a first process that is made in it; a negative errno without one. */
+int ambit_cell_cgroup(const struct cell *cell);
+/* Puts a task (by its pidfd and pid) into the cell's cgroup, unless it was made in it, and labels it; it
+ * must not run yet. */
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag);
 /* Descriptor of the cell's ring, for poll(). */
 int ambit_cell_ring_fd(const struct cell *cell);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loading: the programs for the hooks that are asked for, with what they have to know about this
- * kernel. On a kernel that is armed they share the maps of those that are there, read-only data
- * included, so that all of them decide the same.
+ * Loading: first the maps, with what the programs have to know about this kernel, then programs for the
+ * hooks that are asked for, in parts. All share the maps, read-only data included, so that all of them
+ * decide the same, whenever they are loaded.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -37,11 +37,6 @@ void programs_cleanup(struct ambit_bpf **skeleton)
 	ambit_bpf__destroy(*skeleton);
 }
 
-static void btf_cleanup(struct btf **btf)
-{
-	btf__free(*btf);
-}
-
 /*
  * Gives the program of a row what it will be attached to. Programs are written for the LSM hook;
  * behind the function that calls all LSMs they change its result, or only look on where it has none.
@@ -64,11 +59,12 @@ static int row_target(struct bpf_program *program, const struct btf *btf, int ro
 	return result;
 }
 
-/* Hooks that the kernel lacks, that nobody needs yet and that are attached are left out; that ambit can
- * do without was decided before. */
-static int hooks_select(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
-	unsigned needs, const struct attached *attached, struct diag *diag)
+/* Only what is wanted, and of that every `parts`th program from the `part`th on; no parts: none. */
+static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loading, unsigned part,
+	unsigned parts, struct diag *diag)
 {
+	unsigned wanted = 0;
+
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(
 			skeleton->obj, hook_rows[row].program);
@@ -79,11 +75,10 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct btf *btf, const
 				hook_rows[row].hook);
 			return -ENOTSUP;
 		}
-		if (!facts->present[row] || !hook_needed(row, needs) ||
-			(attached && attached->rows[row]))
+		if (!parts || !loading->wanted[row] || wanted++ % parts != part)
 			bpf_program__set_autoload(program, false);
-		else if (facts_traced(facts))
-			result = row_target(program, btf, row, diag);
+		else if (facts_traced(&loading->facts))
+			result = row_target(program, loading->btf, row, diag);
 		if (result < 0)
 			return result;
 	}
@@ -146,7 +141,7 @@ bool map_pin_path(const struct ambit_bpf *skeleton, const struct bpf_map *map, c
 
 /* The maps of what is armed in place of new ones. Strings are constants of the build, of no use to
  * others. */
-static int maps_share(struct ambit_bpf *skeleton, struct diag *diag)
+static int maps_share(struct ambit_bpf *skeleton, const char *dir, struct diag *diag)
 {
 	struct bpf_map *map;
 	char path[512];
@@ -155,7 +150,7 @@ static int maps_share(struct ambit_bpf *skeleton, struct diag *diag)
 		_cleanup_close_ int fd = -1;
 		int result;
 
-		if (!map_pin_path(skeleton, map, PIN_ABI_DIR, path, sizeof(path)))
+		if (!map_pin_path(skeleton, map, dir, path, sizeof(path)))
 			continue;
 		fd = bpf_obj_get(path);
 		result = fd < 0 ? -errno : bpf_map__reuse_fd(map, fd);
@@ -166,6 +161,27 @@ static int maps_share(struct ambit_bpf *skeleton, struct diag *diag)
 		}
 	}
 	return 0;
+}
+
+/* The policy of the canary's cells. */
+static int nothing_load(struct ambit_bpf *skeleton, struct diag *diag)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	_cleanup_close_ int table = -1;
+	const uint32_t id = AMBIT_POLICY_NOTHING;
+	int result = ambit_policy_empty("canary", MODE_ENFORCE, &policy);
+
+	if (result == 0)
+		result = ambit_tables_compile(policy, diag, &tables);
+	if (result < 0)
+		return result;
+	table = table_load(tables, diag);
+	if (table < 0)
+		return table;
+	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &table, BPF_NOEXIST) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int types_read(struct btf **ret, struct diag *diag)
@@ -181,48 +197,85 @@ static int types_read(struct btf **ret, struct diag *diag)
 	return result;
 }
 
-/* What the programs share: made anew, or that of what is armed. */
-static int maps_prepare(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
-	const struct attached *attached, struct diag *diag)
+void loading_clear(struct loading *loading)
 {
-	return attached ? maps_share(skeleton, diag) : constants_set(skeleton, btf, facts, diag);
+	btf__free(loading->btf);
 }
 
-int programs_load(const struct arm_options *options, unsigned needs, const struct attached *attached,
-	struct ambit_bpf **ret, struct diag *diag)
+int loading_init(struct loading *loading, const struct arm_options *options, unsigned needs,
+	const struct attached *attached, struct diag *diag)
 {
-	struct facts facts;
-	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
-	_cleanup_(btf_cleanup) struct btf *btf = NULL;
-	int result = types_read(&btf, diag);
+	struct facts *facts = &loading->facts;
+	int result = types_read(&loading->btf, diag);
 
 	if (result < 0)
 		return result;
-	facts_read(btf, &facts);
-	result = options->best_effort ? 0 : facts_refuse_policy(&facts, options->policy, diag);
+	facts_read(loading->btf, facts);
+	result = options->best_effort ? 0 : facts_refuse_policy(facts, options->policy, diag);
 	if (result == 0 && !options->best_effort)
-		result = facts_refuse(&facts, needs, diag);
-	if (result < 0)
-		return result;
-	skeleton = ambit_bpf__open();
-	if (!skeleton) {
-		result = -errno;
-		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
-		return result;
+		result = facts_refuse(facts, needs, diag);
+	for (int row = 0; row < HOOK_ROWS; row++) {
+		loading->wanted[row] = facts->present[row] && hook_needed(row, needs) &&
+				       !attached->rows[row];
+		loading->count += loading->wanted[row];
 	}
-	result = hooks_select(skeleton, btf, &facts, needs, attached, diag);
-	if (result == 0)
-		result = maps_prepare(skeleton, btf, &facts, attached, diag);
+	return result;
+}
+
+static int skeleton_open(struct ambit_bpf **ret, struct diag *diag)
+{
+	int result;
+
+	*ret = ambit_bpf__open();
+	result = *ret ? 0 : -errno;
 	if (result < 0)
-		return result;
-	result = ambit_bpf__load(skeleton);
-	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0, "cannot open the BPF programs: %s", first_words);
+	return result;
+}
+
+static int skeleton_load(struct ambit_bpf *skeleton, struct diag *diag)
+{
+	int result = ambit_bpf__load(skeleton);
+
+	if (result < 0)
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel refused the BPF programs (%s): %s; see `ambit doctor`",
 			strerror(-result), first_words);
-		return result;
-	}
-	result = attached ? 0 : arming_write(skeleton, &facts);
+	return result;
+}
+
+int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct diag *diag)
+{
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	int result = skeleton_open(&skeleton, diag);
+
+	if (result == 0)
+		result = hooks_select(skeleton, loading, 0, 0, diag);
+	if (result == 0)
+		result = constants_set(skeleton, loading->btf, &loading->facts, diag);
+	if (result == 0)
+		result = skeleton_load(skeleton, diag);
+	if (result == 0)
+		result = arming_write(skeleton, &loading->facts);
+	if (result == 0)
+		result = nothing_load(skeleton, diag);
+	if (result == 0)
+		*ret = TAKE_PTR(skeleton);
+	return result;
+}
+
+int loading_programs(const struct loading *loading, const char *maps, unsigned part, unsigned parts,
+	struct ambit_bpf **ret, struct diag *diag)
+{
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	int result = skeleton_open(&skeleton, diag);
+
+	if (result == 0)
+		result = hooks_select(skeleton, loading, part, parts, diag);
+	if (result == 0)
+		result = maps_share(skeleton, maps, diag);
+	if (result == 0)
+		result = skeleton_load(skeleton, diag);
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;

@@ -13,11 +13,33 @@ struct bpf_map;
 /* From now on libbpf is silent, and its first warning stands in the diags. */
 void programs_words(void);
 
-/* Loads the programs for what `needs` asks for (a bit set of NEEDS()), or of these what is not in
- * `attached`, with the maps that are pinned. NULL: with maps of their own. Owned by the caller. */
-int programs_load(const struct arm_options *options, unsigned needs, const struct attached *attached,
+/* What is to be loaded here. Clear it. */
+struct loading {
+	struct btf *btf; /* the kernel's types; owned */
+	struct facts facts;
+	bool wanted[HOOK_ROWS];
+	unsigned count;
+};
+/* What `needs` (a bit set of NEEDS()) asks for and is not attached; or says why that cannot be. */
+int loading_init(struct loading *loading, const struct arm_options *options, unsigned needs,
+	const struct attached *attached, struct diag *diag);
+void loading_clear(struct loading *loading);
+/* Makes the maps, ready for programs. */
+int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct diag *diag);
+/* Loads every `parts`th of the programs, from the `part`th on, with the maps pinned in `maps`. */
+int loading_programs(const struct loading *loading, const char *maps, unsigned part, unsigned parts,
 	struct ambit_bpf **ret, struct diag *diag);
-void programs_cleanup(struct ambit_bpf **skeleton);
+void programs_cleanup(struct ambit_bpf **skeleton); /* frees either */
+
+/* --- attach.c --- */
+
+/* Loads, attaches and pins in PIN_NEW_DIR all that is wanted, with the maps pinned in `maps`. What a
+ * failure leaves there is the caller's. */
+int parts_attach(const struct loading *loading, const char *maps, struct diag *diag);
+/* `result`; a negative one says in `diag` that `what` cannot be pinned. */
+int pin_checked(int result, const char *what, struct diag *diag);
+
+/* --- load.c --- */
 
 /* Where a map is pinned in `dir`; false if it is not. */
 bool map_pin_path(const struct ambit_bpf *skeleton, const struct bpf_map *map, const char *dir,
