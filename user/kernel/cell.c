@@ -178,7 +178,7 @@ static int maps_bind(struct cell *cell, const struct cell_options *options, stru
 	if (options->ring_size)
 		rows[count++] = (struct outer_row){
 			cell->kernel->rings, cell->ring, "a row in \"rings\""};
-	result = count ? outer_put(rows, count, cell->id, &what) : 0;
+	result = outer_put(rows, count, cell->id, &what);
 	return result < 0 ? fail(diag, what, result) : 0;
 }
 
@@ -336,7 +336,7 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	if (result == 0)
 		result = cgroup_destroy(path, diag);
 	bpf_map_delete_elem(kernel->cells, &id);
-	rows_drop(kernel, id);
+	outer_drop(kernel, id);
 	bpf_map_delete_elem(kernel->counters, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);

@@ -96,8 +96,8 @@ struct outer_row {
 };
 /* Makes rows, all there when it returns; nobody waits for the kernel. `ret_what` is set to what failed. */
 int outer_put(const struct outer_row *rows, size_t count, uint32_t id, const char **ret_what);
-/* Takes away those that there are, and waits until no program uses them. */
-void rows_drop(const struct kernel *kernel, uint32_t id);
+/* Takes away those that there are. */
+void outer_drop(const struct kernel *kernel, uint32_t id);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);
