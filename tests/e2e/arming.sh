@@ -142,9 +142,26 @@ arm_more_or_none() {
 	done
 	expect_jit_hooks attached
 }
+# Programs that know something else than those that are armed do not join them.
+arm_other_facts() {
+	armed_for_jit
+	expect_status 0 rmdir /sys/fs/cgroup/ambit
+	rm -f /t/in/ran
+	run_no_jit touch /t/in/ran 2>"$work/case/stderr"
+	status=$?
+	cat "$work/case/stderr"
+	expect "status 125" [ "$status" = 125 ]
+	expect "the way out is told" grep -q 'ambit disarm' "$work/case/stderr"
+	expect "the command did not start" [ ! -e /t/in/ran ]
+	expect_jit_hooks "not needed"
+	expect_status 0 ambit disarm
+	expect_status 1 run_no_jit probe code-implied-heap x
+	expect_jit_hooks attached
+}
 
 arming_all() {
-	for name in arm-all-or-none preempt-full other-version arm-as-needed arm-more-or-none; do
+	for name in arm-all-or-none preempt-full other-version arm-as-needed arm-more-or-none \
+		arm-other-facts; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

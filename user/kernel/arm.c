@@ -34,7 +34,8 @@ static int maps_pin(struct ambit_bpf *skeleton, struct diag *diag)
 	int result = 0;
 
 	bpf_object__for_each_map(map, skeleton->obj) {
-		if (result == 0 && map_pin_path(skeleton, map, PIN_NEW_DIR, path, sizeof(path)))
+		map_pin_path(map, PIN_NEW_DIR, path, sizeof(path));
+		if (result == 0)
 			result = pin_checked(bpf_obj_pin(bpf_map__fd(map), path) < 0 ? -errno : 0, path, diag);
 	}
 	return result;
@@ -135,6 +136,8 @@ static int arm_more(const struct arm_options *options, unsigned needs, const str
 	result = make_dir(PIN_NEW_DIR, diag);
 	if (result == 0)
 		result = loading_init(&loading, options, needs, attached, diag);
+	if (result == 0)
+		result = loading_joins(&loading, diag);
 	if (result == 0)
 		result = parts_attach(&loading, PIN_ABI_DIR, diag);
 	if (result == 0)

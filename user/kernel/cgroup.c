@@ -160,7 +160,7 @@ int cgroup_destroy(const char *path, struct diag *diag)
 	if (access(path, F_OK) < 0)
 		return 0;
 	result = cgroup_kill(path);
-	if (result == 0)
+	if (result == 0 && rmdir(path) < 0) /* it has others beneath it */
 		result = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	if (result < 0)
 		ambit_diag_set(diag, NULL, 0, 0,

@@ -125,22 +125,19 @@ static int arming_write(struct ambit_bpf *skeleton, const struct facts *facts)
 		       : 0;
 }
 
-bool map_pin_path(const struct ambit_bpf *skeleton, const struct bpf_map *map, const char *dir,
-	char *ret, size_t size)
+void map_pin_path(const struct bpf_map *map, const char *dir, char *ret, size_t size)
 {
-	const char *name = bpf_map__name(map);
+	const char *name = bpf_map__name(map), *dot = strchr(name, '.');
+	size_t length = strlen(dir);
 
-	/* The name that libbpf gives it has a dot, which the BPF file system keeps for itself. */
-	if (map == skeleton->maps.rodata)
-		name = PIN_RODATA;
-	else if (bpf_map__is_internal(map))
-		return false;
-	snprintf(ret, size, "%s/%s", dir, name);
-	return true;
+	/* Sections are called "ambit_bp.rodata", ".rodata.str1.1"; the BPF file system keeps dots for
+	 * itself. */
+	snprintf(ret, size, "%s/%s", dir, dot ? dot + 1 : name);
+	for (char *at = ret + length; (at = strchr(at, '.')); )
+		*at = '_';
 }
 
-/* The maps of what is armed in place of new ones. Strings are constants of the build, of no use to
- * others. */
+/* The maps of what is armed in place of new ones. */
 static int maps_share(struct ambit_bpf *skeleton, const char *dir, struct diag *diag)
 {
 	struct bpf_map *map;
@@ -150,8 +147,7 @@ static int maps_share(struct ambit_bpf *skeleton, const char *dir, struct diag *
 		_cleanup_close_ int fd = -1;
 		int result;
 
-		if (!map_pin_path(skeleton, map, dir, path, sizeof(path)))
-			continue;
+		map_pin_path(map, dir, path, sizeof(path));
 		fd = bpf_obj_get(path);
 		result = fd < 0 ? -errno : bpf_map__reuse_fd(map, fd);
 		if (result < 0) {
@@ -262,6 +258,47 @@ int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct d
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;
+}
+
+/* Whether a pinned map holds what the skeleton has for it. */
+static bool section_is_same(struct bpf_map *map)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ void *bytes = NULL;
+	struct bpf_map_info info = {};
+	uint32_t info_size = sizeof(info), row = 0;
+	char path[512];
+	size_t size;
+	const void *ours = bpf_map__initial_value(map, &size);
+
+	map_pin_path(map, PIN_ABI_DIR, path, sizeof(path));
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &info_size) < 0 || info.value_size != size)
+		return false;
+	bytes = malloc(size + sizeof(uint64_t)); /* the kernel rounds up */
+	return bytes && bpf_map_lookup_elem(fd, &row, bytes) == 0 && memcmp(bytes, ours, size) == 0;
+}
+
+int loading_joins(const struct loading *loading, struct diag *diag)
+{
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	struct bpf_map *map;
+	int result = skeleton_open(&skeleton, diag);
+
+	if (result == 0)
+		result = constants_set(skeleton, loading->btf, &loading->facts, diag);
+	if (result < 0)
+		return result;
+	bpf_object__for_each_map(map, skeleton->obj) {
+		if (!bpf_map__is_internal(map) || section_is_same(map))
+			continue;
+		ambit_diag_set(diag, NULL, 0, 0,
+			"this policy needs hooks that are not attached, and what is armed was made by "
+			"another build of ambit or for a cgroup that is gone: end the cells (`ambit ps` "
+			"lists them) and run `ambit disarm`");
+		return -EBUSY;
+	}
+	return 0;
 }
 
 int loading_programs(const struct loading *loading, const char *maps, unsigned part, unsigned parts,

@@ -5,8 +5,6 @@
 
 #include "kernel/internal.h"
 
-#define PIN_RODATA "rodata" /* what the programs know about this kernel */
-
 struct ambit_bpf; /* the skeleton */
 struct bpf_map;
 
@@ -26,6 +24,9 @@ int loading_init(struct loading *loading, const struct arm_options *options, uns
 void loading_clear(struct loading *loading);
 /* Makes the maps, ready for programs. */
 int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct diag *diag);
+/* Says in `diag` why programs of ours cannot join those that are armed, which know something else: they
+ * are of another build, or for another cgroup. -EBUSY, or 0. */
+int loading_joins(const struct loading *loading, struct diag *diag);
 /* Loads every `parts`th of the programs, from the `part`th on, with the maps pinned in `maps`. */
 int loading_programs(const struct loading *loading, const char *maps, unsigned part, unsigned parts,
 	struct ambit_bpf **ret, struct diag *diag);
@@ -41,8 +42,7 @@ int pin_checked(int result, const char *what, struct diag *diag);
 
 /* --- load.c --- */
 
-/* Where a map is pinned in `dir`; false if it is not. */
-bool map_pin_path(const struct ambit_bpf *skeleton, const struct bpf_map *map, const char *dir,
-	char *ret, size_t size);
+/* Where a map is pinned in `dir`. */
+void map_pin_path(const struct bpf_map *map, const char *dir, char *ret, size_t size);
 
 #endif
