@@ -115,8 +115,11 @@ static int part_await(struct part *part, struct diag *diag)
 		result = -ECHILD;
 	else
 		result = -WEXITSTATUS(status);
-	if (result < 0)
-		ambit_diag_set(diag, NULL, 0, 0, "%.*s", length > 0 ? (int)length : 0, text);
+	if (result < 0 && length > 0)
+		ambit_diag_set(diag, NULL, 0, 0, "%.*s", (int)length, text);
+	else if (result < 0)
+		ambit_diag_set(diag, NULL, 0, 0, "a process that loads BPF programs ended: %s",
+			strerror(-result));
 	return result;
 }
 
