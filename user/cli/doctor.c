@@ -137,12 +137,12 @@ static void print_row(const struct feature *row, bool colour)
 	bool open = row->state == FEATURE_OPEN || row->state == FEATURE_PART;
 	const char *on = is_fatal(row) ? "\033[31m" : open ? "\033[33m" : "\033[32m";
 
-	printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "", row->name,
+	printf("%s%-8s%s %-30s %s\n", colour ? on : "", state, colour ? "\033[0m" : "", row->name,
 		row->way ?: row->detail);
 	if (row->way)
-		printf("%-8s %-28s %s%s\n", "", "", open ? "-> " : "   ", row->detail);
+		printf("%-8s %-30s %s%s\n", "", "", open ? "-> " : "   ", row->detail);
 	if (row->state != FEATURE_OK && row->remedy[0])
-		printf("%-8s %-28s -> %s\n", "", "", row->remedy);
+		printf("%-8s %-30s -> %s\n", "", "", row->remedy);
 }
 
 /* A hook by itself is worth a line only where it has no program: the ways round name them. */
