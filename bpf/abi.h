@@ -210,6 +210,7 @@ struct ambit_cell {
 	__u32 flags;  /* AMBIT_CELL_* */
 	__u32 reserved;
 };
+#define AMBIT_POLICY_NOTHING 0 /* a policy that allows nothing: there as long as the kernel is armed */
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
 

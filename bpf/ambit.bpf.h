@@ -19,7 +19,7 @@
 
 /* Numbers of the rows of hooks.def, as events carry them. */
 enum ambit_hook {
-#define HOOK(area, hook, op, need) HOOK_##hook,
+#define HOOK(area, hook, op, need, when) HOOK_##hook,
 #include "hooks.def"
 #undef HOOK
 	HOOK_MAX,

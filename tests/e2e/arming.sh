@@ -66,9 +66,102 @@ other_version() {
 	expect "no pins are left" [ ! -e /sys/fs/bpf/ambit ]
 	expect_status 1 run_cell probe read /t/out/file
 }
+# What only policies without `jit: allow` need is attached by the first of them.
+hook_state() { # HOOK
+	ambit doctor --json | grep -o "\"name\":\"hook $1\",\"state\":\"[^\"]*" | sed 's/.*"//'
+}
+run_jit() { # COMMAND...: in a cell that lets memory become code, with a trail of its own
+	ambit run -q -p /e2e/policies/jit.yaml --trail "$work/case/jit" -- "$@"
+}
+run_no_jit() { # COMMAND...
+	ambit run -q -p /e2e/policies/programs.yaml --trail "$work/case/trail" -- "$@"
+}
+expect_jit_hooks() { # STATE
+	for hook in mmap_addr inode_init_security_anon; do
+		expect "$hook is $1" [ "$(hook_state "$hook")" = "$1" ]
+	done
+}
+armed_for_jit() { # disarms, and arms by a run that needs less
+	expect_status 0 ambit disarm
+	expect_status 0 run_jit true
+}
+arm_as_needed() {
+	armed_for_jit
+	expect_jit_hooks "not needed"
+	expect "the others are" [ "$(hook_state file_open)" = attached ]
+	expect_status 0 ambit doctor
+	for act in code-implied-heap userfault; do
+		expect_status 0 probe "$act" x
+		expect_status 0 run_jit probe "$act" x
+	done
+	expect_jit_hooks "not needed"
+	mkfifo "$work/case/up" "$work/case/go"
+	# shellcheck disable=SC2016 # the inner shell's
+	run_jit sh -c 'echo up; read go; exec probe code-implied-heap x' \
+		<"$work/case/go" >"$work/case/up" &
+	first=$!
+	exec 5>"$work/case/go"
+	read -r _ <"$work/case/up"
+	# Two at once, and neither waits for the cell that is there.
+	run_no_jit probe userfault x &
+	second=$!
+	expect_status 1 run_no_jit probe code-implied-heap x
+	wait "$second"
+	expect "the other is denied too" [ $? = 1 ]
+	expect_trail op=exec verdict=deny reason=jit hook=mmap_addr
+	expect_trail op=exec verdict=deny reason=jit hook=inode_init_security_anon
+	expect_jit_hooks attached
+	expect "nothing is half done" [ ! -e /sys/fs/bpf/ambit/new ]
+	echo go >&5
+	exec 5>&-
+	wait "$first"
+	expect "what was allowed stays so" [ $? = 0 ]
+	expect_status 0 ambit doctor
+}
+# Without a hook that its policy needs no command starts; others go on.
+arm_more_or_none() {
+	[ "$SUITE" = all ] || { echo "the places of LSM hooks alone can be taken"; exit 2; }
+	armed_for_jit
+	mkfifo "$work/case/hold" "$work/case/taken"
+	fullhook mmap_addr <"$work/case/hold" >"$work/case/taken" &
+	exec 5>"$work/case/hold"
+	read -r _ <"$work/case/taken"
+	rm -f /t/in/ran
+	run_no_jit touch /t/in/ran 2>"$work/case/stderr"
+	status=$?
+	cat "$work/case/stderr"
+	expect "status 125" [ "$status" = 125 ]
+	expect "the hook is named" grep -q 'cannot attach.*mmap_addr' "$work/case/stderr"
+	expect "the command did not start" [ ! -e /t/in/ran ]
+	expect "no other was left" [ "$(hook_state inode_init_security_anon)" = "not needed" ]
+	expect_status 0 run_jit true
+	exec 5>&-
+	wait
+	until run_no_jit true 2>>"$work/case/stderr"; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt "${end:=$(($(cut -d. -f1 /proc/uptime) + 60))}" ] || exit 1
+	done
+	expect_jit_hooks attached
+}
+# Programs that know something else than those that are armed do not join them.
+arm_other_facts() {
+	armed_for_jit
+	expect_status 0 rmdir /sys/fs/cgroup/ambit
+	rm -f /t/in/ran
+	run_no_jit touch /t/in/ran 2>"$work/case/stderr"
+	status=$?
+	cat "$work/case/stderr"
+	expect "status 125" [ "$status" = 125 ]
+	expect "the way out is told" grep -q 'ambit disarm' "$work/case/stderr"
+	expect "the command did not start" [ ! -e /t/in/ran ]
+	expect_jit_hooks "not needed"
+	expect_status 0 ambit disarm
+	expect_status 1 run_no_jit probe code-implied-heap x
+	expect_jit_hooks attached
+}
 
 arming_all() {
-	for name in arm-all-or-none preempt-full other-version; do
+	for name in arm-all-or-none preempt-full other-version arm-as-needed arm-more-or-none \
+		arm-other-facts; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

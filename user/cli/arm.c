@@ -28,7 +28,7 @@ static int arm(const struct arm_options *options)
 		ambit_ui_diag(&diag);
 	} else {
 		printf("%s\n", was_armed ? "armed already" : "armed");
-		if (ambit_kernel_state(&state) == 0 && state.weaker[0])
+		if (ambit_kernel_state(options, &state) == 0 && state.weaker[0])
 			ambit_ui_say("best effort: %s", state.weaker);
 	}
 	ambit_diag_clear(&diag);

@@ -19,6 +19,7 @@ struct table {
 
 static const char *const states[] = {
 	[FEATURE_OK] = "ok", [FEATURE_MISSING] = "missing", [FEATURE_UNKNOWN] = "unknown",
+	[FEATURE_ATTACHED] = "attached", [FEATURE_UNUSED] = "not needed",
 	[FEATURE_CLOSED] = "closed", [FEATURE_PART] = "part", [FEATURE_OPEN] = "open"};
 
 static const char *const canary_names[] = {
@@ -69,13 +70,13 @@ static void add_failure(struct table *table, const char *seen)
 }
 
 /* What is promised, and whether it was kept. */
-static void add_state(struct table *table)
+static void add_state(struct table *table, const struct arm_options *options)
 {
 	struct feature promise = {.name = "promise", .state = FEATURE_OK, .required = true};
 	struct feature skipped = {.name = "skipped decisions", .required = true};
 	struct kernel_state state;
 
-	if (ambit_kernel_state(&state))
+	if (ambit_kernel_state(options, &state))
 		return;
 	snprintf(promise.detail, sizeof(promise.detail), "%s%s",
 		state.weaker[0] ? "best effort: " : "every decision is made", state.weaker);
@@ -92,7 +93,7 @@ static void add_state(struct table *table)
 static void prove(struct table *table, bool best_effort)
 {
 	bool was_armed = ambit_kernel_is_armed();
-	const struct arm_options options = {.best_effort = best_effort};
+	const struct arm_options options = {.best_effort = best_effort, .as_it_is = was_armed};
 	struct kernel *kernel = NULL;
 	struct diag diag = {0};
 	int results[OP_MAX] = {0};
@@ -100,7 +101,7 @@ static void prove(struct table *table, bool best_effort)
 	if (ambit_kernel_arm(&options, &kernel, &diag)) {
 		add_failure(table, diag.text);
 	} else {
-		add_state(table);
+		add_state(table, &options);
 		ambit_kernel_canary(kernel, (1U << OP_MAX) - 1, results, &diag);
 		add_canaries(table, results, diag.text);
 	}
@@ -130,22 +131,25 @@ static bool is_fatal(const struct feature *row)
 static void print_row(const struct feature *row, bool colour)
 {
 	const char *state =
-		row->state == FEATURE_MISSING && !row->required ? "-" : states[row->state];
+		(row->state == FEATURE_MISSING && !row->required) || row->state == FEATURE_UNUSED
+			? "-"
+			: states[row->state];
 	bool open = row->state == FEATURE_OPEN || row->state == FEATURE_PART;
 	const char *on = is_fatal(row) ? "\033[31m" : open ? "\033[33m" : "\033[32m";
 
-	printf("%s%-8s%s %-28s %s\n", colour ? on : "", state, colour ? "\033[0m" : "", row->name,
+	printf("%s%-8s%s %-30s %s\n", colour ? on : "", state, colour ? "\033[0m" : "", row->name,
 		row->way ?: row->detail);
 	if (row->way)
-		printf("%-8s %-28s %s%s\n", "", "", open ? "-> " : "   ", row->detail);
+		printf("%-8s %-30s %s%s\n", "", "", open ? "-> " : "   ", row->detail);
 	if (row->state != FEATURE_OK && row->remedy[0])
-		printf("%-8s %-28s -> %s\n", "", "", row->remedy);
+		printf("%-8s %-30s -> %s\n", "", "", row->remedy);
 }
 
-/* A hook by itself is worth a line only where it is missing: the ways round name them. */
+/* A hook by itself is worth a line only where it has no program: the ways round name them. */
 static bool is_dull(const struct feature *row)
 {
-	return row->state == FEATURE_OK && strncmp(row->name, "hook ", 5) == 0;
+	return (row->state == FEATURE_OK || row->state == FEATURE_ATTACHED) &&
+	       strncmp(row->name, "hook ", 5) == 0;
 }
 
 static void print_table(const struct table *table)

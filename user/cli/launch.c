@@ -6,11 +6,13 @@
  */
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "base/util.h"
 #include "bpf/abi.h"
@@ -175,8 +177,25 @@ static int await_ready(const struct launch *launch, const struct target *target,
 	return -text.error;
 }
 
+/*
+ * A process that is in the cgroup from its beginning: moving it there would wait for a grace period
+ * (cgroup_attach_lock() in kernel/cgroup/cgroup.c). Not by the C library's fork(), which has nothing to
+ * put in order here: we are one thread. Where it cannot be made so, whoever binds it moves it.
+ */
+static pid_t fork_into(int cgroup)
+{
+	const struct clone_args arguments = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup,
+	};
+	pid_t pid = cgroup < 0 ? -1 : (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+	return pid < 0 ? fork() : pid;
+}
+
 int ambit_launch_new(const struct target *target, char **argv, const struct signal_state *signals,
-	struct launch *ret, struct diag *diag)
+	int cgroup, struct launch *ret, struct diag *diag)
 {
 	_cleanup_(ambit_launch_clear) struct launch launch = LAUNCH_NONE;
 	_cleanup_close_ int go_read = -1, report_write = -1;
@@ -191,7 +210,7 @@ int ambit_launch_new(const struct target *target, char **argv, const struct sign
 		goto failed;
 	launch.report_fd = out[0];
 	report_write = out[1];
-	launch.pid = fork();
+	launch.pid = fork_into(cgroup);
 	if (launch.pid < 0)
 		goto failed;
 	if (!launch.pid)

@@ -62,9 +62,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 /* What the table leaves out and nobody may overlook. */
 static void warn(void)
 {
+	const struct arm_options options = {.as_it_is = true};
 	struct kernel_state state;
 
-	if (ambit_kernel_state(&state))
+	if (ambit_kernel_state(&options, &state))
 		return;
 	if (state.weaker[0])
 		ambit_ui_say("best effort: %s", state.weaker);

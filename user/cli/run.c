@@ -67,8 +67,9 @@ static int open_cell(struct run *run, struct diag *diag)
 
 static int start(struct run *run, struct diag *diag)
 {
+	_cleanup_close_ int cgroup = ambit_cell_cgroup(run->cell);
 	int error = ambit_launch_new(
-		&run->target, run->options.argv, &run->signals, &run->launch, diag);
+		&run->target, run->options.argv, &run->signals, cgroup, &run->launch, diag);
 
 	if (!error)
 		error = ambit_cell_enter(run->cell, run->launch.pid, run->launch.pidfd, diag);
@@ -94,7 +95,7 @@ static int prepare(struct run *run, struct diag *diag)
 	if (!error)
 		error = ambit_kernel_arm(&options, &run->kernel, diag);
 	if (!error)
-		error = ambit_kernel_state(&run->state);
+		error = ambit_kernel_state(&options, &run->state);
 	if (error)
 		return error;
 	ambit_cells_reap(run->kernel);

@@ -59,10 +59,11 @@ struct launch {
 };
 #define LAUNCH_NONE ((struct launch){.pid = -1, .pidfd = -1, .go_fd = -1, .report_fd = -1})
 
-/* Starts the process and waits until it has become the user it will run as. It holds no descriptor
+/* Starts the process, in the directory `cgroup` of the cgroups if it is not -1, and waits until it has
+ * become the user it will run as. It holds no descriptor
  * but 0, 1, 2 and its two pipes, cannot gain privileges, and dies with us. */
 int ambit_launch_new(const struct target *target, char **argv, const struct signal_state *signals,
-	struct launch *ret, struct diag *diag);
+	int cgroup, struct launch *ret, struct diag *diag);
 /* Lets it execute the command. */
 int ambit_launch_go(struct launch *launch);
 /* After its end: 0 if the command was executed, else the errno of execvp(). */

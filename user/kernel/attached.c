@@ -13,8 +13,21 @@ static void dir_cleanup(DIR **dir)
 		closedir(*dir);
 }
 
-/* Adds what one link and its program say. */
-static int link_read(const char *path, struct attached *attached)
+/* Whether a pinned link's program runs behind the function that calls all LSMs. */
+static int link_traced(const char *path, bool *ret)
+{
+	_cleanup_close_ int link = bpf_obj_get(path);
+	struct bpf_link_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &size) < 0)
+		return -errno;
+	*ret = info.tracing.attach_type != BPF_LSM_MAC;
+	return 0;
+}
+
+/* Adds how often the kernel skipped a link's program. */
+static int link_skipped(const char *path, uint64_t *skipped)
 {
 	_cleanup_close_ int link = bpf_obj_get(path), program = -1;
 	struct bpf_link_info info = {};
@@ -23,56 +36,72 @@ static int link_read(const char *path, struct attached *attached)
 
 	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &size) < 0)
 		return -errno;
-	if (info.type != BPF_LINK_TYPE_TRACING)
-		return 0;
 	program = bpf_prog_get_fd_by_id(info.prog_id);
 	if (program < 0 || bpf_obj_get_info_by_fd(program, &of_program, &program_size) < 0)
 		return -errno;
-	attached->traced = attached->traced || info.tracing.attach_type != BPF_LSM_MAC;
-	attached->skipped += of_program.recursion_misses;
+	*skipped += of_program.recursion_misses;
 	return 0;
+}
+
+static int arming_read(struct ambit_arming *ret)
+{
+	_cleanup_close_ int map = bpf_obj_get(PIN_ABI_DIR "/arming");
+	uint32_t row = 0;
+
+	return map < 0 || bpf_map_lookup_elem(map, &row, ret) < 0 ? -errno : 0;
+}
+
+/* One link after the other; `dir` is read to its end. */
+static int links_read(DIR *dir, bool lsm_skips, struct attached *attached)
+{
+	struct dirent *entry;
+	char path[512];
+	int result = 0;
+
+	while (result == 0 && (entry = readdir(dir))) {
+		int row;
+
+		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0)
+			continue;
+		snprintf(path, sizeof(path), PIN_ABI_DIR "/%.200s", entry->d_name);
+		row = hook_row_of_program(entry->d_name + strlen(PIN_LINK));
+		if (row >= 0)
+			attached->rows[row] = true;
+		/* All were attached in the same way. */
+		if (attached->count++ == 0)
+			result = link_traced(path, &attached->traced);
+		if (result == 0 && (attached->traced || lsm_skips))
+			result = link_skipped(path, &attached->skipped);
+	}
+	return result;
 }
 
 int attached_read(struct attached *ret)
 {
 	_cleanup_(dir_cleanup) DIR *dir = opendir(PIN_ABI_DIR);
 	struct attached attached = {};
-	struct dirent *entry;
-	char path[512];
+	struct ambit_arming arming;
 	int result;
 
 	if (!dir)
 		return -errno;
-	while ((entry = readdir(dir))) {
-		int row;
-
-		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0)
-			continue;
-		snprintf(path, sizeof(path), PIN_ABI_DIR "/%.200s", entry->d_name);
-		result = link_read(path, &attached);
-		if (result < 0)
-			return result;
-		row = hook_row_of_program(entry->d_name + strlen(PIN_LINK));
-		if (row >= 0)
-			attached.rows[row] = true;
-		attached.count++;
-	}
-	*ret = attached;
-	return 0;
+	result = arming_read(&arming);
+	if (result == 0)
+		result = links_read(dir, arming.flags & AMBIT_ARMING_LSM_SKIPS, &attached);
+	if (result == 0)
+		*ret = attached;
+	return result;
 }
 
 /* What is known of this kernel without looking at its types. */
 static int facts_of_armed(const struct attached *attached, struct facts *ret)
 {
-	_cleanup_close_ int map = bpf_obj_get(PIN_ABI_DIR "/arming");
 	struct ambit_arming arming;
-	uint32_t row = 0;
+	int result = arming_read(&arming);
 
-	if (map < 0 || bpf_map_lookup_elem(map, &row, &arming) < 0)
-		return -errno;
-	facts_read(NULL, ret);
-	ret->lsm_skips = arming.flags & AMBIT_ARMING_LSM_SKIPS;
-	ret->label_fails = arming.flags & AMBIT_ARMING_LABEL_FAILS;
+	if (result < 0)
+		return result;
+	facts_read_armed(arming.flags, ret);
 	memcpy(ret->present, attached->rows, sizeof(ret->present));
 	return 0;
 }
@@ -82,6 +111,38 @@ static int armed_read(struct attached *ret_attached, struct facts *ret_facts)
 	int result = attached_read(ret_attached);
 
 	return result < 0 ? result : facts_of_armed(ret_attached, ret_facts);
+}
+
+/* What the cells need that are bound. */
+static unsigned loaded_needs(void)
+{
+	_cleanup_close_ int cells = bpf_obj_get(PIN_ABI_DIR "/cells");
+	unsigned needs = NEEDS(ALWAYS);
+	struct ambit_cell row;
+	uint32_t id, next;
+	bool more = bpf_map_get_next_key(cells, NULL, &next) == 0;
+
+	while (more) {
+		id = next;
+		if (bpf_map_lookup_elem(cells, &id, &row) == 0)
+			needs |= cell_needs(&row);
+		more = bpf_map_get_next_key(cells, &id, &next) == 0;
+	}
+	return needs;
+}
+
+static unsigned options_needs(const struct arm_options *options)
+{
+	return options->as_it_is ? loaded_needs() : policy_needs(options->policy);
+}
+
+int attached_wanted(struct attached *ret, unsigned *ret_needs)
+{
+	int result = attached_read(ret);
+
+	if (result == 0)
+		*ret_needs = loaded_needs();
+	return result;
 }
 
 int attached_refuse(const struct arm_options *options, struct diag *diag)
@@ -107,7 +168,7 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 		return 0;
 	result = facts_refuse_policy(&facts, options->policy, diag);
 	if (result == 0)
-		result = facts_refuse(&facts, diag);
+		result = facts_refuse(&facts, options_needs(options), diag);
 	if (result == 0 && attached.traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with --best-effort: `ambit disarm`, then arm it again "
@@ -117,7 +178,7 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 	return result;
 }
 
-int ambit_kernel_state(struct kernel_state *ret)
+int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret)
 {
 	struct kernel_state state = {};
 	struct attached attached;
@@ -129,7 +190,8 @@ int ambit_kernel_state(struct kernel_state *ret)
 	state.hooks = attached.count;
 	state.skipped = attached.skipped;
 	state.best_effort = attached.traced;
-	promise_text(&facts, attached.traced, attached.rows, state.weaker, sizeof(state.weaker));
+	promise_text(&facts, attached.traced, options_needs(options), attached.rows, state.weaker,
+		sizeof(state.weaker));
 	*ret = state;
 	return 0;
 }

@@ -50,12 +50,15 @@ static int attempt_write(const struct stage *stage)
 	return attempt_open(O_WRONLY | O_CREAT);
 }
 
-/* In a child of its own, because it does not come back where it works. */
+/*
+ * In a child of its own, because it does not come back where it works. vfork(2) returns when the child
+ * has executed the program or has ended; what it would do as that program is of no interest.
+ */
 static int attempt_exec(const struct stage *stage)
 {
 	char *const arguments[] = {"ambit", "--version", NULL}, *const environment[] = {NULL};
 	int status = 0;
-	pid_t child = fork();
+	pid_t child = vfork();
 
 	(void)stage;
 	if (child < 0)
@@ -65,10 +68,11 @@ static int attempt_exec(const struct stage *stage)
 		execve("/proc/self/exe", arguments, environment);
 		_exit(errno == EACCES ? 100 : 101);
 	}
+	kill(child, SIGKILL);
 	if (waitpid(child, &status, 0) < 0)
 		return errno;
 	if (!WIFEXITED(status))
-		return EIO;
+		return WTERMSIG(status) == SIGKILL ? 0 : EIO;
 	return WEXITSTATUS(status) == 100 ? EACCES : WEXITSTATUS(status) == 101 ? EIO : 0;
 }
 
@@ -170,20 +174,24 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(attempts) == OP_MAX, "one attempt for each operation");
 
-/* The child: waits until it may start, tries, and writes what it saw. */
+/* The child: tries, writes what it saw, waits until it was put into the cell, and does it again. */
 __attribute__((noreturn)) static void child_run(
 	const struct stage *stage, unsigned ops, int start, int report)
 {
-	int seen[OP_MAX] = {};
-	char go;
+	for (int round = 0; round < 2; round++) {
+		int seen[OP_MAX] = {};
+		char go;
 
-	if (read(start, &go, 1) != 1)
-		_exit(1);
-	for (int op = 0; op < OP_MAX; op++) {
-		if (ops & (1U << op))
-			seen[op] = attempts[op].attempt(stage);
+		if (round && read(start, &go, 1) != 1)
+			_exit(1);
+		for (int op = 0; op < OP_MAX; op++) {
+			if (ops & (1U << op))
+				seen[op] = attempts[op].attempt(stage);
+		}
+		if (write(report, seen, sizeof(seen)) != sizeof(seen))
+			_exit(1);
 	}
-	_exit(write(report, seen, sizeof(seen)) == sizeof(seen) ? 0 : 1);
+	_exit(0);
 }
 
 static void close_pair(int (*pair)[2])
@@ -194,14 +202,32 @@ static void close_pair(int (*pair)[2])
 	}
 }
 
-/* Runs the attempts in a child, in `cell` or, where it is NULL, outside. */
+static int seen_read(int fd, int seen[OP_MAX])
+{
+	return read(fd, seen, sizeof(int[OP_MAX])) == sizeof(int[OP_MAX]) ? 0 : -EIO;
+}
+
+/* What the child sees outside, and then in `cell`. */
+static int rounds_run(struct cell *cell, pid_t child, int start, int report, int outside[OP_MAX],
+	int inside[OP_MAX], struct diag *diag)
+{
+	_cleanup_close_ int pidfd = pidfd_open(child, 0);
+	int result = pidfd < 0 ? -errno : seen_read(report, outside);
+
+	if (result == 0)
+		result = ambit_cell_enter(cell, child, pidfd, diag);
+	if (result == 0 && write(start, "", 1) != 1)
+		result = -EIO;
+	return result < 0 ? result : seen_read(report, inside);
+}
+
+/* Runs the attempts in a child. */
 static int attempts_run(struct cell *cell, const struct stage *stage, unsigned ops,
-	int seen[OP_MAX], struct diag *diag)
+	int outside[OP_MAX], int inside[OP_MAX], struct diag *diag)
 {
 	_cleanup_(close_pair) int start[2] = {-1, -1};
 	_cleanup_(close_pair) int report[2] = {-1, -1};
-	_cleanup_close_ int pidfd = -1;
-	int status, result = 0;
+	int status, result;
 	pid_t child;
 
 	if (pipe2(start, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
@@ -214,16 +240,8 @@ static int attempts_run(struct cell *cell, const struct stage *stage, unsigned o
 		child_run(stage, ops, start[0], report[1]);
 	}
 	close(TAKE_FD(report[1]));
-	pidfd = pidfd_open(child, 0);
-	if (pidfd < 0)
-		result = -errno;
-	else if (cell)
-		result = ambit_cell_enter(cell, child, pidfd, diag);
-	if (result == 0 && write(start[1], "", 1) != 1)
-		result = -EIO;
+	result = rounds_run(cell, child, start[1], report[0], outside, inside, diag);
 	close(TAKE_FD(start[1])); /* a child that was not told to go ends */
-	if (result == 0 && read(report[0], seen, sizeof(int[OP_MAX])) != sizeof(int[OP_MAX]))
-		result = -EIO;
 	if (waitpid(child, &status, 0) < 0 && result == 0)
 		result = -errno;
 	return result;
@@ -276,19 +294,12 @@ static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int ins
 	return result;
 }
 
-/* The cell that allows nothing. Without a ring there are no events of it. */
+/* The cell that allows nothing: by the policy that was loaded for it when the kernel was armed. Without a
+ * ring there are no events of it. */
 static int canary_cell(struct kernel *kernel, struct cell **ret, struct diag *diag)
 {
-	_cleanup_(policy_cleanup) struct policy *policy = NULL;
-	_cleanup_(tables_cleanup) struct tables *tables = NULL;
-	struct cell_options options = {.mode = MODE_ENFORCE, .flags = AMBIT_CELL_CANARY};
-	int result = ambit_policy_empty("canary", MODE_ENFORCE, &policy);
+	const struct cell_options options = {.mode = MODE_ENFORCE, .flags = AMBIT_CELL_CANARY};
 
-	if (result == 0)
-		result = ambit_tables_compile(policy, diag, &tables);
-	if (result < 0)
-		return result;
-	options.tables = tables;
 	return ambit_cell_new(kernel, &options, ret, diag);
 }
 
@@ -310,9 +321,7 @@ int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX]
 	if (result < 0)
 		return result;
 	ambit_diag_set(diag, NULL, 0, 0, "the canary's child could not be run");
-	result = attempts_run(NULL, &stage, ops, outside, diag);
-	if (result == 0)
-		result = attempts_run(cell, &stage, ops, inside, diag);
+	result = attempts_run(cell, &stage, ops, outside, inside, diag);
 	if (result == 0) {
 		ambit_diag_clear(diag);
 		result = attempts_judge(ops, outside, inside, results, diag);

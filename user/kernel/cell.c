@@ -186,7 +186,8 @@ static int cell_begin(
 
 	if (lock < 0)
 		return lock;
-	result = policy_acquire(cell->kernel, tables, &row->policy, diag);
+	row->policy = AMBIT_POLICY_NOTHING;
+	result = tables ? policy_acquire(cell->kernel, tables, &row->policy, diag) : 0;
 	if (result < 0)
 		return result;
 	result = put(cell->kernel->cells, cell, row, "a row in \"cells\"", diag);
@@ -257,13 +258,20 @@ int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, st
 	return 0;
 }
 
+int ambit_cell_cgroup(const struct cell *cell)
+{
+	int fd = cell->has_cgroup ? open(cell->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -ENOENT;
+
+	return fd == -1 ? -errno : fd;
+}
+
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
 {
 	struct ambit_label label = {.cell = cell->id};
 	char text[32];
 	int result;
 
-	if (cell->has_cgroup) {
+	if (cell->has_cgroup && !cgroup_has(cell->cgroup, pid)) {
 		snprintf(text, sizeof(text), "%d", pid);
 		result = cgroup_write(cell->cgroup, "cgroup.procs", text);
 		if (result < 0)

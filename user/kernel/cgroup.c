@@ -5,6 +5,7 @@
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
@@ -94,6 +95,22 @@ int cgroup_write(const char *path, const char *file, const char *text)
 	return 0;
 }
 
+bool cgroup_has(const char *path, pid_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char name[1024], text[32];
+	ssize_t length;
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/cgroup.procs", path) >= sizeof(name))
+		return false;
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return atoi(text) == pid;
+}
+
 /* Waits until cgroup.events says that nothing lives there any more; the kernel wakes us. */
 static int wait_empty(const char *path)
 {
@@ -143,7 +160,7 @@ int cgroup_destroy(const char *path, struct diag *diag)
 	if (access(path, F_OK) < 0)
 		return 0;
 	result = cgroup_kill(path);
-	if (result == 0)
+	if (result == 0 && rmdir(path) < 0) /* it has others beneath it */
 		result = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	if (result < 0)
 		ambit_diag_set(diag, NULL, 0, 0,

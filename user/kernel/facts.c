@@ -82,8 +82,6 @@ static bool btf_has(const struct btf *btf, const char *name, unsigned kind)
 
 void facts_read(const struct btf *btf, struct facts *ret)
 {
-	struct hook_function function;
-
 	*ret = (struct facts){};
 	read_lsm(ret);
 	read_preemption(ret);
@@ -92,7 +90,17 @@ void facts_read(const struct btf *btf, struct facts *ret)
 	ret->lsm_skips = !btf_has(btf, "__bpf_prog_enter_recur", BTF_KIND_FUNC);
 	ret->label_fails = btf_has(btf, "bpf_task_storage_busy", BTF_KIND_VAR) &&
 			   !btf_has(btf, "bpf_task_storage_get_recur", BTF_KIND_FUNC);
-	for (int i = 0; i < HOOK_ROWS; i++)
-		ret->present[i] = hook_function(btf, hook_rows[i].hook, facts_traced(ret),
-					  &function) == 0;
+	hooks_present(btf, facts_traced(ret), ret->present);
+}
+
+void facts_read_armed(unsigned flags, struct facts *ret)
+{
+	*ret = (struct facts){
+		.lsm_skips = flags & AMBIT_ARMING_LSM_SKIPS,
+		.label_fails = flags & AMBIT_ARMING_LABEL_FAILS,
+	};
+	read_lsm(ret);
+	/* Where no decision depends on it, it is not worth a mount of debugfs. */
+	if (flags || facts_traced(ret))
+		read_preemption(ret);
 }

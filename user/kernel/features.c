@@ -148,11 +148,58 @@ static void check_symbols(struct list *list)
 	ambit_diag_clear(&diag);
 }
 
+/* What is known of a hook: whether the kernel has it, and where it is armed, what is attached. */
+struct hooks {
+	bool armed;
+	struct attached attached;
+	unsigned needs;		/* of the cells that are bound */
+	bool works[HOOK_ROWS];	/* there, and attached as far as one of them needs it */
+};
+
+static void hooks_read(const struct facts *facts, struct hooks *ret)
+{
+	*ret = (struct hooks){.needs = NEEDS_ALL};
+	ret->armed = attached_wanted(&ret->attached, &ret->needs) == 0;
+	for (int i = 0; i < HOOK_ROWS; i++)
+		ret->works[i] = facts->present[i] && (!ret->armed || ret->attached.rows[i] ||
+							     !hook_needed(i, ret->needs));
+}
+
+static void hook_absent(struct list *list, const char *name, const struct hook_row *hook,
+	bool required)
+{
+	struct feature *feature = row(list, name, FEATURE_MISSING, hook->must && required, "%s",
+		hook->must ? "missing" : "missing; its acts pass another hook on this kernel");
+
+	if (hook->must)
+		remedy(feature, "boot Linux 6.1 or newer with CONFIG_BPF_LSM=y, "
+				"CONFIG_SECURITY_PATH=y and CONFIG_SECURITY_NETWORK=y");
+}
+
+/* Of an armed kernel: what is attached, and why the rest is not. */
+static void hook_armed(struct list *list, const char *name, int hook, const struct hooks *hooks,
+	bool required)
+{
+	bool needed = hook_needed(hook, hooks->needs);
+	struct feature *feature;
+
+	if (hooks->attached.rows[hook]) {
+		row(list, name, FEATURE_ATTACHED, false, "attached");
+	} else if (!needed) {
+		row(list, name, FEATURE_UNUSED, false, "not needed by any loaded policy");
+	} else {
+		feature = row(list, name, FEATURE_MISSING, hook_rows[hook].must && required,
+			"missing: not attached, and a loaded policy needs it");
+		remedy(feature, "end the cells (`ambit ps` lists them), run `ambit disarm` and arm the "
+				"kernel again");
+	}
+}
+
 static void check_hooks(struct list *list, const struct btf *btf, const struct facts *facts,
-	bool best_effort)
+	const struct hooks *hooks, bool best_effort)
 {
 	static const char *const names[] = {
-#define HOOK(area, hook, op, need) "hook " #hook,
+#define HOOK(area, hook, op, need, when) "hook " #hook,
 #include "bpf/hooks.def"
 #undef HOOK
 	};
@@ -162,35 +209,46 @@ static void check_hooks(struct list *list, const struct btf *btf, const struct f
 	if (!btf)
 		remedy(feature, "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's are");
 	for (int i = 0; btf && i < HOOK_ROWS; i++) {
-		bool there = facts->present[i], must = hook_rows[i].must;
-
-		feature = row(list, names[i], there ? FEATURE_OK : FEATURE_MISSING,
-			must && !best_effort,
-			"%s",
-			there  ? "present"
-			: must ? "missing"
-			       : "missing; its acts pass another hook on this kernel");
-		if (!there && must)
-			remedy(feature, "boot Linux 6.1 or newer with CONFIG_BPF_LSM=y, "
-					"CONFIG_SECURITY_PATH=y and CONFIG_SECURITY_NETWORK=y");
+		if (!facts->present[i])
+			hook_absent(list, names[i], &hook_rows[i], !best_effort);
+		else if (hooks->armed)
+			hook_armed(list, names[i], i, hooks, !best_effort);
+		else
+			row(list, names[i], FEATURE_OK, false, "present");
 	}
 }
 
+/* How many of the hooks that there are have a program. */
+static void check_armed(struct list *list, const struct facts *facts, const struct hooks *hooks)
+{
+	unsigned there = 0;
+
+	for (int i = 0; i < HOOK_ROWS; i++)
+		there += facts->present[i];
+	if (!hooks->armed)
+		row(list, "armed", FEATURE_OK, false, "no");
+	else if (hooks->attached.count >= there)
+		row(list, "armed", FEATURE_OK, false, "yes, all %u hooks", there);
+	else
+		row(list, "armed", FEATURE_OK, false, "yes, %u of %u hooks", hooks->attached.count, there);
+}
+
 /* By row of the table of ways round. Nothing is closed where ambit does not arm. */
-static void check_rows(struct list *list, const struct facts *facts, bool best_effort)
+static void check_rows(struct list *list, const struct facts *facts, const struct hooks *hooks,
+	bool best_effort)
 {
 	static const enum feature_state states[] = {[MEDIATION_OPEN] = FEATURE_OPEN,
 		[MEDIATION_PART] = FEATURE_PART,
 		[MEDIATION_CLOSED] = FEATURE_CLOSED};
 	struct diag refusal = {};
-	bool refused = !best_effort && facts_refuse(facts, &refusal) < 0;
+	bool refused = !best_effort && facts_refuse(facts, NEEDS_ALL, &refusal) < 0;
 
 	ambit_diag_clear(&refusal);
 	for (size_t i = 0; i < mediation_row_count; i++) {
 		const struct mediation_row *way = &mediation_rows[i];
 		char detail[600];
 		enum mediation_state state =
-			mediation_state(way, facts->present, detail, sizeof(detail));
+			mediation_state(way, hooks->works, detail, sizeof(detail));
 		struct feature *feature = row(list, way->key,
 			refused ? FEATURE_OPEN : states[state], false, "%s",
 			refused ? "ambit does not arm here: mend the rows above" : detail);
@@ -206,18 +264,20 @@ int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_co
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	struct list list = {};
+	struct hooks hooks;
 	struct facts facts;
 
 	facts_read(btf, &facts);
+	hooks_read(&facts, &hooks);
 	check_version(&list);
 	check_lsm(&list, &facts, best_effort);
 	check_preemption(&list, &facts, best_effort);
 	check_file_systems(&list);
 	check_symbols(&list);
-	check_hooks(&list, btf, &facts, best_effort);
+	check_hooks(&list, btf, &facts, &hooks, best_effort);
 	btf__free(btf);
-	check_rows(&list, &facts, best_effort);
-	row(&list, "armed", FEATURE_OK, false, "%s", ambit_kernel_is_armed() ? "yes" : "no");
+	check_rows(&list, &facts, &hooks, best_effort);
+	check_armed(&list, &facts, &hooks);
 	if (!list.items)
 		return -ENOMEM;
 	*ret = list.items;

@@ -38,9 +38,13 @@ struct hook_function {
 };
 int hook_function(
 	const struct btf *btf, const char *hook, bool traced, struct hook_function *ret);
+/* Which rows of bpf/hooks.def have such a function. */
+void hooks_present(const struct btf *btf, bool traced, bool ret[HOOK_ROWS]);
 
 /* Looks at the running kernel; `btf` NULL leaves out what it tells. */
 void facts_read(const struct btf *btf, struct facts *ret);
+/* The same for a kernel that is armed, from what was found out then (AMBIT_ARMING_*), hooks left out. */
+void facts_read_armed(unsigned flags, struct facts *ret);
 
 /* The kernel's function that the programs call to read any address (AMBIT_CALL_CAST). */
 #define CAST_FUNCTION "bpf_rdonly_cast"
@@ -57,6 +61,8 @@ struct attached {
 	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
 };
 int attached_read(struct attached *ret);
+/* The same, and what the cells need that are bound: a bit set of NEEDS(). */
+int attached_wanted(struct attached *ret, unsigned *ret_needs);
 /* Says why what is armed does not do for `options`: a negative errno with a diag, or 0. */
 int attached_refuse(const struct arm_options *options, struct diag *diag);
 
@@ -65,6 +71,8 @@ int attached_refuse(const struct arm_options *options, struct diag *diag);
 int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
 	struct diag *diag);
 int cgroup_id(const char *path, uint64_t *ret);
+/* True if `pid` is the first process in it. */
+bool cgroup_has(const char *path, pid_t pid);
 /* Ends all tasks in the cgroup and waits until it is empty. */
 int cgroup_kill(const char *path);
 /* The same, and removes it. */

@@ -18,6 +18,7 @@
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
 #define AMBIT_RUN_DIR "/run/ambit"
+#define AMBIT_TABLES_DIR AMBIT_RUN_DIR "/tables" /* what was compiled before (compile/cache.h) */
 #define AMBIT_CGROUP "ambit" /* below where cgroup v2 is mounted: the cgroups of cells */
 
 struct kernel; /* open handles on the pinned maps */
@@ -28,6 +29,8 @@ enum feature_state {
 	FEATURE_OK,
 	FEATURE_MISSING,
 	FEATURE_UNKNOWN,
+	FEATURE_ATTACHED, /* of a hook */
+	FEATURE_UNUSED,	  /* of a hook: no loaded policy needs it */
 	FEATURE_CLOSED, /* of a way round a policy */
 	FEATURE_PART,
 	FEATURE_OPEN,
@@ -46,22 +49,24 @@ struct feature {
  * the promise is weaker. `*ret` is an array owned by the caller (free()). */
 int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_count);
 
-/* Arms the kernel if it is not armed yet, and opens the pinned maps. All or nothing: a program that
- * does not attach takes the others with it and is named in `diag`. */
+/* Arms the kernel if it is not armed yet, attaches what the policy needs and is not attached, and opens
+ * the pinned maps. All or nothing: a program that does not attach takes the others with it and is named
+ * in `diag`. */
 struct arm_options {
 	bool best_effort;	     /* take a weaker promise where there is no other */
-	const struct policy *policy; /* for the place in `diag` of what cannot be enforced; or NULL */
+	bool as_it_is;		     /* what is armed is not added to: the cells that are bound need it */
+	const struct policy *policy; /* what has to be attached; NULL: all that any policy needs */
 };
 int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag);
 
-/* What the armed kernel promises. */
+/* What the armed kernel promises to who armed it with these options. */
 struct kernel_state {
 	unsigned hooks;	  /* that have a program attached */
 	uint64_t skipped; /* runs of programs that the kernel skipped, that is, allowed; of all tasks */
 	bool best_effort; /* the programs run behind the functions that call LSMs */
 	char weaker[1024]; /* what is promised less than elsewhere; empty: nothing */
 };
-int ambit_kernel_state(struct kernel_state *ret);
+int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret);
 /* The count of skipped runs alone. */
 int ambit_kernel_skipped(uint64_t *ret);
 /* Opens what is armed already; -ENOENT if nothing is. */
@@ -74,7 +79,7 @@ int ambit_kernel_disarm(struct diag *diag);
 /* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
  * (power of two, multiple of the page size). */
 struct cell_options {
-	const struct tables *tables;
+	const struct tables *tables; /* NULL: nothing is allowed */
 	const struct identities *identities; /* of files with several names; NULL: none are known */
 	enum ambit_mode mode;
 	uint32_t flags; /* AMBIT_CELL_* */
@@ -85,7 +90,10 @@ struct cell_options {
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
 	struct diag *diag);
 uint32_t ambit_cell_id(const struct cell *cell);
-/* Puts a task (by its pidfd and pid) into the cell's cgroup and labels it; it must not run yet. */
+/* A descriptor of its cgroup, for a first process that is made in it; a negative errno without one. */
+int ambit_cell_cgroup(const struct cell *cell);
+/* Puts a task (by its pidfd and pid) into the cell's cgroup, unless it was made in it, and labels it; it
+ * must not run yet. */
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag);
 /* Descriptor of the cell's ring, for poll(): readable after a wake-up of the kernel, until
  * ambit_cell_ring_woken(). It comes with the first event after the ring was empty, and with those

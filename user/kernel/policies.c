@@ -170,7 +170,7 @@ void policy_release(struct kernel *kernel, uint32_t key)
 {
 	_cleanup_(named_cleanup) struct named named = {};
 
-	if (named_fill(kernel, &named) < 0)
+	if (key == AMBIT_POLICY_NOTHING || named_fill(kernel, &named) < 0)
 		return;
 	for (size_t i = 0; i < named.count; i++)
 		if (named.policies[i] == key)

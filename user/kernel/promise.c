@@ -9,7 +9,7 @@
 #define MUST true
 #define MAY  false
 const struct hook_row hook_rows[HOOK_ROWS] = {
-#define HOOK(area, hook, op, need) {#hook, #area "_" #hook, OP_##op, need},
+#define HOOK(area, hook, op, need, when) {#hook, #area "_" #hook, OP_##op, need, WHEN_##when},
 #include "bpf/hooks.def"
 #undef HOOK
 };
@@ -27,6 +27,34 @@ int hook_row_of_hook(const char *name)
 {
 	for (int i = 0; i < HOOK_ROWS; i++) {
 		if (strcmp(hook_rows[i].hook, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+unsigned policy_needs(const struct policy *policy)
+{
+	if (!policy)
+		return NEEDS_ALL;
+	return NEEDS(ALWAYS) | (policy->jit ? 0 : NEEDS(JIT));
+}
+
+unsigned cell_needs(const struct ambit_cell *cell)
+{
+	if (cell->flags & AMBIT_CELL_CANARY)
+		return NEEDS(ALWAYS);
+	return NEEDS(ALWAYS) | (cell->flags & AMBIT_CELL_JIT ? 0 : NEEDS(JIT));
+}
+
+bool hook_needed(int row, unsigned needs)
+{
+	return needs & 1U << hook_rows[row].when;
+}
+
+int hook_lacking(unsigned needs, const bool attached[HOOK_ROWS])
+{
+	for (int i = 0; i < HOOK_ROWS; i++) {
+		if (hook_rows[i].must && hook_needed(i, needs) && !attached[i])
 			return i;
 	}
 	return -1;
@@ -90,18 +118,9 @@ bool facts_keep(const struct facts *facts)
 	return facts->present[HOOK_ROW_d_instantiate] && !facts_traced(facts) && !lsm_is_weak(facts);
 }
 
-static int first_missing(const struct facts *facts)
+int facts_refuse(const struct facts *facts, unsigned needs, struct diag *diag)
 {
-	for (int i = 0; i < HOOK_ROWS; i++) {
-		if (hook_rows[i].must && !facts->present[i])
-			return i;
-	}
-	return -1;
-}
-
-int facts_refuse(const struct facts *facts, struct diag *diag)
-{
-	int missing = first_missing(facts);
+	int missing = hook_lacking(needs, facts->present);
 
 	if (facts_traced(facts)) {
 		ambit_diag_set(diag, NULL, 0, 0,
@@ -137,12 +156,14 @@ int facts_refuse_policy(const struct facts *facts, const struct policy *policy, 
 #undef X
 	};
 
+	const unsigned needs = policy_needs(policy);
+
 	for (size_t i = 0; policy && i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
 		for (int row = 0; row < HOOK_ROWS; row++) {
 			if (facts->present[row] || !hook_rows[row].must ||
-				hook_rows[row].op != rule->op)
+				!hook_needed(row, needs) || hook_rows[row].op != rule->op)
 				continue;
 			ambit_diag_set(diag, policy->file, rule->line, 0,
 				"\"%s\" of \"%s\" cannot be enforced here: this kernel has no LSM hook "
@@ -170,8 +191,8 @@ __attribute__((format(printf, 4, 5))) static void append(
 	va_end(arguments);
 }
 
-char *promise_text(const struct facts *facts, bool traced, const bool attached[HOOK_ROWS],
-	char *ret, size_t size)
+char *promise_text(const struct facts *facts, bool traced, unsigned needs,
+	const bool attached[HOOK_ROWS], char *ret, size_t size)
 {
 	char missing[512] = "";
 
@@ -188,7 +209,7 @@ char *promise_text(const struct facts *facts, bool traced, const bool attached[H
 			"the kernel is preemptible and too old: decisions that come while another one "
 			"was interrupted on the same CPU can be skipped, that is, allowed");
 	for (int i = 0; i < HOOK_ROWS; i++) {
-		if (hook_rows[i].must && !attached[i])
+		if (hook_rows[i].must && hook_needed(i, needs) && !attached[i])
 			append(missing, sizeof(missing), ", ", "%s", hook_rows[i].hook);
 	}
 	if (missing[0])

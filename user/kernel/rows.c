@@ -75,7 +75,7 @@ enum mediation_state mediation_state(const struct mediation_row *row, const bool
 			continue;
 		snprintf(detail, size,
 			hook < 0 ? "ambit has no program for the hook \"%s\""
-				 : "this kernel has no LSM hook \"%s\"",
+				 : "the LSM hook \"%s\" is missing here",
 			name);
 		return MEDIATION_OPEN;
 	}

@@ -54,7 +54,8 @@ static int look(struct kernel *kernel, uint32_t id, bool *ret_stays)
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
-		_cleanup_close_ int pidfd = stray_open(kernel, id, atoi(entry->d_name));
+		const pid_t pid = atoi(entry->d_name); /* 0: no process */
+		_cleanup_close_ int pidfd = pid ? stray_open(kernel, id, pid) : -1;
 
 		if (pidfd < 0)
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the running kernel calls things: symbols and hooks. */
 #include <bpf/btf.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/util.h"
 #include "kernel/internal.h"
@@ -13,19 +13,29 @@ static void close_file(FILE **file)
 		fclose(*file);
 }
 
+/* "ADDRESS TYPE NAME\n", or with "\t[MODULE]" after the name. There are 100,000 and more. */
+static bool line_names(const char *line, const char *name)
+{
+	const char *at = strchr(line, ' ');
+	size_t length = strlen(name);
+
+	return at && strlen(at) > 3 + length && memcmp(at + 3, name, length) == 0 &&
+	       (at[3 + length] == '\n' || at[3 + length] == '\t');
+}
+
 int symbols_find(const char *const *names, uint64_t *values, size_t count, struct diag *diag)
 {
 	_cleanup_(close_file) FILE *file = fopen("/proc/kallsyms", "re");
-	char line[1024], name[512];
-	uint64_t address;
+	size_t left = count;
+	char line[1024];
 
 	memset(values, 0, count * sizeof(*values));
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%" SCNx64 " %*c %511s", &address, name) != 2)
-			continue;
+	while (file && left && fgets(line, sizeof(line), file)) {
 		for (size_t i = 0; i < count; i++) {
-			if (!values[i] && strcmp(name, names[i]) == 0)
-				values[i] = address;
+			if (values[i] || !line_names(line, names[i]))
+				continue;
+			values[i] = strtoull(line, NULL, 16);
+			left -= values[i] != 0; /* 0: hidden */
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -53,43 +63,59 @@ static const struct {
 	{"vm_enough_memory", "security_vm_enough_memory_mm"},
 };
 
-static int function_find(const struct btf *btf, const char *name, struct hook_function *ret)
-{
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
-	const struct btf_type *type;
-
-	if (id < 0)
-		return -ENOENT;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-	snprintf(ret->name, sizeof(ret->name), "%s", name);
-	ret->arguments = btf_vlen(type);
-	ret->is_void = type->type == 0;
-	return 0;
-}
-
-static int traced_find(const struct btf *btf, const char *hook, struct hook_function *ret)
+/* The name of the function to attach to. */
+static void function_name(const char *hook, bool traced, char *ret, size_t size)
 {
 	static const char suffix[] = "_security";
 	size_t length = strlen(hook), end = strlen(suffix);
-	char name[128];
 
-	for (size_t i = 0; i < ARRAY_SIZE(renamed); i++) {
-		if (strcmp(renamed[i].hook, hook) == 0)
-			return function_find(btf, renamed[i].function, ret);
+	for (size_t i = 0; traced && i < ARRAY_SIZE(renamed); i++) {
+		if (strcmp(renamed[i].hook, hook) == 0) {
+			snprintf(ret, size, "%s", renamed[i].function);
+			return;
+		}
 	}
-	if (length > end && strcmp(hook + length - end, suffix) == 0)
+	if (traced && length > end && strcmp(hook + length - end, suffix) == 0)
 		length -= end;
-	snprintf(name, sizeof(name), "security_%.*s", (int)length, hook);
-	return function_find(btf, name, ret);
+	snprintf(ret, size, "%s%.*s", traced ? "security_" : "bpf_lsm_", (int)length, hook);
 }
 
 int hook_function(
 	const struct btf *btf, const char *hook, bool traced, struct hook_function *ret)
 {
-	char name[128];
+	const struct btf_type *type;
+	int id;
 
-	if (traced)
-		return traced_find(btf, hook, ret);
-	snprintf(name, sizeof(name), "bpf_lsm_%s", hook);
-	return function_find(btf, name, ret);
+	function_name(hook, traced, ret->name, sizeof(ret->name));
+	id = btf__find_by_name_kind(btf, ret->name, BTF_KIND_FUNC);
+	if (id < 0)
+		return -ENOENT;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	ret->arguments = btf_vlen(type);
+	ret->is_void = type->type == 0;
+	return 0;
+}
+
+/* In one pass over the kernel's types, of which there are 100,000 and more. */
+void hooks_present(const struct btf *btf, bool traced, bool ret[HOOK_ROWS])
+{
+	const char *prefix = traced ? "security_" : "bpf_lsm_";
+	const size_t length = strlen(prefix);
+	const uint32_t count = btf__type_cnt(btf);
+	char names[HOOK_ROWS][128];
+
+	for (int row = 0; row < HOOK_ROWS; row++) {
+		ret[row] = false;
+		function_name(hook_rows[row].hook, traced, names[row], sizeof(names[row]));
+	}
+	for (uint32_t id = 1; id < count; id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		const char *name;
+
+		if (!btf_is_func(type))
+			continue;
+		name = btf__name_by_offset(btf, type->name_off);
+		for (int row = 0; strncmp(name, prefix, length) == 0 && row < HOOK_ROWS; row++)
+			ret[row] = ret[row] || strcmp(name, names[row]) == 0;
+	}
 }

@@ -12,7 +12,7 @@ static const char *const capabilities[] = {"chown", "dac_override", "dac_read_se
 	"bpf", "checkpoint_restore"};
 
 static const char *const names[] = {
-#define HOOK(area, hook, op, need) #hook,
+#define HOOK(area, hook, op, need, when) #hook,
 #include "bpf/hooks.def"
 #undef HOOK
 };

@@ -41,7 +41,7 @@ static int run_script(const struct target *target, const char *script)
 	struct diag diag = {0};
 	int status;
 
-	assert_int_equal(ambit_launch_new(target, argv, &signals, &launch, &diag), 0);
+	assert_int_equal(ambit_launch_new(target, argv, &signals, -1, &launch, &diag), 0);
 	assert_int_equal(ambit_launch_go(&launch), 0);
 	status = end_of(&launch);
 	assert_int_equal(ambit_launch_exec_error(&launch), 0);
@@ -105,7 +105,7 @@ static void exec_errors(void **state)
 		struct launch launch = LAUNCH_NONE;
 		struct diag diag = {0};
 
-		assert_int_equal(ambit_launch_new(&self, argv, &signals, &launch, &diag), 0);
+		assert_int_equal(ambit_launch_new(&self, argv, &signals, -1, &launch, &diag), 0);
 		assert_int_equal(ambit_launch_go(&launch), 0);
 		assert_int_equal(end_of(&launch), cases[i].status);
 		assert_int_equal(ambit_launch_exec_error(&launch), cases[i].error);
@@ -125,7 +125,7 @@ static void cleared_before_its_start(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(ambit_launch_new(&self, argv, &signals, &launch, &diag), 0);
+	assert_int_equal(ambit_launch_new(&self, argv, &signals, -1, &launch, &diag), 0);
 	ambit_launch_clear(&launch);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(unlink(path), 0);
@@ -150,7 +150,7 @@ static void relay_set_up(struct relayed *test, const char *script)
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
 	assert_int_equal(ambit_relay_open(&test->relay, &test->before), 0);
 	assert_int_equal(dup2(ready[1], STDOUT_FILENO), STDOUT_FILENO);
-	assert_int_equal(ambit_launch_new(&self, argv, &test->before, &test->launch, &diag), 0);
+	assert_int_equal(ambit_launch_new(&self, argv, &test->before, -1, &test->launch, &diag), 0);
 	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
 	assert_int_equal(ambit_launch_go(&test->launch), 0);
 	assert_int_equal(read(ready[0], &byte, 1), 1);

@@ -55,7 +55,7 @@ static void refused(const struct facts *facts, const char *words)
 {
 	struct diag diag = {};
 
-	assert_int_equal(facts_refuse(facts, &diag), -ENOTSUP);
+	assert_int_equal(facts_refuse(facts, NEEDS_ALL, &diag), -ENOTSUP);
 	assert_non_null(strstr(diag.text, words));
 	assert_non_null(strstr(diag.text, "--best-effort"));
 	ambit_diag_clear(&diag);
@@ -65,7 +65,7 @@ static void accepted(const struct facts *facts)
 {
 	struct diag diag = {};
 
-	assert_int_equal(facts_refuse(facts, &diag), 0);
+	assert_int_equal(facts_refuse(facts, NEEDS_ALL, &diag), 0);
 	assert_null(diag.text);
 }
 
@@ -143,25 +143,73 @@ static void promises(void **state)
 
 	(void)state;
 	memset(attached, true, sizeof(attached));
-	assert_string_equal(promise_text(&facts, false, attached, text, sizeof(text)), "");
-	promise_text(&facts, true, attached, text, sizeof(text));
+	assert_string_equal(promise_text(&facts, false, NEEDS_ALL, attached, text, sizeof(text)), "");
+	promise_text(&facts, true, NEEDS_ALL, attached, text, sizeof(text));
 	assert_non_null(strstr(text, "skipped, that is, allowed"));
 	assert_null(strstr(text, "preemptible"));
 	facts.preemption = PREEMPTION_ON;
-	promise_text(&facts, true, attached, text, sizeof(text));
+	promise_text(&facts, true, NEEDS_ALL, attached, text, sizeof(text));
 	assert_non_null(strstr(text, "preemptible"));
-	assert_string_equal(promise_text(&facts, false, attached, text, sizeof(text)), "");
+	assert_string_equal(promise_text(&facts, false, NEEDS_ALL, attached, text, sizeof(text)), "");
 	facts.label_fails = true;
-	promise_text(&facts, false, attached, text, sizeof(text));
+	promise_text(&facts, false, NEEDS_ALL, attached, text, sizeof(text));
 	assert_non_null(strstr(text, "preemptible"));
 	facts = good();
 	attached[hook_row_of_hook("path_rename")] = false;
 	attached[hook_row_of_hook("bpf")] = false;
 	attached[hook_row_of_hook("inode_set_acl")] = false;
-	assert_string_equal(promise_text(&facts, false, attached, text, sizeof(text)),
+	assert_string_equal(promise_text(&facts, false, NEEDS_ALL, attached, text, sizeof(text)),
 		"not enforced, for lack of a hook: path_rename, bpf");
-	assert_int_equal(strlen(promise_text(&facts, true, attached, small, sizeof(small))),
+	assert_int_equal(strlen(promise_text(&facts, true, NEEDS_ALL, attached, small, sizeof(small))),
 		sizeof(small) - 1);
+}
+
+/* What one policy needs and another does not: its absence stops the first and not the second. */
+static void needs(void **state)
+{
+	struct rule rule = {.id = 1, .line = 5, .op = OP_EXEC, .verdict = VERDICT_ALLOW,
+		.text = (char *)"/usr"};
+	struct policy without = {.rules = &rule, .rule_count = 1}, with = without;
+	const struct ambit_cell bound = {}, jit = {.flags = AMBIT_CELL_JIT},
+				canary = {.flags = AMBIT_CELL_CANARY};
+	struct facts facts = good();
+	struct diag diag = {};
+	char text[1024];
+	int conditional = 0;
+
+	(void)state;
+	with.jit = true;
+	assert_int_equal(cell_needs(&bound), policy_needs(&without));
+	assert_int_equal(cell_needs(&jit), policy_needs(&with));
+	assert_int_equal(cell_needs(&canary), policy_needs(&with));
+	assert_int_equal(hook_lacking(policy_needs(NULL), facts.present), -1);
+	for (int row = 0; row < HOOK_ROWS; row++) {
+		bool needed = hook_needed(row, policy_needs(&with));
+
+		assert_true(hook_needed(row, policy_needs(NULL)));
+		assert_true(hook_needed(row, policy_needs(&without)));
+		if (needed)
+			continue;
+		conditional++;
+		facts.present[row] = false;
+		assert_int_equal(hook_lacking(policy_needs(&without), facts.present), row);
+		assert_int_equal(hook_lacking(policy_needs(&with), facts.present), -1);
+		assert_int_equal(facts_refuse(&facts, policy_needs(&with), &diag), 0);
+		assert_int_equal(facts_refuse_policy(&facts, &with, &diag), 0);
+		assert_string_equal(promise_text(&facts, false, policy_needs(&with), facts.present,
+					    text, sizeof(text)), "");
+		assert_null(diag.text);
+		assert_int_equal(facts_refuse(&facts, policy_needs(&without), &diag), -ENOTSUP);
+		assert_int_equal(facts_refuse_policy(&facts, &without, &diag), -ENOTSUP);
+		assert_non_null(strstr(promise_text(&facts, false, policy_needs(&without),
+					       facts.present, text, sizeof(text)),
+			hook_rows[row].hook));
+		ambit_diag_clear(&diag);
+		facts.present[row] = true;
+	}
+	assert_int_equal(conditional, 2);
+	assert_false(hook_needed(hook_row_of_hook("mmap_addr"), policy_needs(&with)));
+	assert_false(hook_needed(hook_row_of_hook("inode_init_security_anon"), policy_needs(&with)));
 }
 
 static void rows(void **state)
@@ -179,7 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(preemption), cmocka_unit_test(refusals),
 		cmocka_unit_test(missing_hook), cmocka_unit_test(missing_for_policy),
-		cmocka_unit_test(promises), cmocka_unit_test(rows)};
+		cmocka_unit_test(promises), cmocka_unit_test(needs),
+		cmocka_unit_test(rows)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static void closed_by_hooks(void **state)
 	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_CLOSED);
 	present[hook_row_of_hook("path_rename")] = false;
 	assert_int_equal(mediation_state(&row, present, detail, sizeof(detail)), MEDIATION_OPEN);
-	assert_string_equal(detail, "this kernel has no LSM hook \"path_rename\"");
+	assert_string_equal(detail, "the LSM hook \"path_rename\" is missing here");
 }
 
 /* A row that is ahead of the programs. */
