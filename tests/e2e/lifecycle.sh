@@ -9,16 +9,7 @@ run_cell() { # COMMAND...
 }
 
 # Cgroups, cells and processes there are; run in front of a case and after it.
-# What waits in place of an ambit that has ended goes by itself.
-waiters() {
-	for status in /proc/[0-9]*/status; do
-		grep -q '^PPid:	1$' "$status" 2>/dev/null &&
-			readlink "${status%status}exe" | grep '/ambit$'
-	done
-}
 inventory() {
-	end=$(($(cut -d. -f1 /proc/uptime) + 30))
-	while [ -n "$(waiters)" ] && [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ]; do :; done
 	find /sys/fs/cgroup -type d | sort
 	ambit ps
 	for exe in /proc/[0-9]*/exe; do readlink "$exe" || true; done | grep -v -e busybox -e trailq | sort

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "base/util.h"
 #include "cli/cli.h"
-#include "compile/cache.h"
-#include "kernel/kernel.h"
 #include "policy/env.h"
 #include "policy/text.h"
-
-/*
- * Compiling takes most of the time that a run needs. Who is not root has no place for what was compiled;
- * nor has root before the first run has made AMBIT_RUN_DIR. NULL: then there is none.
- */
-static const struct cache *cache_find(struct cache *cache, char *build, size_t size)
-{
-	struct stat program;
-
-	if (geteuid() != 0 || stat("/proc/self/exe", &program) < 0)
-		return NULL;
-	/* The file of the program: a new one has another inode, or another time of change. */
-	snprintf(build, size, AMBIT_VERSION " %" PRIx64 " %" PRIx64 " %" PRIx64 " %lx.%lx",
-		(uint64_t)program.st_dev, (uint64_t)program.st_ino, (uint64_t)program.st_size,
-		(unsigned long)program.st_ctim.tv_sec, (unsigned long)program.st_ctim.tv_nsec);
-	mkdir(AMBIT_TABLES_DIR, 0700);
-	*cache = (struct cache){.dir = AMBIT_TABLES_DIR, .build = build};
-	return cache;
-}
 
 static int compile(const char *file, const char *trail, const struct policy_env *env,
 	struct diags *diags, struct loaded *loaded)
 {
 	struct diag diag = {0};
-	struct cache cache;
-	char build[160];
 	int error = file ? ambit_policy_load(file, env, diags, &loaded->policy)
 			 : ambit_policy_empty("audit", MODE_AUDIT, &loaded->policy);
 
@@ -44,8 +18,7 @@ static int compile(const char *file, const char *trail, const struct policy_env 
 		error = ambit_policy_mounts(loaded->policy, env, diags);
 	if (error)
 		return error;
-	error = ambit_tables_cached(
-		loaded->policy, cache_find(&cache, build, sizeof(build)), &diag, &loaded->tables);
+	error = ambit_tables_compile(loaded->policy, &diag, &loaded->tables);
 	if (error)
 		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
 			diag.text ?: strerror(-error));
@@ -101,13 +74,11 @@ static void say_cut(const struct policy *policy, const struct identities *links)
 int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, struct diag *diag)
 {
 	struct policy_env_own env = {0};
-	struct cache cache;
-	char build[160];
 	int error = ambit_policy_env_find(NULL, &env, diag);
 
 	if (!error) {
-		error = ambit_identities_find(loaded->policy, loaded->tables, &env.env,
-			cache_find(&cache, build, sizeof(build)), IDENTITIES_NAMES, ret);
+		error = ambit_identities_find(
+			loaded->policy, loaded->tables, &env.env, IDENTITIES_NAMES, ret);
 		if (error)
 			ambit_diag_set(diag, NULL, 0, 0,
 				"cannot search for files with several names: %s", strerror(-error));

@@ -6,7 +6,7 @@
 #ifndef AMBIT_LINKS_H
 #define AMBIT_LINKS_H
 
-#include "compile/cache.h"
+#include "compile/tables.h"
 
 struct identity {
 	struct ambit_identity_key key;
@@ -32,11 +32,10 @@ struct identities {
  * searched for there; one that begins with "**" in the working directory and where the policy lets be
  * written. Directories that cannot be read are passed over; symbolic links and automounts are not
  * followed; file systems of the kernel, and those of other machines that are mounted beneath, are not
- * entered. What is compiled for it is kept in `cache`, if there is one. -ENOMEM, or -E2BIG as the
- * compiler.
+ * entered. -ENOMEM, or -E2BIG as the compiler.
  */
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
-	const struct policy_env *env, const struct cache *cache, size_t limit, struct identities *ret);
+	const struct policy_env *env, size_t limit, struct identities *ret);
 void ambit_identities_clear(struct identities *identities);
 
 #endif

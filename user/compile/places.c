@@ -30,7 +30,7 @@ static int place_of(
 	return 0;
 }
 
-int places_compile(const struct policy *policy, const struct cache *cache, struct tables **ret)
+int places_compile(const struct policy *policy, struct tables **ret)
 {
 	struct policy named = {
 		.rules = calloc(policy->rule_count + 1, sizeof(*named.rules)),
@@ -55,7 +55,7 @@ int places_compile(const struct policy *policy, const struct cache *cache, struc
 		r = rule->paths ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
-		r = ambit_tables_cached(&named, cache, &diag, ret);
+		r = ambit_tables_compile(&named, &diag, ret);
 	ambit_diag_clear(&diag);
 	for (size_t i = 0; i < named.rule_count; i++)
 		free(named.rules[i].paths);

@@ -3,7 +3,7 @@
 #ifndef AMBIT_PLACES_H
 #define AMBIT_PLACES_H
 
-#include "compile/cache.h"
+#include "compile/tables.h"
 
 /* Why a place is searched, in this order, with a limit for each. */
 enum kind {
@@ -34,6 +34,6 @@ bool place_within(const struct place *place, const struct place *other);
 
 /* The automata of the denying patterns that name a place, and of ambit's own places. -E2BIG as the
  * compiler. */
-int places_compile(const struct policy *policy, const struct cache *cache, struct tables **ret);
+int places_compile(const struct policy *policy, struct tables **ret);
 
 #endif

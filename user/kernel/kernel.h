@@ -18,7 +18,6 @@
 
 #define AMBIT_PIN_DIR "/sys/fs/bpf/ambit"
 #define AMBIT_RUN_DIR "/run/ambit"
-#define AMBIT_TABLES_DIR AMBIT_RUN_DIR "/tables" /* what was compiled before (compile/cache.h) */
 #define AMBIT_CGROUP "ambit" /* below where cgroup v2 is mounted: the cgroups of cells */
 
 struct kernel; /* open handles on the pinned maps */
