@@ -314,6 +314,7 @@ struct ambit_arming {
 	__u32 reserved;
 };
 #define AMBIT_ARMING_LSM_SKIPS	 1 /* this kernel skips LSM programs that are entered again */
+#define AMBIT_ARMING_KEEPS	 4 /* verdicts are kept */
 #define AMBIT_ARMING_LABEL_FAILS 2 /* labels cannot be read while another look-up goes on */
 
 enum ambit_event_kind {

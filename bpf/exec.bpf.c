@@ -22,16 +22,24 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline int map_decide(__u64 file, enum ambit_hook hook)
 {
 	struct path_request request = {};
-	__u32 cell = cell_current();
+	struct sequences now;
+	struct dentry *dentry;
 
-	if (!cell)
+	request.cell = cell_current();
+	if (!request.cell)
 		return 0;
-	request.cell = cell;
+	now = sequences_now();
 	request.dentry = (__u64)BPF_CORE_READ((struct file *)file, f_path.dentry);
 	request.mnt = (__u64)BPF_CORE_READ((struct file *)file, f_path.mnt);
 	backing_path((__u64)file, &request.dentry, &request.mnt);
 	request.ops = BIT(OP_EXEC);
 	request.hook = hook;
+	request.flags = REQUEST_KEPT;
+	request.key = ASKED_MAP | request.cell;
+	dentry = (struct dentry *)request.dentry;
+	if (BPF_CORE_READ(dentry, d_hash.pprev) &&
+		verdict_kept(request.dentry, request.mnt, request.key, now))
+		return 0;
 	return decide_path(&request) ? -EACCES : 0;
 }
 

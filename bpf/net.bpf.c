@@ -35,8 +35,7 @@ static __always_inline bool socket_known(int family, int type, int protocol)
 	return type == TYPE_DGRAM && (protocol == 0 || protocol == AMBIT_PROTO_UDP);
 }
 
-SEC("lsm/socket_create")
-int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
+FRAME int create_inside(int family, int type, int protocol, int kern)
 {
 	struct verdict v = {
 		.op = OP_SOCKET,
@@ -59,9 +58,13 @@ int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
 	return enforce(v.cell) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_post_create")
-int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
-	int kern)
+SEC("lsm/socket_create")
+int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
+{
+	return INSIDE(create_inside(family, type, protocol, kern));
+}
+
+FRAME int post_create_inside(struct socket *socket, int family, int type, int protocol, int kern)
 {
 	struct sock *sk = socket->sk;
 	__u32 cell;
@@ -72,6 +75,13 @@ int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type
 	if (!cell || (sk && label_socket(sk, cell)))
 		return 0;
 	return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
+}
+
+SEC("lsm/socket_post_create")
+int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
+	int kern)
+{
+	return INSIDE(post_create_inside(socket, family, type, protocol, kern));
 }
 
 /* Fills cell, hook, op and protocol; false: not for us to decide here (outside, or unix, which has
@@ -133,8 +143,7 @@ FRAME int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, i
 	return deny_number(cell, hook, OP_SOCKET, REASON_NETLINK, 0) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_connect")
-int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
+static __always_inline int connect_inside(struct socket *socket, struct sockaddr *address, int length)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -155,6 +164,12 @@ int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
 	return decide_peer(&request) ? -EPERM : 0;
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
+{
+	return INSIDE(connect_inside(socket, address, length));
 }
 
 /* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. */
@@ -181,8 +196,7 @@ static __always_inline int decide_named(
 
 /* Without an address a message goes to the peer that connect decided; or, on a socket that the
  * command was started with, to the one that it was given. */
-SEC("lsm/socket_sendmsg")
-int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
+static __always_inline int sendmsg_inside(struct socket *socket, struct msghdr *message)
 {
 	struct peer_request request = {};
 	void *name = message->msg_name;
@@ -203,6 +217,12 @@ int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
 	return name ? decide_named(&request, socket, message, family) : 0;
 }
 
+SEC("lsm/socket_sendmsg")
+int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
+{
+	return INSIDE(sendmsg_inside(socket, message));
+}
+
 /* A link-local address names an interface too, which all traffic of the socket then takes
  * (inet6_bind). */
 static __always_inline bool names_interface(const void *sockaddr, int length, __u16 family)
@@ -216,8 +236,7 @@ static __always_inline bool names_interface(const void *sockaddr, int length, __
 }
 
 /* Port 0 is what a client gets without asking (autobind); to serve TCP on it takes listen(). */
-SEC("lsm/socket_bind")
-int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, int length)
+FRAME int bind_inside(struct socket *socket, struct sockaddr *address, int length)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -239,6 +258,12 @@ int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, i
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
+SEC("lsm/socket_bind")
+int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, int length)
+{
+	return INSIDE(bind_inside(socket, address, length));
+}
+
 /* The verdict on serving at the address that the socket has by now. */
 static __always_inline int decide_local(
 	struct peer_request *request, struct socket *socket, __u16 family)
@@ -258,8 +283,7 @@ static __always_inline int decide_local(
 	return decide_peer(request) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_listen")
-int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
+FRAME int listen_inside(struct socket *socket, int backlog)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -269,10 +293,15 @@ int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
 	return decide_local(&request, socket, family);
 }
 
+SEC("lsm/socket_listen")
+int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
+{
+	return INSIDE(listen_inside(socket, backlog));
+}
+
 /* What listens since listen() was decided in this cell goes on. A listener that the command was
  * started with is decided here; a unix socket has no rule for serving, so that is the end of it. */
-SEC("lsm/socket_accept")
-int BPF_PROG(net_socket_accept, struct socket *socket)
+FRAME int accept_inside(struct socket *socket)
 {
 	struct peer_request request = {};
 	struct sock *sk = socket->sk;
@@ -286,6 +315,12 @@ int BPF_PROG(net_socket_accept, struct socket *socket)
 	if (family == FAMILY_UNIX)
 		return deny(request.cell, HOOK_socket_accept, OP_SOCKET, REASON_FOREIGN) ? -EPERM : 0;
 	return decide_local(&request, socket, family);
+}
+
+SEC("lsm/socket_accept")
+int BPF_PROG(net_socket_accept, struct socket *socket)
+{
+	return INSIDE(accept_inside(socket));
 }
 
 /* By the peer's cell, or else by the path that it is bound to, on the cell's mounts: a server often

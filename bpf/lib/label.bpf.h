@@ -73,6 +73,10 @@ static __always_inline struct bpf_local_storage *storage_of_current(void)
 	return bpf_get_current_task_btf()->bpf_storage;
 }
 
+/* What a hook does for a task that may be in a cell: a function of its own (FRAME), so that for all
+ * others nothing is saved, cleared or read before the test. */
+#define INSIDE(call) (__builtin_expect(!storage_of_current(), 1) ? zero() : (call))
+
 static __always_inline __u32 cell_current(void)
 {
 	struct bpf_local_storage *storage = storage_of_current();

@@ -50,7 +50,7 @@ int ambit_verb_arm(int argc, char **argv)
 		       "in "
 		       "a cell.",
 	};
-	struct arm_options options = {0};
+	struct arm_options options = {.keep_nothing = ambit_keeps_nothing()};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
 		return EXIT_USAGE;

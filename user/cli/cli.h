@@ -112,4 +112,8 @@ int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, stru
 int ambit_guard_places(
 	struct policy *policy, const struct policy_env *env, const char *file, const char *trail);
 
+/* AMBIT_KEEP=no in the environment of who arms: every access is decided anew, none by a verdict that is
+ * kept. For tests, and to find out whether a wrong verdict was a kept one. */
+bool ambit_keeps_nothing(void);
+
 #endif

@@ -95,3 +95,10 @@ void ambit_loaded_clear(struct loaded *loaded)
 	ambit_tables_free(loaded->tables);
 	*loaded = (struct loaded){0};
 }
+
+bool ambit_keeps_nothing(void)
+{
+	const char *value = getenv("AMBIT_KEEP");
+
+	return value && strcmp(value, "no") == 0;
+}

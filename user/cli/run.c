@@ -88,6 +88,7 @@ static int prepare(struct run *run, struct diag *diag)
 {
 	const struct arm_options options = {
 		.best_effort = run->options.best_effort,
+		.keep_nothing = ambit_keeps_nothing(),
 		.policy = run->loaded.policy,
 	};
 	int error = ambit_relay_open(&run->relay, &run->signals);

@@ -133,7 +133,7 @@ void ambit_summary(struct session *session, int status)
 	struct ambit_counters counters;
 	struct tallies tallies = {0};
 	_cleanup_free_ char *json = NULL;
-	int error = ambit_cell_counters(session->cell, &counters);
+	int error = ambit_cell_totals(session->cell, &counters);
 	struct trail_end end;
 
 	if (!error)

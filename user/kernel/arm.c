@@ -223,6 +223,7 @@ void ambit_kernel_close(struct kernel *kernel)
 {
 	if (!kernel)
 		return;
+	kept_close(kernel);
 #define X(name)                  \
 	if (kernel->name >= 0)   \
 		close(kernel->name);
@@ -268,9 +269,12 @@ static int kernel_new(int lock, struct kernel **ret, struct diag *diag)
 		return -ENOMEM;
 	}
 	memset(kernel, 0xff, sizeof(*kernel)); /* every descriptor -1 */
+	kernel->kept = NULL;
 	kernel->lock = lock;
 	/* The lock first: from exclusive to shared is no single step, and a disarm may come between. */
 	result = flock(lock, LOCK_SH) < 0 ? -errno : maps_open(kernel, diag);
+	if (result == 0)
+		result = kept_open(kernel);
 	if (result < 0) {
 		ambit_kernel_close(kernel);
 		return result;

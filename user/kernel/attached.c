@@ -88,6 +88,7 @@ int attached_read(struct attached *ret)
 	result = arming_read(&arming);
 	if (result == 0)
 		result = links_read(dir, arming.flags & AMBIT_ARMING_LSM_SKIPS, &attached);
+	attached.keeps = result == 0 && arming.flags & AMBIT_ARMING_KEEPS;
 	if (result == 0)
 		*ret = attached;
 	return result;
@@ -141,7 +142,7 @@ int attached_wanted(struct attached *ret, unsigned *ret_needs)
 	int result = attached_read(ret);
 
 	if (result == 0)
-		*ret_needs = loaded_needs();
+		*ret_needs = loaded_needs() | (ret->keeps ? NEEDS(KEPT) : 0);
 	return result;
 }
 

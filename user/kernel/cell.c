@@ -330,6 +330,15 @@ int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
 	return bpf_map_lookup_elem(cell->kernel->counters, &cell->id, ret) < 0 ? -errno : 0;
 }
 
+int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret)
+{
+	int result = ambit_cell_counters(cell, ret);
+
+	if (result == 0)
+		kept_add(cell->kernel, cell->id, ret);
+	return result;
+}
+
 /* Calls `each` for the tallies of a cell, or takes them away where `each` is NULL. */
 static int tallies_walk(struct kernel *kernel, uint32_t id,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)

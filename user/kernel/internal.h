@@ -7,14 +7,24 @@
 #include "kernel/promise.h"
 
 /* The maps that user space needs; pinned under their names. */
-#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings) X(identities)
+#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(rings) X(identities) X(bss)
 
 struct kernel {
 #define X(name) int name;
 	KERNEL_MAPS(X)
 #undef X
+	struct ambit_kept *kept; /* the section of the map `bss`, shared with the programs */
 	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
 };
+
+/* Maps what the programs keep. */
+int kept_open(struct kernel *kernel);
+void kept_close(struct kernel *kernel);
+/* Makes void what is kept of verdicts. Before a row of `cells` is replaced nothing is kept or used any
+ * more (`begins`), and after it nothing that was kept before. */
+void kept_fence(struct kernel *kernel, bool begins);
+/* Adds what verdicts that are kept have allowed to a cell. */
+void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
 
 /* Where the pins of this ABI are; a different ABI has a different directory. */
 #define STRING_(x)  #x
@@ -58,6 +68,7 @@ struct attached {
 	bool rows[HOOK_ROWS];
 	unsigned count;
 	bool traced;
+	bool keeps; /* verdicts */
 	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
 };
 int attached_read(struct attached *ret);

@@ -53,6 +53,7 @@ int ambit_kernel_features(bool best_effort, struct feature **ret, size_t *ret_co
  * in `diag`. */
 struct arm_options {
 	bool best_effort;	     /* take a weaker promise where there is no other */
+	bool keep_nothing;	     /* decide everything anew each time; what is armed stays as it is */
 	bool as_it_is;		     /* what is armed is not added to: the cells that are bound need it */
 	const struct policy *policy; /* what has to be attached; NULL: all that any policy needs */
 };
@@ -106,6 +107,8 @@ unsigned ambit_cell_ring_used(const struct cell *cell);
 int ambit_cell_drain(struct cell *cell,
 	int (*handle)(const struct ambit_event *event, size_t size, void *data), void *data);
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret);
+/* The same, with what verdicts that are kept have allowed: it takes a look at each of them. */
+int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret);
 /* What was denied, by rule; calls `each` for each tally of this cell. */
 int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);

@@ -55,6 +55,7 @@ int ambit_cells_each(
 		if (bpf_map_lookup_elem(kernel->cells, &id, &info.row) < 0 ||
 			bpf_map_lookup_elem(kernel->counters, &id, &info.counters) < 0)
 			continue;
+		kept_add(kernel, id, &info.counters);
 		info.processes = count_processes(id);
 		read_note(&info);
 		each(&info, data);

@@ -89,9 +89,10 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 }
 
 /* What the programs have to know about this kernel. */
-static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, const struct facts *facts,
-	struct diag *diag)
+static int constants_set(struct ambit_bpf *skeleton, const struct loading *loading, struct diag *diag)
 {
+	const struct btf *btf = loading->btf;
+	const struct facts *facts = &loading->facts;
 	struct hook_function setattr = {};
 	static const char *const names[] = {"rename_lock", "mount_lock"};
 	uint64_t addresses[ARRAY_SIZE(names)], id;
@@ -110,16 +111,18 @@ static int constants_set(struct ambit_bpf *skeleton, const struct btf *btf, cons
 	hook_function(btf, "inode_setattr", facts_traced(facts), &setattr);
 	skeleton->rodata->setattr_has_idmap = setattr.arguments == 3;
 	skeleton->rodata->traced = facts_traced(facts);
-	skeleton->rodata->keeps = facts_keep(facts);
+	skeleton->rodata->keeps = loading->keeps;
 	/* It is allocated whole; where it is not used it need not be large. */
 	return facts_traced(facts) ? 0 : bpf_map__set_max_entries(skeleton->maps.socket_cells, 128);
 }
 
 /* For those who open what is armed later. */
-static int arming_write(struct ambit_bpf *skeleton, const struct facts *facts)
+static int arming_write(struct ambit_bpf *skeleton, const struct loading *loading)
 {
+	const struct facts *facts = &loading->facts;
 	struct ambit_arming arming = {
-		.flags = (facts->lsm_skips ? AMBIT_ARMING_LSM_SKIPS : 0) |
+		.flags = (loading->keeps ? AMBIT_ARMING_KEEPS : 0) |
+			 (facts->lsm_skips ? AMBIT_ARMING_LSM_SKIPS : 0) |
 			 (facts->label_fails ? AMBIT_ARMING_LABEL_FAILS : 0),
 	};
 	uint32_t row = 0;
@@ -229,10 +232,13 @@ int loading_init(struct loading *loading, const struct arm_options *options, uns
 	result = options->best_effort ? 0 : facts_refuse_policy(facts, options->policy, diag);
 	if (result == 0 && !options->best_effort)
 		result = facts_refuse(facts, needs, diag);
+	loading->keeps = attached->count ? attached->keeps
+					 : facts_keep(facts) && !options->keep_nothing;
+	needs &= ~NEEDS(KEPT);
+	needs |= loading->keeps ? NEEDS(KEPT) : 0;
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		loading->wanted[row] = facts->present[row] && hook_needed(row, needs) &&
-				       !attached->rows[row] &&
-				       (row != HOOK_ROW_d_instantiate || facts_keep(facts));
+				       !attached->rows[row];
 		loading->count += loading->wanted[row];
 	}
 	return result;
@@ -267,11 +273,11 @@ int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct d
 	if (result == 0)
 		result = hooks_select(skeleton, loading, 0, 0, diag);
 	if (result == 0)
-		result = constants_set(skeleton, loading->btf, &loading->facts, diag);
+		result = constants_set(skeleton, loading, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);
 	if (result == 0)
-		result = arming_write(skeleton, &loading->facts);
+		result = arming_write(skeleton, loading);
 	if (result == 0)
 		result = kept_start(skeleton, diag);
 	if (result == 0)
@@ -307,7 +313,7 @@ int loading_joins(const struct loading *loading, struct diag *diag)
 	int result = programs_open(loading, &skeleton, diag);
 
 	if (result == 0)
-		result = constants_set(skeleton, loading->btf, &loading->facts, diag);
+		result = constants_set(skeleton, loading, diag);
 	if (result < 0)
 		return result;
 	bpf_object__for_each_map(map, skeleton->obj) {

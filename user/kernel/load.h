@@ -17,6 +17,7 @@ struct loading {
 	struct facts facts;
 	bool wanted[HOOK_ROWS];
 	unsigned count;
+	bool keeps; /* verdicts are kept */
 };
 /* What `needs` (a bit set of NEEDS()) asks for and is not attached; or says why that cannot be. */
 int loading_init(struct loading *loading, const struct arm_options *options, unsigned needs,

@@ -15,6 +15,7 @@
 enum hook_when {
 	WHEN_ALWAYS, /* all */
 	WHEN_JIT,    /* those that do not let memory become code */
+	WHEN_KEPT,   /* all, where verdicts are kept (facts_keep()) */
 };
 #define NEEDS(when) (1U << WHEN_##when)
 #define NEEDS_ALL   (~0U)

@@ -11,13 +11,6 @@
 #include "base/util.h"
 #include "kernel/internal.h"
 
-/* VERDICTS: whatever is kept of former decisions has to be void before the write, so that none is
- * renewed from what is old, and after it. Called twice, with the lock on policies held. */
-static void verdicts_fence(struct kernel *kernel)
-{
-	(void)kernel;
-}
-
 /* A new row of `identities`; 0 in `ret` where there is nothing to put in. */
 static int links_new(struct kernel *kernel, const struct identities *identities, uint32_t *ret,
 	struct diag *diag)
@@ -48,14 +41,15 @@ static int links_new(struct kernel *kernel, const struct identities *identities,
 	return result;
 }
 
-/* The one write. */
+/* The one write. What is kept of former verdicts is void before it, so that none is renewed from what is
+ * old, and after it. */
 static int row_write(struct kernel *kernel, uint32_t id, const struct ambit_cell *row)
 {
 	int result;
 
-	verdicts_fence(kernel);
+	kept_fence(kernel, true);
 	result = bpf_map_update_elem(kernel->cells, &id, row, BPF_EXIST) < 0 ? -errno : 0;
-	verdicts_fence(kernel);
+	kept_fence(kernel, false);
 	return result;
 }
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the programs keep of verdicts (bpf/lib/kept.bpf.h), as far as user space has a part in it: it
+ * counts what was allowed, and says when all of it is void. */
+#include <sys/mman.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+int kept_open(struct kernel *kernel)
+{
+	void *at = mmap(NULL, sizeof(*kernel->kept), PROT_READ | PROT_WRITE, MAP_SHARED, kernel->bss, 0);
+
+	kernel->kept = at == MAP_FAILED ? NULL : at;
+	return kernel->kept ? 0 : -errno;
+}
+
+void kept_close(struct kernel *kernel)
+{
+	if (kernel->kept)
+		munmap(kernel->kept, sizeof(*kernel->kept));
+	kernel->kept = NULL;
+}
+
+/* Odd while a row is replaced; whoever was killed in between is made good by the next one. */
+void kept_fence(struct kernel *kernel, bool begins)
+{
+	uint32_t *fence = &kernel->kept->fence, now = __atomic_load_n(fence, __ATOMIC_SEQ_CST);
+
+	__atomic_store_n(fence, begins ? now | 1 : (now | 1) + 1, __ATOMIC_SEQ_CST);
+}
+
+static void rows_add(const struct ambit_allowed *rows, size_t count, uint32_t id,
+	struct ambit_counters *counters)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t allowed = __atomic_load_n(&rows[i].allowed, __ATOMIC_RELAXED);
+
+		if (allowed && (uint32_t)rows[i].key == id && rows[i].op < OP_MAX)
+			counters->allowed[rows[i].op] += allowed;
+	}
+}
+
+void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters)
+{
+	rows_add(kernel->kept->verdicts, ARRAY_SIZE(kernel->kept->verdicts), id, counters);
+	rows_add(kernel->kept->peers, ARRAY_SIZE(kernel->kept->peers), id, counters);
+}
