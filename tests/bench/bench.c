@@ -12,8 +12,10 @@
  *                                 Landlock; "confined": somebody else does it
  *   bench hooks                   rows "bench,outside,hooks,0,OP,COUNT": how many programs ran for
  *                                 each operation
- *   bench programs                what the verifier says of each program
- *   bench time COMMAND...         how many nanoseconds the command took, on stderr's last line
+ *   bench programs DIR            what the verifier says of each program whose link is pinned there
+ *   bench loaded                  how many BPF LSM programs there are
+ *   bench time wall|own COMMAND...  a row "time,NANOSECONDS" for the command; "own": what its processes
+ *                                 executed, without what it waited for
  */
 #include <errno.h>
 #include <stdio.h>
@@ -185,9 +187,9 @@ static int do_hooks(const struct bench_op *ops, size_t count)
 }
 
 /* "time,NANOSECONDS" of the command on stdout; the exit status is the command's. */
-static int do_time(char **command)
+static int do_time(enum bench_clock clock, char **command)
 {
-	uint64_t start = now(CLOCK_WALL);
+	uint64_t start = now(clock);
 	int status;
 	pid_t pid = fork();
 
@@ -197,7 +199,7 @@ static int do_time(char **command)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return check(command[0], -errno);
-	printf("time,%llu\n", (unsigned long long)(now(CLOCK_WALL) - start));
+	printf("time,%llu\n", (unsigned long long)(now(clock) - start));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
@@ -214,11 +216,16 @@ int main(int argc, char **argv)
 		r = do_hooks(bench_core, bench_core_count);
 		return r ?: do_hooks(bench_others, bench_others_count);
 	}
-	if (argc == 2 && strcmp(verb, "programs") == 0)
-		return check("programs", bench_programs_print());
-	if (argc > 2 && strcmp(verb, "time") == 0)
-		return do_time(argv + 2);
-	fprintf(stderr, "usage: bench prepare PROGRAM RULES | hooks | programs | time COMMAND...\n"
+	if (argc == 3 && strcmp(verb, "programs") == 0)
+		return check("programs", bench_programs_print(argv[2]));
+	if (argc == 2 && strcmp(verb, "loaded") == 0) {
+		printf("%d\n", r = bench_programs_count());
+		return check("loaded", r);
+	}
+	if (argc > 3 && strcmp(verb, "time") == 0)
+		return do_time(strcmp(argv[2], "own") == 0 ? CLOCK_OWN : CLOCK_WALL, argv + 3);
+	fprintf(stderr, "usage: bench prepare PROGRAM RULES | hooks | loaded\n"
+			"       bench programs DIR | time wall|own COMMAND...\n"
 			"       bench measure CASE AXIS VALUE GROUP [confined|LIST]\n");
 	return 2;
 }

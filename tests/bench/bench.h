@@ -81,8 +81,10 @@ int bench_landlock(const char *path);
 
 /* How often all BPF LSM programs ran since statistics were switched on, or a negative errno. */
 int64_t bench_programs_ran(void);
-/* Prints a row "verifier,NAME,INSTRUCTIONS,BYTES" for every BPF LSM program that is loaded: what the
- * verifier looked at, and the size of the translated program. */
-int bench_programs_print(void);
+/* How many BPF LSM programs are loaded. */
+int bench_programs_count(void);
+/* Prints a row "verifier,NAME,INSTRUCTIONS,BYTES" for every program whose link is pinned in `pins`: what
+ * the verifier looked at, and the size of the translated program. */
+int bench_programs_print(const char *pins);
 
 #endif

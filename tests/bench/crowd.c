@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/util.h"
@@ -47,6 +48,14 @@ static int run(char **command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 125;
 }
 
+/* A cell keeps some descriptors open. */
+static void descriptors_raise(unsigned cells)
+{
+	struct rlimit limit = {.rlim_cur = 64 + 8 * cells, .rlim_max = 64 + 8 * cells};
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned count = argc > 3 ? (unsigned)atoi(argv[1]) : 0;
@@ -59,6 +68,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4 || !cells)
 		return fail("usage: crowd N POLICY COMMAND...", NULL);
+	descriptors_raise(count);
 	options.tables = tables_of(argv[2], &diag);
 	if (!options.tables)
 		return fail(argv[2], &diag);

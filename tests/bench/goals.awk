@@ -122,7 +122,7 @@ function limit_text(i,  kind, limit) {
 # What the kernel takes for its part, where that is the reason: an empty program, or a label.
 function floor_text(i,  release, op, name) {
 	op = goal[i, 3]
-	name = op == "fork" ? "storage" : goal[i, 2] == "outside" && op == "open+close" ? "empty" : ""
+	name = op == "vfork" ? "storage" : goal[i, 2] == "outside" && op == "open+close" ? "empty" : ""
 	if (goal[i, 1] != "added" || !name)
 		return ""
 	for (release = release_count; release > 0; release--)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel says of the BPF LSM programs that are loaded, by raw system calls. */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdio.h>
@@ -64,14 +65,58 @@ int64_t bench_programs_ran(void)
 	return r < 0 ? r : sum;
 }
 
-static int print(const struct bpf_prog_info *info, void *data)
+/* By the links that are pinned, because a program's own name is cut off after 15 bytes. */
+static int link_program(int directory, const char *name, struct bpf_prog_info *ret)
 {
-	(void)data;
-	printf("verifier,%s,%u,%u\n", info->name, info->verified_insns, info->xlated_prog_len);
+	struct bpf_link_info info = {};
+	union bpf_attr attr = {};
+	char path[512];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory, name);
+	attr.pathname = (uint64_t)(uintptr_t)path;
+	fd = bpf(BPF_OBJ_GET, &attr);
+	if (fd < 0)
+		return -errno;
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (unsigned)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	r = bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ? -errno : info_read(info.prog_id, ret);
+	close(fd);
+	return r;
+}
+
+int bench_programs_print(const char *pins)
+{
+	struct bpf_prog_info info;
+	DIR *directory = opendir(pins);
+	struct dirent *entry;
+	int r = directory ? 0 : -errno;
+
+	while (r == 0 && (entry = readdir(directory))) {
+		if (strncmp(entry->d_name, "link_", 5) != 0)
+			continue;
+		r = link_program(dirfd(directory), entry->d_name, &info);
+		if (r == 0)
+			printf("verifier,%s,%u,%u\n", entry->d_name + 5, info.verified_insns,
+				info.xlated_prog_len);
+	}
+	if (directory)
+		closedir(directory);
+	return r;
+}
+
+static int count(const struct bpf_prog_info *info, void *data)
+{
+	(void)info;
+	++*(int *)data;
 	return 0;
 }
 
-int bench_programs_print(void)
+int bench_programs_count(void)
 {
-	return each(print, NULL);
+	int number = 0, r = each(count, &number);
+
+	return r < 0 ? r : number;
 }
