@@ -16,6 +16,7 @@
  *   bench loaded                  how many BPF LSM programs there are
  *   bench time wall|own COMMAND...  a row "time,NANOSECONDS" for the command; "own": what its processes
  *                                 executed, without what it waited for
+ *   bench confine LIST COMMAND... the command under Landlock
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #include "bench.h"
 
 #define BATCHES_MAX 128
+#define SETTLE_US   30000
 
 static uint64_t clock_read(clockid_t id)
 {
@@ -37,16 +39,26 @@ static uint64_t clock_read(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t bench_children;
+
 static uint64_t now(enum bench_clock clock)
 {
-	struct rusage children;
+	return clock == CLOCK_WALL ? clock_read(CLOCK_MONOTONIC)
+				   : clock_read(CLOCK_THREAD_CPUTIME_ID) + bench_children;
+}
 
-	if (clock == CLOCK_WALL)
-		return clock_read(CLOCK_MONOTONIC);
-	getrusage(RUSAGE_CHILDREN, &children);
-	return clock_read(CLOCK_THREAD_CPUTIME_ID) +
-	       (uint64_t)(children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000 +
-	       (uint64_t)(children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000;
+int bench_wait(int pid)
+{
+	clockid_t id;
+	int status;
+
+	/* The clock of a child can be read until it is reaped; rusage has microseconds only. */
+	if (waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT) < 0 || clock_getcpuclockid(pid, &id))
+		return -ECHILD;
+	bench_children += clock_read(id);
+	if (waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
 }
 
 static int compare(const void *left, const void *right)
@@ -67,8 +79,11 @@ static int measure(const struct bench_op *op, uint64_t *ret)
 	for (unsigned i = 0; r == 0 && i < warm_up; i++)
 		r = op->run(0);
 	for (unsigned batch = 0; r == 0 && batch < op->batches; batch++) {
-		uint64_t start = now(op->clock);
+		uint64_t start;
 
+		if (op->settles)
+			usleep(SETTLE_US);
+		start = now(op->clock);
 		for (unsigned i = 0; r == 0 && i < op->size; i++, next++)
 			r = op->run(op->fresh ? next : 0);
 		figures[batch] = (now(op->clock) - start) * 10 / op->size;
@@ -186,10 +201,19 @@ static int do_hooks(const struct bench_op *ops, size_t count)
 	return EXIT_SUCCESS;
 }
 
-/* "time,NANOSECONDS" of the command on stdout; the exit status is the command's. */
-static int do_time(enum bench_clock clock, char **command)
+static uint64_t own(void)
 {
-	uint64_t start = now(clock);
+	struct rusage children;
+
+	getrusage(RUSAGE_CHILDREN, &children);
+	return (uint64_t)(children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1000000000 +
+	       (uint64_t)(children.ru_utime.tv_usec + children.ru_stime.tv_usec) * 1000;
+}
+
+/* "time,NANOSECONDS" of the command on stdout; the exit status is the command's. */
+static int do_time(bool is_own, char **command)
+{
+	uint64_t start = is_own ? own() : now(CLOCK_WALL);
 	int status;
 	pid_t pid = fork();
 
@@ -199,7 +223,7 @@ static int do_time(enum bench_clock clock, char **command)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return check(command[0], -errno);
-	printf("time,%llu\n", (unsigned long long)(now(clock) - start));
+	printf("time,%llu\n", (unsigned long long)((is_own ? own() : now(CLOCK_WALL)) - start));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
@@ -222,10 +246,16 @@ int main(int argc, char **argv)
 		printf("%d\n", r = bench_programs_count());
 		return check("loaded", r);
 	}
+	if (argc > 3 && strcmp(verb, "confine") == 0) {
+		if (check("Landlock", bench_landlock(argv[2])) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
+		execvp(argv[3], argv + 3);
+		return check(argv[3], -errno);
+	}
 	if (argc > 3 && strcmp(verb, "time") == 0)
-		return do_time(strcmp(argv[2], "own") == 0 ? CLOCK_OWN : CLOCK_WALL, argv + 3);
+		return do_time(strcmp(argv[2], "own") == 0, argv + 3);
 	fprintf(stderr, "usage: bench prepare PROGRAM RULES | hooks | loaded\n"
-			"       bench programs DIR | time wall|own COMMAND...\n"
+			"       bench programs DIR | time wall|own COMMAND... | confine LIST COMMAND...\n"
 			"       bench measure CASE AXIS VALUE GROUP [confined|LIST]\n");
 	return 2;
 }

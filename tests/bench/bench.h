@@ -36,8 +36,7 @@ enum bench_clock {
 };
 
 /* How often an operation is timed: the lower quartile of `batches` figures, each over `size`
- * operations. A batch is shorter than a timer tick where it can be, so most batches hold none; that
- * of fork+exec is longer, because what one does is cleaned up while the next ones run. */
+ * operations. A batch is shorter than a timer tick where it can be, so most batches hold none. */
 struct bench_op {
 	const char *name;
 	/* Does it once; `index` picks the object. 0 or a negative errno. */
@@ -46,6 +45,9 @@ struct bench_op {
 	unsigned size;
 	bool fresh; /* every operation has an object that nobody touched before */
 	enum bench_clock clock;
+	/* A pause before each batch, which is not counted: what tasks leave behind is freed later, and the
+	 * next ones cost more or less while it is not; and who reads events gets to it. */
+	bool settles;
 	unsigned groups;
 };
 
@@ -63,6 +65,11 @@ extern const size_t bench_others_count;
 
 /* A task that is confined has to be denied where nothing allows, and nobody else: "open denied". */
 extern bool bench_confined;
+
+/* Nanoseconds of the children that were waited for, for CLOCK_OWN; bench_wait() adds to it. */
+extern uint64_t bench_children;
+/* Waits for a child: its exit status, or a negative errno. */
+int bench_wait(int pid);
 
 /* The name of an object: `kind` and four digits in the directory of the depth that was set; a static
  * buffer, so that making a name takes little and always the same. */

@@ -18,7 +18,7 @@
 #define FS_WRITE_FILE	 (1ULL << 1)
 #define FS_READ_FILE	 (1ULL << 2)
 #define FS_READ_DIR	 (1ULL << 3)
-#define FS_ALL		 ((1ULL << 13) - 1) /* every right of the first version */
+#define FS_ALL		 ((1ULL << 14) - 1) /* every right of Linux 5.19 */
 #define NET_BIND_TCP	 (1ULL << 0)
 #define NET_CONNECT_TCP	 (1ULL << 1)
 #define RULE_PATH	 1
@@ -78,6 +78,8 @@ static int add_line(int ruleset, const char *op, char *what, bool ports)
 	}
 	if (strcmp(op, "deny") == 0)
 		return 0;
+	if (strcmp(op, "all") == 0)
+		return add_path(ruleset, FS_ALL, what);
 	if (strcmp(op, "write") == 0)
 		return add_path(ruleset, FS_WRITE_FILE, what);
 	if (strcmp(op, "read") == 0)
