@@ -339,7 +339,7 @@ OP(run_scheduler)
 	return 0;
 }
 
-#define ROW(name, run) {name, run, 101, 20, false, CLOCK_WALL, false, GROUP_OTHERS}
+#define ROW(name, run) {name, run, 51, 10, false, CLOCK_WALL, true, GROUP_OTHERS}
 const struct bench_op bench_others[] = {
 	ROW("mkdir+rmdir", run_mkdir),
 	ROW("create+unlink", run_create),

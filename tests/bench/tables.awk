@@ -100,7 +100,7 @@ function ratio(name, op, free) {
 }
 
 function table_native(  i, op) {
-	put("what"); put("nanoseconds")
+	put("what"); put("nanoseconds, or bytes")
 	next_row()
 	for (i = 1; i <= op_count["native"]; i++) {
 		op = ops["native", i]
