@@ -7,7 +7,7 @@
  *                                 directories for rules; to be run before each `measure`
  *   bench measure CASE AXIS VALUE GROUP [confined|LIST]
  *                                 prints a row "bench,CASE,AXIS,VALUE,OP,INSTRUCTIONS" for each
- *                                 operation of GROUP (core, all, gate, depth, fork). Of the axis
+ *                                 operation of GROUP (core, all, gate, depth). Of the axis
  *                                 "depth" VALUE is where the objects lie. With LIST confined by
  *                                 Landlock; "confined": somebody else does it
  *   bench hooks                   rows "bench,outside,hooks,0,OP,COUNT": how many programs ran for
@@ -142,7 +142,6 @@ static unsigned group_of(const char *name)
 		{"all", GROUP_CORE | GROUP_OTHERS},
 		{"gate", GROUP_GATE},
 		{"depth", GROUP_DEPTH},
-		{"fork", GROUP_FORK},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -23,7 +23,6 @@ enum bench_group {
 	GROUP_OTHERS = 2, /* one row for each family of hooks; outside alone */
 	GROUP_DEPTH = 4,  /* at every depth */
 	GROUP_GATE = 8,   /* by the gate, inside */
-	GROUP_FORK = 16,
 };
 
 /*

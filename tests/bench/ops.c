@@ -206,9 +206,9 @@ const struct bench_op bench_core[] = {
 	{"udp connect first", run_udp, 25, 20, true, CLOCK_WALL, false, GATE},
 	{"tcp connect", run_tcp, 101, 20, false, CLOCK_WALL, false, GATE},
 	{"tcp connect first", run_tcp, 25, 20, true, CLOCK_WALL, false, CORE},
-	{"vfork", run_vfork, 101, 1, false, CLOCK_OWN, true, GATE | GROUP_FORK},
-	{"fork", run_fork, 101, 1, false, CLOCK_OWN, true, GATE | GROUP_FORK},
-	{"fork+exec", run_exec, 101, 1, false, CLOCK_OWN, true, GATE | GROUP_FORK},
+	{"vfork", run_vfork, 101, 1, false, CLOCK_OWN, true, GATE},
+	{"fork", run_fork, 101, 1, false, CLOCK_OWN, true, GATE},
+	{"fork+exec", run_exec, 101, 1, false, CLOCK_OWN, true, GATE},
 	{"fork+exec first", run_exec, 101, 1, true, CLOCK_OWN, true, CORE},
 	{"fork+exec (all)", run_exec, 20, 25, false, CLOCK_WALL, false, CORE},
 };
