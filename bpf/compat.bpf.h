@@ -91,7 +91,11 @@ static __always_inline __u32 cell_of_socket(struct sock *sk)
  * that name the same kernel function, so user space makes it a call of bpf_rdonly_cast() before the
  * programs are loaded (user/kernel/open.c).
  */
+#ifdef AMBIT_ALONE /* parts of the programs in tests, which nobody makes fit */
+#define PEEKS 0
+#else
 #define PEEKS bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
+#endif
 
 static void *(*const rdonly_cast)(__u64 address, __u32 type) = (void *)AMBIT_CALL_CAST;
 

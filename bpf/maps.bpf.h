@@ -123,6 +123,10 @@ struct {
 } rings SEC(".maps") __weak;
 
 /* What is kept (lib/kept.bpf.h): the section .bss, defined in file.bpf.c. User space pins it as `kept`. */
+#ifdef AMBIT_ALONE /* a test of one file */
+struct ambit_kept kept;
+#else
 extern struct ambit_kept kept;
+#endif
 
 #endif

@@ -74,7 +74,7 @@ check:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
 endif
-	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files fault-files $(UNIT) $(BPF_TEST) \
+	@$(MAKE) --no-print-directory -s -j2 SETUP=no all guest-files bench-files fault-files $(UNIT) $(BPF_TEST) \
 		$(FUZZ)
 	@scripts/kernels >/dev/null
 	@BUILD=$(BUILD) tests/check

@@ -1,14 +1,12 @@
-# Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --kernel newest"
-# for other kernels than 6.12.
+# Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --only times" for a
+# part of it; tests/bench/run says which.
 
-BENCH = $(BUILD)/bench/bench $(BUILD)/bench/exit $(BUILD)/bench/compile
-# Programs of one file; the others are parts of `bench`.
-BENCH_ALONE = tests/bench/exit.c tests/bench/compile.c
+BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor crowd pure compile)
+BENCH_C	 = $(addprefix tests/bench/,bench.c ops.c others.c tree.c programs.c landlock.c)
 
-$(BUILD)/bench/bench: $(filter-out tests/bench/drain%,$(wildcard tests/bench/*.c)) tests/bench/bench.h
+$(BUILD)/bench/bench: $(BENCH_C) tests/bench/bench.h
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g $(WARN) -static \
-		$(filter-out $(BENCH_ALONE),$(filter %.c,$^)) -o $@
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -g $(WARN) -static $(BENCH_C) -o $@
 
 $(BUILD)/bench/exit: tests/bench/exit.c
 	@mkdir -p $(@D)
@@ -20,11 +18,36 @@ $(BUILD)/bench/compile: tests/bench/compile.c tests/bench/rulebook.h $(PURE_C:%.
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/bench $(CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) -lyaml -ljson-c -o $@
 
+# Objects of BPF and the programs that load them: floor is attached in a guest, pure is run natively.
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(BPF_H) $(wildcard tests/bench/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -Itests/bench -c $< -o $@
+
+.SECONDARY: $(BUILD)/bench/floor.bpf.o $(BUILD)/bench/pure.bpf.o
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+$(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/bench/floor.skel.h
+	$(CC) $(CPPFLAGS) -isystem $(BUILD)/bench -std=gnu17 -O2 -g $(WARN) $< -lbpf -lelf -lz -o $@
+
+# These use the rooms of ambit itself.
+BENCH_O	 = $(filter-out $(BUILD)/user/cli/%,$(USER_O))
+
+$(BUILD)/bench/crowd: tests/bench/crowd.c $(BENCH_O)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/bench/pure: tests/bench/pure.c tests/bench/pure.h $(BUILD)/bench/pure.skel.h $(BENCH_O)
+	$(CC) $(CPPFLAGS) -Ibpf -isystem $(BUILD)/bench $(CFLAGS) $(LDFLAGS) $< $(BENCH_O) $(LDLIBS) -o $@
+
+.PHONY: bench-files
+bench-files: $(BUILD)/ambit $(BENCH)
+
 bench:
 ifeq ($(SETUP),yes)
 	@scripts/setup bench
 endif
-	@$(MAKE) --no-print-directory SETUP=no $(BUILD)/ambit $(BENCH)
+	@$(MAKE) --no-print-directory SETUP=no bench-files
 	@BUILD=$(BUILD) tests/bench/run $(BENCH_OPTIONS)
 
 # How many events a second the trail keeps up with, natively (root): tests/bench/drain.c.
@@ -32,7 +55,7 @@ DRAIN_C = tests/bench/drain.c user/kernel/ring.c user/kernel/symbols.c $(wildcar
 
 $(BUILD)/bench/drain.bpf.o: tests/bench/drain.bpf.c $(BPF_H)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -c $< -o $@
 
 $(BUILD)/bench/drain.skel.h: $(BUILD)/bench/drain.bpf.o
 	$(BPFTOOL) gen skeleton $< name drain > $@

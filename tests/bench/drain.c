@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "base/util.h"
+#include "bpf/abi.h"
 #include "drain.skel.h"
 #include "kernel/internal.h"
 #include "kernel/ring.h"

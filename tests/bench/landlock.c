@@ -18,7 +18,7 @@
 #define FS_WRITE_FILE	 (1ULL << 1)
 #define FS_READ_FILE	 (1ULL << 2)
 #define FS_READ_DIR	 (1ULL << 3)
-#define FS_ALL		 ((1ULL << 13) - 1) /* every right of the first version */
+#define FS_ALL		 ((1ULL << 14) - 1) /* every right of Linux 5.19 */
 #define NET_BIND_TCP	 (1ULL << 0)
 #define NET_CONNECT_TCP	 (1ULL << 1)
 #define RULE_PATH	 1
@@ -62,11 +62,26 @@ static int add_port(int ruleset, uint64_t port)
 	return syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) < 0 ? -errno : 0;
 }
 
-/* One line of the list: an operation and what it is for. */
-static int add_line(int ruleset, const char *op, const char *what, bool ports)
+/* One line of the list: an operation and what it is for. A pattern is a rule for the directory that it
+ * lies in, but not for the root. */
+static int add_line(int ruleset, const char *op, char *what, bool ports)
 {
-	static unsigned next_port = 1;
+	static unsigned next_port = 9; /* the one that is connected to comes first */
+	char *glob = strpbrk(what, "*?[");
 
+	if (glob && *what == '/') {
+		while (glob > what + 1 && *glob != '/')
+			glob--;
+		*glob = '\0';
+		if (strcmp(what, "/") == 0 || !strchr(what + 1, '/'))
+			return 0;
+	}
+	if (strcmp(op, "deny") == 0)
+		return 0;
+	if (strcmp(op, "all") == 0)
+		return add_path(ruleset, FS_ALL, what);
+	if (strcmp(op, "write") == 0)
+		return add_path(ruleset, FS_WRITE_FILE, what);
 	if (strcmp(op, "read") == 0)
 		return add_path(ruleset, FS_READ_FILE | FS_READ_DIR, what);
 	if (strcmp(op, "exec") == 0)

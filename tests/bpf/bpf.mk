@@ -4,13 +4,13 @@ BPF_TEST   := $(patsubst tests/bpf/%.c,$(BUILD)/bpftest/%,$(wildcard tests/bpf/t
 
 $(BUILD)/bpftest/logic.bpf.o: tests/bpf/logic.bpf.c tests/bpf/logic.h $(BPF_H)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -Itests/bpf -c $< -o $@
+	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -Itests/bpf -c $< -o $@
 
 $(BUILD)/bpftest/logic.skel.h: $(BUILD)/bpftest/logic.bpf.o
 	$(BPFTOOL) gen skeleton $< name logic > $@
 
 # What of the kernel room knows maps and nothing of hooks.
-ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,policies swap table)
+ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,kept policies swap table)
 .SECONDARY: $(ROWS_SAN)
 -include $(ROWS_SAN:.o=.d)
 

@@ -43,6 +43,14 @@ static inline void install(uint32_t id, const struct tables *tables)
 		bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &fd, 0), 0);
 }
 
+/* The part of a path that the automaton runs over after the directories. */
+static inline void name_find(struct path_case *path)
+{
+	const char *slash = memrchr(path->path, '/', path->length);
+
+	path->name = slash ? (uint32_t)(slash - path->path) : path->length;
+}
+
 static inline void run(struct bpf_program *program)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options);

@@ -33,6 +33,9 @@ static long path_step(__u32 index, void *context)
 	if (!path || !scratch)
 		return 1;
 	scratch->path.start = PATH_END - (path->length & PATH_MASK);
+	scratch->path.last = path->name < path->length
+				     ? scratch->path.start + (path->name & PATH_MASK)
+				     : PATH_END;
 	bpf_probe_read_kernel(&scratch->path.bytes[scratch->path.start & PATH_MASK],
 		path->length & PATH_MASK, path->path);
 	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {

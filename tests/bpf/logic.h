@@ -17,6 +17,8 @@ struct case_result {
 struct path_case {
 	__u32 policy;
 	__u32 length;
+	__u32 name; /* where the last component begins, at its '/': the automaton runs in two parts */
+	__u32 reserved;
 	struct case_result results[AMBIT_COLUMNS];
 	char path[AMBIT_PATH_SIZE];
 };

@@ -251,6 +251,7 @@ static void ask_paths(const struct policy *policy, const struct tables *tables, 
 	for (uint32_t i = 0; i < CASES; i++) {
 		cases[i].policy = 1;
 		cases[i].length = path_derive(policy, cases[i].path);
+		name_find(&cases[i]);
 	}
 	put_all(map, cases);
 	run(skeleton->progs.test_paths);

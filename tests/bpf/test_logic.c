@@ -64,6 +64,7 @@ static void test_long_paths(void **context)
 		if (c.path[length - 1] == '/')
 			c.path[length - 1] = 'x';
 		memcpy(&c.path[length - 4], "/end", 4);
+		name_find(&c);
 		assert_int_equal(bpf_map_update_elem(map, &index, &c, 0), 0);
 		index++;
 		if (index == CASES)
@@ -90,6 +91,7 @@ static void test_no_policy(void **context)
 	c.policy = 12345;
 	c.length = 2;
 	memcpy(c.path, "/a", 2);
+	name_find(&c);
 	assert_int_equal(bpf_map_update_elem(map, &index, &c, 0), 0);
 	run(skeleton->progs.test_paths);
 	assert_int_equal(bpf_map_lookup_elem(map, &index, &c), 0);

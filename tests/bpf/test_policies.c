@@ -111,6 +111,7 @@ static int setup(void **context)
 		.policies = bpf_map__fd(skeleton->maps.policies),
 		.cells = bpf_map__fd(skeleton->maps.cells),
 		.identities = bpf_map__fd(skeleton->maps.identities),
+		.kept = &skeleton->bss->kept,
 		.lock = -1,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)

@@ -239,6 +239,7 @@ static void test_limits(void **context)
 		install(1, tables);
 		for (uint32_t i = 0; i < CASES; i++) {
 			take_stock(&paths[i]);
+			name_find(&paths[i]);
 			assert_int_equal(bpf_map_update_elem(map, &i, &paths[i], 0), 0);
 		}
 		run(skeleton->progs.test_paths);

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+# With figures.awk: the goals of tests/bench/goals, a column for each kernel.
+
+function trim(text) {
+	gsub(/^[ \t]+|[ \t]+$/, "", text)
+	return text
+}
+
+FILENAME ~ /goals$/ && /^[a-z]/ {
+	parts = split($0, part, "|")
+	for (i = 1; i <= parts; i++)
+		part[i] = trim(part[i])
+	if (part[1] == "noise") {
+		noise[part[2]] = part[3] + 0
+		next
+	}
+	goal_count++
+	for (i = 1; i <= 6; i++)
+		goal[goal_count, i] = part[i]
+	if (part[5] ~ /^[0-9]+$/)
+		goal[goal_count, 5] = part[5] + 0
+}
+
+function noise_of(op) {
+	return op in noise ? noise[op] : noise["*"]
+}
+
+function verdict(text, met) {
+	return met ? text : "**" text " not met**"
+}
+
+# Rows of all kernels but 6.12 may be a fifth higher.
+function slack(release) {
+	return series(release) == "6.12" ? 1 : 1.2
+}
+
+function judge_added(release, name, axis, value, op, limit,  n) {
+	n = added(release, name, axis, value, op)
+	return verdict(signed(n), n <= (limit ? limit * slack(release) : noise_of(op)))
+}
+
+# The dearest operation, by the hooks that it takes.
+function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which) {
+	worst = -1
+	for (i = 1; i <= op_count["hooks"]; i++) {
+		op = ops["hooks", i]
+		hooks = figure[release, name, "hooks", 0, op]
+		if (hooks < 1 || !has(release, name, axis, value, op) || op ~ /fork/)
+			continue
+		n = added(release, name, axis, value, op) / hooks
+		if (n > worst) {
+			worst = n
+			which = op
+		}
+	}
+	return worst < 0 ? "" : verdict(sprintf("+%d (%s)", worst + 0.5, which), worst <= limit * slack(release))
+}
+
+function judge_landlock(release, name, axis, value, op,  n, other) {
+	if (!has(release, "landlock", axis, value, op))
+		return ""
+	n = added(release, name, axis, value, op)
+	other = added(release, "landlock", axis, value, op)
+	return verdict(signed(n) " to " signed(other), n <= other)
+}
+
+function judge_percent(release, name, axis, value, op, limit,  n) {
+	n = added(release, name, axis, value, op) * 100 / itself(release, axis, value, op)
+	return verdict(sprintf("%+.1f %%", n), n <= limit)
+}
+
+function judge_grow(release, name, axis, value, op, limit,  from, n, first) {
+	first = axis == "cells" ? 1 : 10
+	if (!has(release, name, axis, first, op))
+		return ""
+	from = added(release, name, axis, first, op)
+	n = added(release, name, axis, value, op)
+	return verdict(sprintf("%s to %s", signed(from), signed(n)), n <= from * (1 + limit / 100) + noise_of(op))
+}
+
+function judge_below(release, name, axis, value, op, limit,  n, other) {
+	n = figure[release, name, axis, value, op]
+	if (limit ~ /^[0-9]+$/)
+		return verdict(sprintf("%.0f ms", n / 1e6), n < limit * 1e6)
+	other = figure[release, name, axis, value, limit]
+	return verdict(sprintf("%.1f ms to %.1f ms", n / 1e6, other / 1e6), n < other)
+}
+
+function judge(release, i,  kind, name, op, limit, at, axis, value) {
+	kind = goal[i, 1]
+	name = goal[i, 2]
+	op = goal[i, 3]
+	limit = goal[i, 5]
+	split(goal[i, 4], at, " ")
+	axis = at[1]
+	value = at[2]
+	# What this machine does itself is the same for all kernels; said once.
+	if (axis == "native") {
+		if (series(release) != "6.12")
+			return ""
+		release = "native"
+	}
+	if (kind == "hook")
+		return judge_hook(release, name, axis, value, limit)
+	if (!has(release, name, axis, value, op))
+		return "not measured"
+	if (kind == "added")
+		return judge_added(release, name, axis, value, op, limit)
+	if (kind == "landlock")
+		return judge_landlock(release, name, axis, value, op)
+	if (kind == "percent")
+		return judge_percent(release, name, axis, value, op, limit)
+	if (kind == "bytes")
+		return verdict(grouped(figure[release, name, axis, value, op]), figure[release, name, axis, value, op] <= limit + 0)
+	if (kind == "grow")
+		return judge_grow(release, name, axis, value, op, limit)
+	return judge_below(release, name, axis, value, op, limit)
+}
+
+function limit_text(i,  kind, limit) {
+	kind = goal[i, 1]
+	limit = goal[i, 5]
+	if (kind == "added" || kind == "hook")
+		return "+" grouped(limit)
+	if (kind == "landlock")
+		return "Landlock"
+	if (kind == "below")
+		return limit ~ /^[0-9]+$/ ? "< " grouped(limit) " ms" : "< " limit
+	if (kind == "bytes")
+		return grouped(limit)
+	return "+" limit " %"
+}
+
+# What the kernel takes for its part, where that is the reason: an empty program, or a label.
+function floor_text(i,  release, op, name) {
+	op = goal[i, 3]
+	name = op == "vfork" ? "storage" : goal[i, 2] == "outside" && op == "open+close" ? "empty" : ""
+	if (goal[i, 1] != "added" || !name)
+		return ""
+	for (release = release_count; release > 0; release--)
+		if (series(releases[release]) == "6.12")
+			return cell_added(releases[release], name, "rules", 0, op)
+	return ""
+}
+
+END {
+	put("goal")
+	put("at most")
+	for (r = 1; r <= release_count; r++)
+		if (has(releases[r], "none", "rules", 0, "open+close"))
+			put(series(releases[r]))
+	put("floor")
+	next_row()
+	for (g = 1; g <= goal_count; g++) {
+		put(goal[g, 6])
+		put(limit_text(g))
+		for (r = 1; r <= release_count; r++)
+			if (has(releases[r], "none", "rules", 0, "open+close"))
+				put(judge(releases[r], g))
+		put(floor_text(g))
+		next_row()
+	}
+	print_table()
+}
