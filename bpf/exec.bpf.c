@@ -51,7 +51,7 @@ static __always_inline int memory_decide(enum ambit_hook hook)
 
 	if (!id)
 		return 0;
-	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &id));
+	cell = FAULT(CELL_EXEC, NULL, cell_row(id));
 	if (cell && cell->flags & AMBIT_CELL_JIT)
 		return 0;
 	return deny(id, hook, OP_EXEC, cell ? REASON_JIT : cell_missing(id)) ? -EACCES : 0;
@@ -167,7 +167,7 @@ int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 	v.cell = cell_current();
 	if (!v.cell)
 		return 0;
-	cell = FAULT(CELL_EXEC, NULL, bpf_map_lookup_elem(&cells, &v.cell));
+	cell = FAULT(CELL_EXEC, NULL, cell_row(v.cell));
 	if (!cell)
 		return deny(v.cell, HOOK_bprm_check_security, OP_EXEC, cell_missing(v.cell)) ? -EACCES : 0;
 	if (cell->flags & AMBIT_CELL_CANARY)

@@ -8,7 +8,6 @@
 
 #include "ambit.bpf.h"
 
-#define AMBIT_CELLS_MAX	 4096
 #define AMBIT_TALLIES_MAX 65536
 
 /*
@@ -56,9 +55,9 @@ struct {
 	__type(value, struct ambit_cell);
 } cells SEC(".maps") __weak;
 
-/* Cell id -> counters. Made by user space, added to here. */
+/* AMBIT_CELL_SLOT of a cell -> its counters. Cleared by user space, added to here. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, AMBIT_CELLS_MAX);
 	__type(key, __u32);
 	__type(value, struct ambit_counters);
@@ -83,10 +82,10 @@ struct table {
 	__uint(value_size, sizeof(struct ambit_segment));
 };
 
-/* Policy id -> its automaton. Written by user space alone; never changed. Cells with the same automaton
+/* Policies -> their automata. Written by user space alone; never changed. Cells with the same automaton
  * have the same id (user/kernel/policies.c). */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, AMBIT_CELLS_MAX);
 	__type(key, __u32);
 	__array(values, struct table);

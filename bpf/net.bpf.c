@@ -132,7 +132,7 @@ FRAME bool has_source(struct socket *socket)
 }
 
 /* A netlink socket talks to the kernel and to nobody else: port 0, and no group. */
-FRAME int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, int length)
+static __always_inline int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, int length)
 {
 	struct sockaddr_nl peer = {};
 
@@ -143,7 +143,7 @@ FRAME int netlink_peer(__u32 cell, enum ambit_hook hook, const void *sockaddr, i
 	return deny_number(cell, hook, OP_SOCKET, REASON_NETLINK, 0) ? -EPERM : 0;
 }
 
-static __always_inline int connect_inside(struct socket *socket, struct sockaddr *address, int length)
+FRAME int connect_inside(struct socket *socket, struct sockaddr *address, int length)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -166,10 +166,41 @@ static __always_inline int connect_inside(struct socket *socket, struct sockaddr
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_connect")
-int BPF_PROG(net_socket_connect, struct socket *socket, struct sockaddr *address, int length)
+/*
+ * The short way to an IPv4 peer that was allowed before: what a socket without any oddity asks for. What
+ * cannot be read is 0, which is no family.
+ */
+static __always_inline bool connect_is_kept(
+	struct socket *socket, __u64 address, int length, __u32 cell)
 {
-	return INSIDE(connect_inside(socket, address, length));
+	struct sock *sk = socket->sk;
+	__u64 word, proto;
+	__u32 ip;
+
+	if (!PEEKS || !sk || length < SOCKADDR_IN)
+		return false;
+	word = peek(address); /* family, port, address */
+	ip = word >> 32;
+	if ((__u16)word != FAMILY_INET || sk->__sk_common.skc_family != FAMILY_INET || !ip)
+		return false;
+	proto = sk->sk_protocol;
+	return peer_kept(ip, 0,
+		peer_key(cell, false, AMBIT_FAMILY_V4, proto, bpf_ntohs(word >> 16)));
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(net_socket_connect)
+{
+	struct bpf_local_storage *storage = storage_of_current();
+	__u32 cell;
+
+	if (__builtin_expect(!storage, 1))
+		return zero();
+	cell = cell_of_storage(storage);
+	if (!cell || connect_is_kept((struct socket *)ctx[0], number_of((void *)ctx[1], kept.origin),
+			     ctx[2], cell))
+		return zero();
+	return connect_inside((struct socket *)ctx[0], (struct sockaddr *)ctx[1], ctx[2]);
 }
 
 /* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. */

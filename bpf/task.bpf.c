@@ -10,7 +10,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Whether the cell is gone or ends: who ends it finds all of its tasks if no more come. */
 static __always_inline bool cell_ends(__u32 id)
 {
-	struct ambit_cell *cell = FAULT(CELL_FORK, NULL, bpf_map_lookup_elem(&cells, &id));
+	struct ambit_cell *cell = FAULT(CELL_FORK, NULL, cell_row(id));
 
 	return !cell || cell->flags & AMBIT_CELL_ENDS;
 }

@@ -35,7 +35,7 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	const struct path_request *request, __u64 dentry, __u32 ops)
 {
 	__u32 id = request->cell, before = LOOK(kept.fence), mnt_ns;
-	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, bpf_map_lookup_elem(&cells, &id));
+	struct ambit_cell *cell = FAULT(CELL_PATH, NULL, cell_row(id));
 	int reason;
 
 	scratch->path.start = PATH_END;

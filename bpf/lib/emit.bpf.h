@@ -137,7 +137,7 @@ static __always_inline void event_send(
 	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
 {
 	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
-	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, bpf_map_lookup_elem(&cells, &id));
+	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(id));
 	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
 
 	if (!cell || !ring) {
@@ -164,7 +164,7 @@ GLOBAL int report(const struct verdict *v)
 	if (!v)
 		return 0;
 	cell = v->cell;
-	counts = FAULT(COUNTERS, NULL, bpf_map_lookup_elem(&counters, &cell));
+	counts = FAULT(COUNTERS, NULL, counters_row(cell));
 	if (v->kind == EVENT_DECISION && v->verdict == VERDICT_DENY) {
 		if (counts && v->op < OP_MAX)
 			__sync_fetch_and_add(&counts->denied[v->op], 1);
@@ -196,7 +196,7 @@ GLOBAL int report(const struct verdict *v)
  * enforces. */
 static __always_inline bool enforce(__u32 cell_id)
 {
-	struct ambit_cell *cell = FAULT(CELL_MODE, NULL, bpf_map_lookup_elem(&cells, &cell_id));
+	struct ambit_cell *cell = FAULT(CELL_MODE, NULL, cell_row(cell_id));
 
 	return !cell || cell->mode != MODE_AUDIT;
 }
@@ -238,7 +238,7 @@ GLOBAL int deny_number(__u32 cell, __u32 hook, __u32 op, __u32 reason, __u64 num
 static __always_inline void count_allowed(__u32 cell, __u32 op)
 {
 	struct ambit_counters *counts =
-		FAULT(COUNTERS, NULL, bpf_map_lookup_elem(&counters, &cell));
+		FAULT(COUNTERS, NULL, counters_row(cell));
 
 	if (counts && op < OP_MAX)
 		__sync_fetch_and_add(&counts->allowed[op], 1);

@@ -111,7 +111,7 @@ FRAME int row_settle(struct ambit_allowed *row, __u32 cell)
 
 	if (!allowed)
 		return 0;
-	counts = FAULT(COUNTERS, NULL, bpf_map_lookup_elem(&counters, &cell));
+	counts = FAULT(COUNTERS, NULL, counters_row(cell));
 	if (counts && op < OP_MAX)
 		__sync_fetch_and_add(&counts->allowed[op], allowed);
 	return 0;

@@ -89,6 +89,19 @@ static __always_inline __u32 cell_current(void)
  * loop out ("back-edge"). */
 #define LABEL_TRIES 8
 
+/* The row of a cell; NULL if it has none any more. */
+static __always_inline struct ambit_cell *cell_row(__u32 id)
+{
+	return bpf_map_lookup_elem(&cells, &id);
+}
+
+static __always_inline struct ambit_counters *counters_row(__u32 id)
+{
+	__u32 slot = AMBIT_CELL_SLOT(id);
+
+	return bpf_map_lookup_elem(&counters, &slot);
+}
+
 /* Why there is no row in `cells` for this id. */
 static __always_inline enum ambit_reason cell_missing(__u32 cell)
 {

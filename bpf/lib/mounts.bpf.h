@@ -147,7 +147,7 @@ unreadable:
 static __always_inline int mounts_find(const struct path_request *request, struct mounts_walk *walk)
 {
 	__u32 id = request->cell;
-	struct ambit_cell *cell = FAULT(CELL_MOUNTS, NULL, bpf_map_lookup_elem(&cells, &id));
+	struct ambit_cell *cell = FAULT(CELL_MOUNTS, NULL, cell_row(id));
 
 	if (!cell)
 		return cell_missing(id);

@@ -106,7 +106,7 @@ GLOBAL int near_allows(const struct path_request *request)
 	if (!near_name(request, &near, &directory) ||
 		!near_prefix(request, &near, directory, before, seen))
 		return 0;
-	cell = FAULT(CELL_NEAR, NULL, bpf_map_lookup_elem(&cells, &id));
+	cell = FAULT(CELL_NEAR, NULL, cell_row(id));
 	/* What is denied by another name is found on the long way. */
 	if (!cell || cell->links)
 		return 0;

@@ -42,7 +42,7 @@ static __always_inline bool match_peer(
 FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 {
 	struct ambit_cell *cell =
-		FAULT(CELL_PEER, NULL, bpf_map_lookup_elem(&cells, &v->cell));
+		FAULT(CELL_PEER, NULL, cell_row(v->cell));
 	__u32 column = (request->op - OP_CONNECT) & (AMBIT_COLUMNS - 1);
 	struct ambit_accept accept;
 	struct match match;
@@ -68,28 +68,34 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	return !accept.allow[column];
 }
 
-/* What is asked about an address, in the key of a kept verdict beside the cell. */
-static __always_inline __u64 peer_key(const struct peer_request *request)
+/* What is asked about an address, in the key of a kept verdict beside the cell: never 0, since a family
+ * is in it. */
+static __always_inline __u64 peer_key(
+	__u32 cell, bool listen, __u64 family, __u64 proto, __u64 port)
 {
-	return (__u64)(request->op == OP_LISTEN) << 63 | (__u64)request->address.family << 56 |
-	       (__u64)request->proto << 48 | (__u64)request->address.port << 32 | request->cell;
+	return (__u64)listen << 63 | family << 56 | proto << 48 | port << 32 | cell;
 }
 
-static __always_inline struct ambit_allowed *peer_row(const __u64 address[2], __u64 key)
+static __always_inline __u64 request_key(const struct peer_request *request)
 {
-	return &kept.peers[(address[0] ^ address[1] ^ key) * HASH_FACTOR >> (64 - AMBIT_PEER_BITS)];
+	return peer_key(request->cell, request->op == OP_LISTEN, request->address.family,
+		request->proto, request->address.port);
 }
 
-/* Whether a verdict is kept that allows this peer; then it is counted. Nothing but a policy can change
- * one, so all that dates it is the fence. */
-static __always_inline bool peer_kept(const struct peer_request *request, const __u64 address[2])
+static __always_inline struct ambit_allowed *peer_row(__u64 first, __u64 second, __u64 key)
 {
-	__u64 key = peer_key(request);
-	struct ambit_allowed *row = peer_row(address, key);
+	return &kept.peers[(first ^ second ^ key) * HASH_FACTOR >> (64 - AMBIT_PEER_BITS)];
+}
+
+/* Whether a verdict is kept that allows this peer (the halves of its address); then it is counted.
+ * Nothing but a policy can change one, so all that dates it is the fence. */
+static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key)
+{
+	struct ambit_allowed *row = peer_row(first, second, key);
 	__u32 version = LOOK(row->version);
 
-	if (version & 1 || row->object != address[0] || row->place != address[1] ||
-		row->key != key || row->fence != LOOK(kept.fence) || LOOK(row->version) != version)
+	if (row->key != key || row->object != first || row->place != second ||
+		row->fence != LOOK(kept.fence) || LOOK(row->version) != version)
 		return false;
 	__sync_fetch_and_add(&row->allowed, 1);
 	return true;
@@ -99,8 +105,8 @@ static __always_inline bool peer_kept(const struct peer_request *request, const 
 static __always_inline bool peer_keep(
 	const struct peer_request *request, const __u64 address[2], __u32 fence)
 {
-	__u64 key = peer_key(request);
-	struct ambit_allowed *row = peer_row(address, key);
+	__u64 key = request_key(request);
+	struct ambit_allowed *row = peer_row(address[0], address[1], key);
 	__u32 cell = row->key, claimed = row_claim(&row->version, &row->key);
 
 	if (!claimed)
@@ -125,7 +131,7 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	if (!request)
 		return 1;
 	__builtin_memcpy(address, request->address.bytes, sizeof(address));
-	if (peer_kept(request, address))
+	if (peer_kept(address[0], address[1], request_key(request)))
 		return 0;
 	v.cell = request->cell;
 	v.op = request->op;

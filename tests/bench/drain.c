@@ -48,6 +48,7 @@ static int handle(void *data, const void *bytes, size_t size)
 /* The rows of a cell, as user/kernel/cell.c makes them. */
 static int cell_make(struct drain *skeleton, uint32_t id)
 {
+	const uint32_t slot = AMBIT_CELL_SLOT(id);
 	struct ambit_cell row = {.epoch = 1};
 	struct ambit_counters counters = {0};
 	struct stat namespace;
@@ -58,7 +59,7 @@ static int cell_make(struct drain *skeleton, uint32_t id)
 	row.mnt_ns = (uint32_t)namespace.st_ino;
 	check("cells", bpf_map_update_elem(bpf_map__fd(skeleton->maps.cells), &id, &row, 0));
 	check("counters",
-		bpf_map_update_elem(bpf_map__fd(skeleton->maps.counters), &id, &counters, 0));
+		bpf_map_update_elem(bpf_map__fd(skeleton->maps.counters), &slot, &counters, 0));
 	check("rings", bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &id, &ring, 0));
 	return ring;
 }
@@ -119,7 +120,8 @@ int main(int argc, char **argv)
 	check("a recorder", ambit_recorder_open(&recorder, trail, &policy, "coding-agent-00000007"));
 	while (spent < limit)
 		spent += turn(skeleton, ring, &recorder);
-	check("counters", bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.counters), &id, &counters));
+	check("counters", bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.counters),
+			   &(uint32_t){AMBIT_CELL_SLOT(id)}, &counters));
 	printf("drain,%llu,%.3f,%.0f,%llu\n", (unsigned long long)taken, (double)spent / 1e9,
 		(double)taken * 1e9 / (double)spent,
 		(unsigned long long)(ambit_events_lost(&counters) + recorder.missing));

@@ -16,12 +16,14 @@ static struct kernel kernel;
 
 static unsigned row_count(int map)
 {
-	uint32_t key, next;
+	uint32_t key, next, row;
 	unsigned count = 0;
 
-	for (bool more = !bpf_map_get_next_key(map, NULL, &next); more; count++) {
+	/* An array has keys without a row. */
+	for (bool more = !bpf_map_get_next_key(map, NULL, &next); more;) {
 		key = next;
 		more = !bpf_map_get_next_key(map, &key, &next);
+		count += bpf_map_lookup_elem(map, &key, &row) == 0;
 	}
 	return count;
 }

@@ -45,12 +45,14 @@ static void cell_find(const struct cell_info *info, void *data)
 
 static unsigned rows(int map)
 {
-	uint32_t key, next;
+	uint32_t key, next, row;
 	unsigned count = 0;
 
-	for (bool more = !bpf_map_get_next_key(map, NULL, &next); more; count++) {
+	/* An array has keys without a row. */
+	for (bool more = !bpf_map_get_next_key(map, NULL, &next); more;) {
 		key = next;
 		more = !bpf_map_get_next_key(map, &key, &next);
+		count += key != AMBIT_POLICY_NOTHING && bpf_map_lookup_elem(map, &key, &row) == 0;
 	}
 	return count;
 }

@@ -84,9 +84,10 @@ void fault_force(enum ambit_fault fault)
 
 struct ambit_counters counters_read(uint32_t cell)
 {
+	const uint32_t slot = AMBIT_CELL_SLOT(cell);
 	struct ambit_counters value;
 
-	if (bpf_map_lookup_elem(counters, &cell, &value) < 0)
+	if (bpf_map_lookup_elem(counters, &slot, &value) < 0)
 		die("the counters of a cell are gone");
 	return value;
 }

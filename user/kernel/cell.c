@@ -121,15 +121,58 @@ int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
 	return result;
 }
 
+/* For rows of `policies` and of `cells`: see policies.c. */
+static int policies_lock(struct diag *diag)
+{
+	return lock_file("policies", LOCK_EX, diag);
+}
+
+static int counters_clear(struct kernel *kernel, uint32_t id)
+{
+	const struct ambit_counters none = {};
+	uint32_t slot = AMBIT_CELL_SLOT(id);
+
+	return bpf_map_update_elem(kernel->counters, &slot, &none, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret)
+{
+	uint32_t slot = AMBIT_CELL_SLOT(id);
+
+	return bpf_map_lookup_elem(kernel->counters, &slot, ret) < 0 ? -errno : 0;
+}
+
+/* True if a cell has the slot of this id; every cell has its lock file first and last. */
+static bool slot_is_taken(uint32_t id)
+{
+	DIR *locks = opendir(CELL_LOCKS);
+	struct dirent *entry;
+	bool taken = false;
+	uint32_t other;
+
+	while (locks && !taken && (entry = readdir(locks)))
+		taken = sscanf(entry->d_name, "%8x", &other) == 1 &&
+			AMBIT_CELL_SLOT(other) == AMBIT_CELL_SLOT(id);
+	if (locks)
+		closedir(locks);
+	return taken;
+}
+
 /* A random number: an id is never used twice, so a task that outlived its cell cannot find itself
- * in another. */
+ * in another. One ambit at a time: two must not take the same slot. */
 static int id_new(struct cell *cell)
 {
-	for (int i = 0; i < 100; i++) {
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	ambit_diag_clear(&ignored);
+	if (lock < 0)
+		return lock;
+	for (int i = 0; i < 1000; i++) {
 		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
 			return -errno;
 		cell->id &= ~LINKS_SWAPPED;
-		cell->lock = cell->id ? cell_lock(cell->id) : -EEXIST;
+		cell->lock = cell->id && !slot_is_taken(cell->id) ? cell_lock(cell->id) : -EEXIST;
 		if (cell->lock >= 0)
 			return 0;
 	}
@@ -171,12 +214,6 @@ static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
 	return result < 0 ? fail(diag, cell->cgroup, result) : 0;
 }
 
-/* For rows of `policies` and of `cells`: see policies.c. */
-static int policies_lock(struct diag *diag)
-{
-	return lock_file("policies", LOCK_EX, diag);
-}
-
 /* With its row the cell begins to exist; until then nothing but the lock holds its policy. */
 static int cell_begin(
 	struct cell *cell, const struct tables *tables, struct ambit_cell *row, struct diag *diag)
@@ -199,7 +236,6 @@ static int cell_begin(
 /* Everything a decision needs first, the row in `cells` last: with it the cell begins to exist. */
 static int cell_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
 {
-	struct ambit_counters counters = {};
 	struct ambit_cell row = {
 		.epoch = options->epoch,
 		.mode = options->mode,
@@ -219,7 +255,9 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 			return result;
 		row.cgroup = cgroup;
 	}
-	result = put(cell->kernel->counters, cell, &counters, "a row in \"counters\"", diag);
+	result = counters_clear(cell->kernel, cell->id);
+	if (result < 0)
+		return fail(diag, "its row in \"counters\"", result);
 	if (result == 0 && options->identities && options->identities->count) {
 		row.flags |= AMBIT_CELL_LINKS;
 		row.links = cell->id;
@@ -327,7 +365,7 @@ int ambit_cell_kill(struct cell *cell)
 
 int ambit_cell_counters(struct cell *cell, struct ambit_counters *ret)
 {
-	return bpf_map_lookup_elem(cell->kernel->counters, &cell->id, ret) < 0 ? -errno : 0;
+	return counters_read(cell->kernel, cell->id, ret);
 }
 
 int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret)
@@ -392,7 +430,6 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 		result = cgroup_destroy(path, diag);
 	cell_forget(kernel, id);
 	bpf_map_delete_elem(kernel->rings, &id);
-	bpf_map_delete_elem(kernel->counters, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);
 	return result;

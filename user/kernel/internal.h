@@ -17,6 +17,9 @@ struct kernel {
 	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
 };
 
+/* The counters of a cell, without what is kept of verdicts. */
+int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret);
+
 /* Maps what the programs keep. */
 int kept_open(struct kernel *kernel);
 void kept_close(struct kernel *kernel);

@@ -197,7 +197,7 @@ static int nothing_load(struct ambit_bpf *skeleton, struct diag *diag)
 	table = table_load(tables, diag);
 	if (table < 0)
 		return table;
-	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &table, BPF_NOEXIST) < 0
+	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &table, BPF_ANY) < 0
 		       ? -errno
 		       : 0;
 }

@@ -14,7 +14,7 @@
 #include "compile/ids.h"
 #include "kernel/internal.h"
 
-/* Where to look first; never 0. */
+/* Where to look first: an odd number, so never AMBIT_POLICY_NOTHING. */
 static uint32_t key_of(const struct tables *tables)
 {
 	uint64_t hash = tables->segment_count;
@@ -22,7 +22,7 @@ static uint32_t key_of(const struct tables *tables)
 	for (uint32_t i = 0; i < tables->segment_count; i++)
 		for (uint32_t k = 0; k < AMBIT_SEGMENT_WORDS; k++)
 			hash = hash_mix(hash ^ tables->segments[i].words[k]);
-	return (uint32_t)hash | 1;
+	return ((uint32_t)hash & (AMBIT_CELLS_MAX - 1)) | 1;
 }
 
 /* A descriptor of the map in a row; -ENOENT without one. */
@@ -67,7 +67,7 @@ static int row_new(
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_update_elem(kernel->policies, &key, &fd, BPF_NOEXIST) == 0)
+	if (bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0)
 		return 0;
 	result = -errno;
 	ambit_diag_set(diag, NULL, 0, 0, "cannot make a row in \"policies\": %s", strerror(-result));
@@ -79,8 +79,8 @@ int policy_acquire(
 {
 	uint32_t key = key_of(tables);
 
-	/* Ends: there are more keys than rows. */
-	for (;; key += 2) {
+	/* Every other row; the rest is left for what does not come from here. */
+	for (uint32_t i = 0; i < AMBIT_CELLS_MAX / 2; i++, key = (key + 2) & (AMBIT_CELLS_MAX - 1)) {
 		_cleanup_close_ int fd = row_open(kernel, key);
 		int result = fd == -ENOENT ? row_new(kernel, key, tables, diag) : fd;
 
@@ -97,6 +97,9 @@ int policy_acquire(
 			return result;
 		}
 	}
+	ambit_diag_set(diag, NULL, 0, 0, "there are %u different policies in force, and no more can be",
+		AMBIT_CELLS_MAX / 2);
+	return -ENOSPC;
 }
 
 /* What the rows of `cells` name. */
@@ -141,7 +144,7 @@ static int key_compare(const void *left, const void *right)
 /* Takes away the rows of a map that none of `keys` names and that have one of the bits in `mask`. */
 static void rows_sweep(int map, uint32_t *keys, size_t count, uint32_t mask)
 {
-	uint32_t key, next;
+	uint32_t key, next, row;
 	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
 
 	if (count)
@@ -149,7 +152,8 @@ static void rows_sweep(int map, uint32_t *keys, size_t count, uint32_t mask)
 	while (more) {
 		key = next;
 		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (key & mask &&
+		/* An array has keys without a row. */
+		if (key & mask && bpf_map_lookup_elem(map, &key, &row) == 0 &&
 			!(count && bsearch(&key, keys, count, sizeof(*keys), key_compare)))
 			bpf_map_delete_elem(map, &key);
 	}
@@ -187,5 +191,5 @@ int policies_settle(struct kernel *kernel, uint32_t key)
 	/* The same map again. When a map within a map is replaced the kernel waits until no program runs
 	 * that could have seen the one before (maybe_wait_bpf_programs() of kernel/bpf/syscall.c): for
 	 * programs that cannot sleep, and ambit has no others. */
-	return bpf_map_update_elem(kernel->policies, &key, &fd, BPF_EXIST) < 0 ? -errno : 0;
+	return bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) < 0 ? -errno : 0;
 }
