@@ -274,6 +274,8 @@ int kept_begin(void *unused)
 		bpf_core_field_offset(struct bpf_local_storage_data, data) != sizeof(__u64))
 		kept.label_origin = 1ULL << 62;
 	/* They are read by peek() from now on, which must not fail. */
-	return bpf_probe_read_kernel(&word, sizeof(word), (const void *)rename_lock_address) ||
-	       bpf_probe_read_kernel(&word, sizeof(word), (const void *)mount_lock_address);
+	return bpf_probe_read_kernel(&word, sizeof(word),
+		       FAULT(SEQUENCE, NULL, (const void *)rename_lock_address)) ||
+	       bpf_probe_read_kernel(&word, sizeof(word),
+		       FAULT(SEQUENCE, NULL, (const void *)mount_lock_address));
 }

@@ -157,7 +157,8 @@ static __always_inline bool is_internal(__u64 dentry)
 /* A path that was found only from a known directory on is found as a whole, to be reported. */
 static __always_inline int path_whole(__u32 slot)
 {
-	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+	struct scratch *scratch =
+		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
 
 	if (scratch && scratch->path.prefix &&
 		path_build(slot, BUFFER_PATH, scratch->path.from_dentry, scratch->path.from_mnt,

@@ -89,9 +89,10 @@ static __always_inline __u32 cell_current(void)
  * loop out ("back-edge"). */
 #define LABEL_TRIES 8
 
-/* The row of a cell; NULL if it has none any more. */
+/* The row of a cell; NULL if it has none any more. Callers of both wrap them in FAULT(). */
 static __always_inline struct ambit_cell *cell_row(__u32 id)
 {
+	/* NULL is an answer. */
 	return bpf_map_lookup_elem(&cells, &id);
 }
 
@@ -99,6 +100,7 @@ static __always_inline struct ambit_counters *counters_row(__u32 id)
 {
 	__u32 slot = AMBIT_CELL_SLOT(id);
 
+	/* NULL is an answer. */
 	return bpf_map_lookup_elem(&counters, &slot);
 }
 

@@ -131,15 +131,20 @@ function limit_text(i,  kind, limit) {
 	return "+" limit " %"
 }
 
-# What the kernel takes for its part, where that is the reason: an empty program, or a label.
+# What the kernel takes for its part, where that is the reason: an empty program; or a label, and the
+# cgroup that every cell has.
 function floor_text(i,  release, op, name) {
 	op = goal[i, 3]
 	name = op == "vfork" ? "storage" : goal[i, 2] == "outside" && op == "open+close" ? "empty" : ""
 	if (goal[i, 1] != "added" || !name)
 		return ""
-	for (release = release_count; release > 0; release--)
-		if (series(releases[release]) == "6.12")
-			return cell_added(releases[release], name, "rules", 0, op)
+	for (release = release_count; release > 0; release--) {
+		if (series(releases[release]) != "6.12")
+			continue
+		if (op == "vfork" && has(releases[release], "cgroup", "rules", 0, op))
+			return signed(added(releases[release], name, "rules", 0, op) + added(releases[release], "cgroup", "rules", 0, op))
+		return cell_added(releases[release], name, "rules", 0, op)
+	}
 	return ""
 }
 

@@ -121,43 +121,6 @@ int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
 	return result;
 }
 
-/* For rows of `policies` and of `cells`: see policies.c. */
-static int policies_lock(struct diag *diag)
-{
-	return lock_file("policies", LOCK_EX, diag);
-}
-
-static int counters_clear(struct kernel *kernel, uint32_t id)
-{
-	const struct ambit_counters none = {};
-	uint32_t slot = AMBIT_CELL_SLOT(id);
-
-	return bpf_map_update_elem(kernel->counters, &slot, &none, BPF_ANY) < 0 ? -errno : 0;
-}
-
-int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret)
-{
-	uint32_t slot = AMBIT_CELL_SLOT(id);
-
-	return bpf_map_lookup_elem(kernel->counters, &slot, ret) < 0 ? -errno : 0;
-}
-
-/* True if a cell has the slot of this id; every cell has its lock file first and last. */
-static bool slot_is_taken(uint32_t id)
-{
-	DIR *locks = opendir(CELL_LOCKS);
-	struct dirent *entry;
-	bool taken = false;
-	uint32_t other;
-
-	while (locks && !taken && (entry = readdir(locks)))
-		taken = sscanf(entry->d_name, "%8x", &other) == 1 &&
-			AMBIT_CELL_SLOT(other) == AMBIT_CELL_SLOT(id);
-	if (locks)
-		closedir(locks);
-	return taken;
-}
-
 /* A random number: an id is never used twice, so a task that outlived its cell cannot find itself
  * in another. One ambit at a time: two must not take the same slot. */
 static int id_new(struct cell *cell)

@@ -17,6 +17,11 @@ struct kernel {
 	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
 };
 
+/* The lock of whoever writes rows of `policies` and of `cells` (policies.c), or takes an id. */
+int policies_lock(struct diag *diag);
+/* True if a cell has the slot of this id (AMBIT_CELL_SLOT). */
+bool slot_is_taken(uint32_t id);
+int counters_clear(struct kernel *kernel, uint32_t id);
 /* The counters of a cell, without what is kept of verdicts. */
 int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret);
 

@@ -186,6 +186,8 @@ static void needs(void **state)
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		bool needed = hook_needed(row, policy_needs(&with));
 
+		if (hook_rows[row].when == WHEN_KEPT)
+			continue; /* no policy asks for it */
 		assert_true(hook_needed(row, policy_needs(NULL)));
 		assert_true(hook_needed(row, policy_needs(&without)));
 		if (needed)
@@ -208,6 +210,20 @@ static void needs(void **state)
 		facts.present[row] = true;
 	}
 	assert_int_equal(conditional, 2);
+	/* Verdicts are kept where no run of a program is skipped. */
+	assert_true(facts_keep(&facts));
+	facts.present[HOOK_ROW_d_instantiate] = false;
+	assert_false(facts_keep(&facts));
+	assert_int_equal(facts_refuse(&facts, NEEDS_ALL, &diag), 0);
+	facts.present[HOOK_ROW_d_instantiate] = true;
+	facts.lsm_skips = true;
+	facts.preemption = PREEMPTION_ON;
+	assert_false(facts_keep(&facts));
+	facts.preemption = PREEMPTION_OFF;
+	assert_true(facts_keep(&facts));
+	facts.lsm = LSM_LACKS_BPF;
+	assert_false(facts_keep(&facts));
+	facts.lsm = LSM_HAS_BPF;
 	assert_false(hook_needed(hook_row_of_hook("mmap_addr"), policy_needs(&with)));
 	assert_false(hook_needed(hook_row_of_hook("inode_init_security_anon"), policy_needs(&with)));
 }
