@@ -2,6 +2,7 @@
 /* Rows that several cells must not have at once: who may write them, and the slots of counters. */
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include "kernel/internal.h"
