@@ -1,7 +1,7 @@
 # Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --only times" for a
 # part of it; tests/bench/run says which.
 
-BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor crowd pure compile)
+BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor crowd pure compile drain)
 BENCH_C	 = $(addprefix tests/bench/,bench.c ops.c others.c tree.c programs.c landlock.c)
 
 $(BUILD)/bench/bench: $(BENCH_C) tests/bench/bench.h
@@ -51,7 +51,7 @@ endif
 	@BUILD=$(BUILD) tests/bench/run $(BENCH_OPTIONS)
 
 # How many events a second the trail keeps up with, natively (root): tests/bench/drain.c.
-DRAIN_C = tests/bench/drain.c user/kernel/ring.c user/kernel/symbols.c $(wildcard user/base/*.c user/policy/*.c user/trail/*.c)
+DRAIN_C = tests/bench/drain.c user/kernel/ring.c user/kernel/symbols.c user/kernel/promise.c $(wildcard user/base/*.c user/policy/*.c user/trail/*.c)
 
 $(BUILD)/bench/drain.bpf.o: tests/bench/drain.bpf.c $(BPF_H)
 	@mkdir -p $(@D)

@@ -110,6 +110,8 @@ function judge(release, i,  kind, name, op, limit, at, axis, value) {
 		return judge_landlock(release, name, axis, value, op)
 	if (kind == "percent")
 		return judge_percent(release, name, axis, value, op, limit)
+	if (kind == "least")
+		return verdict(grouped(figure[release, name, axis, value, op]), figure[release, name, axis, value, op] >= limit)
 	if (kind == "bytes")
 		return verdict(grouped(figure[release, name, axis, value, op]), figure[release, name, axis, value, op] <= limit + 0)
 	if (kind == "grow")
@@ -128,6 +130,8 @@ function limit_text(i,  kind, limit) {
 		return limit ~ /^[0-9]+$/ ? "< " grouped(limit) " ms" : "< " limit
 	if (kind == "bytes")
 		return grouped(limit)
+	if (kind == "least")
+		return "at least " grouped(limit)
 	return "+" limit " %"
 }
 
