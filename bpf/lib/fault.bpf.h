@@ -68,6 +68,7 @@
 	X(LOOP_NEAR)                                                                              \
 	X(CELL_NEAR)                                                                              \
 	X(SLOT_KEEP)                                                                              \
+	X(PREFIX_CHANGED)                                                                         \
 	/* the walk from a dentry to the root */                                                  \
 	X(SEQUENCE)                                                                               \
 	X(LOOP_ATTEMPTS)                                                                          \

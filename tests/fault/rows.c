@@ -111,6 +111,8 @@ const struct row rows[] = {
 	SHORTER(SLOT_KEEP, KEPT, COLD),
 	SHORTER(CELL_NEAR, NEAR, WARM),
 	SHORTER(LOOP_NEAR, NEAR, WARM),
+	/* Whatever lies in a directory may be read, but for this: it counts from where a path is matched. */
+	ROW_FROM(WARM, PREFIX_CHANGED, KEEPS, IN_TRAIL, KEPT, "read /t/in/box/keys", READ, RULE, EACCES),
 
 	DENY_PATHS(SEQUENCE, UNSTABLE),
 	DENY_PATHS( LOOP_ATTEMPTS, UNSTABLE),
