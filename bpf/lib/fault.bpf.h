@@ -68,6 +68,7 @@
 	X(LOOP_NEAR)                                                                              \
 	X(CELL_NEAR)                                                                              \
 	X(SLOT_KEEP)                                                                              \
+	X(PREFIX_CHANGED)                                                                         \
 	/* the walk from a dentry to the root */                                                  \
 	X(SEQUENCE)                                                                               \
 	X(LOOP_ATTEMPTS)                                                                          \
@@ -131,16 +132,23 @@ enum ambit_fault {
 	FAULT_MAX,
 };
 
+/* What stands in the map of the faults. */
+enum { FAULT_FORCED, FAULT_MET, FAULT_STATES };
+
 #ifdef __bpf__
 #include "ambit.bpf.h"
 
 #ifdef AMBIT_FAULTS_BUILD
-/* The fault that is forced. tests/fault finds the map by its name and writes here. */
-volatile __u32 fault_forced SEC(".data.fault") __weak = FAULT_NONE;
+/* The fault that is forced, and whether a program came to it since. tests/fault finds the map
+ * by its name, writes and reads here. */
+volatile __u32 fault_state[FAULT_STATES] SEC(".data.fault") __weak = {FAULT_NONE};
 
 /* The value of `expression`, or `failed` while FAULT_##name is forced. Of a read that is the address,
- * so that the helper itself fails: it leaves zeroes then, not what was there. */
-#define FAULT(name, failed, expression) (fault_forced == FAULT_##name ? (failed) : (expression))
+ * so that the helper itself fails: it leaves zeroes then, not what was there. Of a peek(), which cannot
+ * fail, it is what the reader takes for "unreadable". */
+#define FAULT(name, failed, expression)                                                           \
+	(fault_state[FAULT_FORCED] == FAULT_##name && (fault_state[FAULT_MET] = 1) ? (failed)      \
+										   : (expression))
 #else
 /* The name is there so that one that is not in the list is an error in every build. */
 #define FAULT(name, failed, expression) ((void)FAULT_##name, (expression))

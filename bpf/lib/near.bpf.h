@@ -87,7 +87,7 @@ static __always_inline bool near_prefix(const struct path_request *request, stru
 		row->length + 1 + near->length > AMBIT_PATH_SIZE - 1)
 		return false;
 	__builtin_memcpy(near->states, row->states, sizeof(near->states));
-	return LOOK(row->version) == version;
+	return FAULT(PREFIX_CHANGED, false, LOOK(row->version) == version);
 }
 
 /* Whether the request is allowed; then the verdict is kept and counted. 0: not known here. */

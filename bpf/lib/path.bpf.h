@@ -169,7 +169,7 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
  * could follow. */
 FRAME bool prefix_find(struct path_buffer *walk)
 {
-	__u32 wanted = walk->wanted, version, *birth;
+	__u32 wanted = walk->wanted, version, length, *birth;
 	struct ambit_prefix *row;
 
 	row = prefix_row(walk->cell, walk->dentry);
@@ -181,11 +181,15 @@ FRAME bool prefix_find(struct path_buffer *walk)
 		(row->known & wanted) != wanted)
 		return false;
 	/* A path that is too long is too long by any way. */
-	walk->prefix = row->length + 1;
-	if (row->length > walk->start)
+	length = LOOK(row->length);
+	if (length > walk->start)
 		return false;
 	__builtin_memcpy(walk->states, row->states, sizeof(walk->states));
-	return LOOK(row->version) == version;
+	if (!FAULT(PREFIX_CHANGED, false, LOOK(row->version) == version))
+		return false;
+	/* Not before: the walk goes on to the root, and what it finds is then matched from the root. */
+	walk->prefix = length + 1;
+	return true;
 }
 
 /* At the root of a mount: go on at its mountpoint, or finish at the root of the namespace. */

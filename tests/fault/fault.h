@@ -19,7 +19,8 @@
 enum effect {
 	DENIES, /* it is denied where the cell enforces, and passes with a record where it audits */
 	STOPS,	/* it is denied in both: what would say that the cell audits is what failed */
-	KEEPS,	/* nothing: neither of it nor of an act that the policy denies */
+	KEEPS,	/* nothing: neither of it nor of an act that the policy denies. What fails loses a record,
+		 * or is a shorter way to the same verdict. */
 };
 
 /* Where the denial is found, besides in the kernel's tally. */
@@ -33,7 +34,22 @@ enum record {
 };
 
 /* Which kernels get there. */
-enum when { ALWAYS, MOUNT_LIST, MOUNT_PLAIN /* since 6.18, mounts.bpf.h */ };
+enum when {
+	ALWAYS,
+	MOUNT_LIST,
+	MOUNT_PLAIN, /* since 6.18, mounts.bpf.h */
+	PROBED,	     /* before 6.2: no memory is read by peek() (compat.bpf.h) */
+	KEPT,	     /* verdicts are kept (kept.bpf.h) */
+	NEAR,	     /* likewise, and memory is peeked at: there is a short way (near.bpf.h) */
+};
+
+/* What the kernel keeps when the act begins. */
+enum before {
+	COLD,  /* no verdict and no directory, so the long way is gone */
+	MOVED, /* nothing at all: something was renamed, which makes the names of programs void, too */
+	NAMED, /* the name of the program */
+	WARM,  /* the directories, but no verdict on the file: the short way is gone */
+};
 
 struct row {
 	enum ambit_fault fault;
@@ -44,6 +60,7 @@ struct row {
 	enum ambit_op op;
 	enum ambit_reason reason;
 	int error;
+	enum before before;
 };
 
 extern const struct row rows[];
@@ -55,16 +72,23 @@ void kernel_open(void);
 /* The cell in this mode; there is one. */
 uint32_t cell_find(enum ambit_mode mode);
 void fault_force(enum ambit_fault fault);
+/* Whether a program came to it since it was forced. */
+bool fault_met(void);
+/* Makes void what is kept of verdicts, directories and peers. */
+void kept_forget(void);
+bool kept_is_on(void);
 struct ambit_counters counters_read(uint32_t cell);
-/* How often an operation was denied for a reason that is no rule. */
+/* How often an operation was denied for a reason, by whatever rule. */
 uint64_t tally_read(uint32_t cell, enum ambit_op op, enum ambit_reason reason);
 bool mounts_are_plain(void);
+bool memory_is_peeked(void);
 
 /* --- session.c: acts, and the trail of a cell --- */
 
 struct session {
 	int in, out;
 	pid_t pid;
+	bool met; /* the last act came to the fault */
 };
 
 /* Starts a program that ends in `probe obey`. */

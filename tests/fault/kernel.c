@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "fault.h"
 
@@ -13,6 +14,7 @@
 
 static int faults = -1, cells = -1, counters = -1, tallies = -1;
 static size_t faults_size;
+static struct ambit_kept *kept;
 
 void die(const char *what)
 {
@@ -20,7 +22,7 @@ void die(const char *what)
 	exit(1);
 }
 
-/* The map of the variable `fault_forced`, which is not pinned. */
+/* The map of the variable `fault_state`, which is not pinned. */
 static int faults_open(size_t *ret_size)
 {
 	uint32_t id = 0;
@@ -56,6 +58,9 @@ void kernel_open(void)
 	cells = pin_open(PINS "/cells");
 	counters = pin_open(PINS "/counters");
 	tallies = pin_open(PINS "/tallies");
+	kept = mmap(NULL, sizeof(*kept), PROT_READ | PROT_WRITE, MAP_SHARED, pin_open(PINS "/bss"), 0);
+	if (kept == MAP_FAILED)
+		die("what is kept cannot be read");
 }
 
 uint32_t cell_find(enum ambit_mode mode)
@@ -74,12 +79,37 @@ uint32_t cell_find(enum ambit_mode mode)
 /* Each object has the variable, of which the linker made the first the one that counts. */
 void fault_force(enum ambit_fault fault)
 {
-	uint32_t zero = 0, values[64] = {};
+	uint32_t zero = 0, values[32][FAULT_STATES] = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		values[i] = fault;
+		values[i][FAULT_FORCED] = fault;
 	if (faults_size > sizeof(values) || bpf_map_update_elem(faults, &zero, values, 0) < 0)
 		die("a fault cannot be forced");
+}
+
+bool fault_met(void)
+{
+	uint32_t zero = 0, values[32][FAULT_STATES];
+
+	if (bpf_map_lookup_elem(faults, &zero, values) < 0)
+		die("a fault cannot be read");
+	return values[0][FAULT_MET];
+}
+
+/* As if a policy had been replaced. */
+void kept_forget(void)
+{
+	__atomic_fetch_add(&kept->fence, 2, __ATOMIC_SEQ_CST);
+}
+
+bool kept_is_on(void)
+{
+	const uint32_t row = 0;
+	struct ambit_arming arming;
+
+	if (bpf_map_lookup_elem(pin_open(PINS "/arming"), &row, &arming) < 0)
+		die("how the kernel was armed cannot be read");
+	return arming.flags & AMBIT_ARMING_KEEPS;
 }
 
 struct ambit_counters counters_read(uint32_t cell)
@@ -94,24 +124,40 @@ struct ambit_counters counters_read(uint32_t cell)
 
 uint64_t tally_read(uint32_t cell, enum ambit_op op, enum ambit_reason reason)
 {
-	struct ambit_tally_key key = {.cell = cell, .op = op, .reason = reason};
-	uint64_t count;
+	struct ambit_tally_key key, *previous = NULL;
+	uint64_t count, sum = 0;
 
-	return bpf_map_lookup_elem(tallies, &key, &count) < 0 ? 0 : count;
+	while (bpf_map_get_next_key(tallies, previous, &key) == 0) {
+		if (key.cell == cell && key.op == op && key.reason == reason &&
+			bpf_map_lookup_elem(tallies, &key, &count) == 0)
+			sum += count;
+		previous = &key;
+	}
+	return sum;
+}
+
+static bool type_has(uint32_t kind, const char *type, const char *member)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *found = btf__type_by_id(btf, (uint32_t)btf__find_by_name_kind(btf, type, kind));
+	bool has = false;
+
+	for (uint32_t i = 0; found && i < btf_vlen(found); i++) {
+		uint32_t name = kind == BTF_KIND_ENUM ? btf_enum(found)[i].name_off
+						      : btf_members(found)[i].name_off;
+
+		has = has || strcmp(btf__name_by_offset(btf, name), member) == 0;
+	}
+	btf__free(btf);
+	return has;
 }
 
 bool mounts_are_plain(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id = btf__find_by_name_kind(btf, "mount", BTF_KIND_STRUCT);
-	const struct btf_type *type = btf__type_by_id(btf, (uint32_t)id);
-	bool plain = false;
+	return type_has(BTF_KIND_STRUCT, "mount", "mnt_next_for_sb");
+}
 
-	for (uint32_t i = 0; type && i < btf_vlen(type); i++) {
-		const char *name = btf__name_by_offset(btf, btf_members(type)[i].name_off);
-
-		plain = plain || strcmp(name, "mnt_next_for_sb") == 0;
-	}
-	btf__free(btf);
-	return plain;
+bool memory_is_peeked(void)
+{
+	return type_has(BTF_KIND_ENUM, "special_kfunc_type", "KF_bpf_rdonly_cast");
 }

@@ -11,17 +11,23 @@
 #define TOUCHES	  "touch /t/in/file"
 #define REACHES	  "unix-stream /u/in/sock.stream"
 #define CONNECTS  "connect udp 127.0.0.1 7001"
+#define LISTS_ROOT "list /t/in/top" /* run mounts it */
+#define READS_MANY "read /t/many" /* leads to where states lie in another segment than the first */
 #define FORKS	  "via fork stat /t/in/file"
 #define FORBIDDEN "read /t/out/file"
 #define NO_PLACE  "chroot /t/in" /* denied whatever the policy says, without a path */
 
-#define ROW(fault, effect, record, when, act, op, reason, error)                                   \
+#define ROW_FROM(before, fault, effect, record, when, act, op, reason, error)                      \
 	{                                                                                          \
-		FAULT_##fault, effect, record, when, act, OP_##op, REASON_##reason, error          \
+		FAULT_##fault, effect, record, when, act, OP_##op, REASON_##reason, error, before  \
 	}
+#define ROW(...) ROW_FROM(COLD, __VA_ARGS__)
 #define DENY(fault, act, op, reason, error)                                                        \
 	ROW(fault, DENIES, IN_TRAIL, ALWAYS, act, op, reason, error)
 #define KEEP(fault, record) ROW(fault, KEEPS, record, ALWAYS, FORBIDDEN, READ, NO_RULE, EACCES)
+/* A shorter way: when it fails the long one decides. */
+#define SHORTER(fault, when, before)                                                               \
+	ROW_FROM(before, fault, KEEPS, IN_TRAIL, when, FORBIDDEN, READ, NO_RULE, EACCES)
 /* One and the same fault in front of acts of every kind. */
 #define DENY_PATHS(fault, reason)                                                                  \
 	DENY(fault, OPENS, READ, reason, EACCES), DENY(fault, EXECUTES, EXEC, reason, EACCES),     \
@@ -60,10 +66,10 @@ const struct row rows[] = {
 	KEEP(COUNTERS, IN_TRAIL),
 	KEEP(TALLY, LOST_TALLY),
 	KEEP(STRING_PATH, IN_TRAIL),
-	KEEP(STRING_EXE, IN_TRAIL),
+	ROW_FROM(MOVED, STRING_EXE, KEEPS, IN_TRAIL, ALWAYS, FORBIDDEN, READ, NO_RULE, EACCES),
 	KEEP(EXE_PLACE, IN_TRAIL),
-	KEEP(EXE_KEPT, IN_TRAIL),
-	KEEP(EXE_KEEP, IN_TRAIL),
+	ROW_FROM(NAMED, EXE_KEPT, KEEPS, IN_TRAIL, ALWAYS, FORBIDDEN, READ, NO_RULE, EACCES),
+	ROW_FROM(MOVED, EXE_KEEP, KEEPS, IN_TRAIL, ALWAYS, FORBIDDEN, READ, NO_RULE, EACCES),
 	KEEP(EXE_KEY, IN_TRAIL),
 	KEEP(SLOT_EXE, IN_TRAIL),
 
@@ -77,7 +83,7 @@ const struct row rows[] = {
 	DENY(IDENTITIES, MOVES, WRITE, NO_POLICY, EACCES),
 	DENY(SEGMENT_HEAD, OPENS, READ, NO_POLICY, EACCES),
 	DENY(SEGMENT_HEAD, CONNECTS, CONNECT, NO_POLICY, EPERM),
-	DENY(SEGMENT_STEP, OPENS, READ, NO_POLICY, EACCES),
+	DENY(SEGMENT_STEP, READS_MANY, READ, NO_POLICY, EACCES),
 	DENY(SEGMENT_STEP, CONNECTS, CONNECT, NO_POLICY, EPERM),
 	DENY(SEGMENT_STATE, OPENS, READ, NO_POLICY, EACCES),
 	DENY(SEGMENT_STATE, CONNECTS, CONNECT, NO_POLICY, EPERM),
@@ -102,6 +108,11 @@ const struct row rows[] = {
 	DENY_PATHS(SLOT_PATH, NO_SCRATCH),
 	DENY_PATHS(SLOT_RIGHTS, NO_SCRATCH),
 	DENY_PATHS(SLOT_MATCH, NO_POLICY),
+	SHORTER(SLOT_KEEP, KEPT, COLD),
+	SHORTER(CELL_NEAR, NEAR, WARM),
+	SHORTER(LOOP_NEAR, NEAR, WARM),
+	/* Whatever lies in a directory may be read, but for this: it counts from where a path is matched. */
+	ROW_FROM(WARM, PREFIX_CHANGED, KEEPS, IN_TRAIL, KEPT, "read /t/in/box/keys", READ, RULE, EACCES),
 
 	DENY_PATHS(SEQUENCE, UNSTABLE),
 	DENY_PATHS( LOOP_ATTEMPTS, UNSTABLE),
@@ -115,8 +126,12 @@ const struct row rows[] = {
 	DENY_PATHS(READ_mnt_mountpoint, UNREADABLE),
 	DENY_PATHS(READ_mnt_ns, UNREADABLE),
 	DENY_PATHS(READ_walk_inum, FOREIGN_MOUNT),
-	DENY(READ_d_hash, OPENS, READ, UNREADABLE, EACCES),
-	DENY(READ_d_parent, OPENS, READ, UNREADABLE, EACCES),
+	/* A dentry that peek() finds in the cache is linked; of one that it does not, more is read: the
+	 * root of a file system. */
+	DENY(READ_d_hash, LISTS_ROOT, READ, UNREADABLE, EACCES),
+	DENY(READ_d_parent, LISTS_ROOT, READ, UNREADABLE, EACCES),
+	ROW(READ_d_hash, DENIES, IN_TRAIL, PROBED, OPENS, READ, UNREADABLE, EACCES),
+	ROW(READ_d_parent, DENIES, IN_TRAIL, PROBED, OPENS, READ, UNREADABLE, EACCES),
 	DENY(READ_d_parent, TOUCHES, WRITE, UNREADABLE, EACCES),
 	DENY(READ_identity, OPENS, READ, UNREADABLE, EACCES),
 	DENY(READ_identity, MOVES, WRITE, UNREADABLE, EACCES),

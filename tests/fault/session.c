@@ -11,7 +11,7 @@
 
 struct session session_start(char *const argv[])
 {
-	struct session session;
+	struct session session = {};
 	int in[2], out[2];
 
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
@@ -60,6 +60,7 @@ int session_act(struct session *session, enum ambit_fault fault, const char *act
 	fault_force(fault);
 	say(session, "go");
 	error = hear(session);
+	session->met = fault_met();
 	fault_force(FAULT_NONE);
 	return error;
 }

@@ -388,10 +388,13 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	char path[1024];
 	int result = cell_cgroup_path(id, path, sizeof(path), diag);
 
-	/* The tasks first: without its row a task that is left would be denied everything. */
+	/* The tasks first: without its row a task that is left is denied everything, also what it was
+	 * allowed before. */
 	if (result == 0)
 		result = cgroup_destroy(path, diag);
 	cell_forget(kernel, id);
+	if (result < 0)
+		kept_void(kernel);
 	bpf_map_delete_elem(kernel->rings, &id);
 	tallies_walk(kernel, id, NULL, NULL);
 	cell_unlock(id);

@@ -31,6 +31,8 @@ void kept_close(struct kernel *kernel);
 /* Makes void what is kept of verdicts. Before a row of `cells` is replaced nothing is kept or used any
  * more (`begins`), and after it nothing that was kept before. */
 void kept_fence(struct kernel *kernel, bool begins);
+/* Likewise, after a row is gone. */
+void kept_void(struct kernel *kernel);
 /* Adds what verdicts that are kept have allowed to a cell. */
 void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
 
