@@ -209,7 +209,7 @@ struct ambit_cell {
 	__u32 mnt_ns; /* inode number of the mount namespace that paths are taken in */
 	__u32 mode;   /* enum ambit_mode */
 	__u32 flags;  /* AMBIT_CELL_* */
-	__u32 reserved;
+	__u32 id;     /* its own: a row that is free is soon another's */
 };
 #define AMBIT_POLICY_NOTHING 0 /* a policy that allows nothing: there as long as the kernel is armed */
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
@@ -265,22 +265,25 @@ struct ambit_allowed {
 	__u64 place;   /* vfsmount */
 	__u64 key;     /* cell, and in the upper half what was asked */
 	__u64 allowed; /* how often it was used since it was kept */
+	__u64 birth;   /* of the dentry's address; so wide that no cell can bring it back to a number */
 	__u32 version; /* odd: being written */
 	__u32 fence;   /* policies in force: every change of one counts it up */
 	__u32 renames, mounts; /* sequence numbers of the kernel's rename_lock and mount_lock */
-	__u32 birth; /* of the dentry's address */
-	__u32 op;    /* enum ambit_op, as it is counted */
+	__u32 op; /* enum ambit_op, as it is counted */
+	__u32 reserved;
 };
 
 /* Where the automata are behind a directory. */
 struct ambit_prefix {
 	__u64 dentry;
 	__u64 mount; /* struct mount */
+	__u64 birth;
 	__u32 cell;
-	__u32 version, fence, renames, mounts, birth; /* as above */
+	__u32 version, fence, renames, mounts; /* as above */
 	__u32 known; /* bits of operations of which `states` is filled */
 	__u32 states[AMBIT_COLUMNS]; /* after the directory's path and a '/' */
 	__u32 length; /* of that path */
+	__u32 reserved;
 };
 
 #define AMBIT_HASH_BITS 16
@@ -290,11 +293,11 @@ struct ambit_kept {
 	__u64 origin; /* addresses that the programs calculate with (file.bpf.c: kept_begin) */
 	__u64 label_origin;
 	__u32 fence; /* counted up by user space before and after it replaces a row of `cells` */
-	__u32 reserved;
+	__u32 moves; /* renames by cells */
 	struct ambit_allowed verdicts[1 << AMBIT_HASH_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];
-	__u32 births[1 << AMBIT_HASH_BITS]; /* dentries that began at an address (a hash of it) */
+	__u64 births[1 << AMBIT_HASH_BITS]; /* dentries that began at an address (a hash of it) */
 };
 
 /* One part in so many of a ring is kept for denials that are carried out. */
@@ -369,8 +372,8 @@ struct ambit_numbers {
 
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
-_Static_assert(sizeof(struct ambit_allowed) == 56, "verdict");
-_Static_assert(sizeof(struct ambit_prefix) == 64, "prefix");
+_Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
+_Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
 _Static_assert(sizeof(struct ambit_cell) == 40, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");

@@ -237,6 +237,7 @@ int BPF_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_de
 
 	if (!cell)
 		return 0;
+	kept_moved();
 	request.path.cell = cell;
 	request.path.mnt = (__u64)old_dir->mnt;
 	request.path.dentry = (__u64)old_dentry;

@@ -44,6 +44,9 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 	scratch->path.policy = cell->policy;
 	scratch->path.links = cell->links;
 	mnt_ns = cell->mnt_ns;
+	/* A row that went while it was read may be another's by now. */
+	if (LOOK(cell->id) != id)
+		return REASON_NO_CELL;
 	scratch->path.cell = id;
 	/* An odd number, "being changed", if the row may be of another policy than the number. */
 	scratch->path.fence = LOOK(kept.fence) == before ? before : FENCE_CHANGING;

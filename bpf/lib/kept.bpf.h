@@ -26,6 +26,9 @@
  * counts, and a reader that finds it changed takes the long way. Loads stay in order on x86, stores
  * too; another architecture needs barriers here.
  *
+ * Numbers that come round: births have 64 bits. The kernel's sequence numbers have 32, and a cell that
+ * renames for an hour could bring one back; so every MOVES_MAX renames of cells all is void.
+ *
  * Nothing is kept where a run of a program can be skipped (a birth would be missed): before 6.2, if
  * the kernel is preemptible, and behind the functions that call LSMs (compat.bpf.h).
  */
@@ -33,6 +36,15 @@
 #define AMBIT_KEPT_H
 
 #include "emit.bpf.h"
+
+#define MOVES_MAX (1U << 24)
+
+/* A task of a cell renames something. */
+static __always_inline void kept_moved(void)
+{
+	if ((__sync_fetch_and_add(&kept.moves, 1) + 1) % MOVES_MAX == 0)
+		__sync_fetch_and_add(&kept.fence, 2);
+}
 
 /* In `fence`: a row of `cells` is being replaced. Then nothing is kept, and nothing that was is used. */
 #define FENCE_CHANGING 1
@@ -71,10 +83,13 @@ static __always_inline bool verdict_kept(
 	barrier_var(all); /* one register for all of it */
 	row = verdict_row(all, number, key);
 	version = LOOK(row->version);
+	barrier(); /* for the compiler: the fields between the two looks at the version */
 	if (row->object != number || row->place != mnt || row->key != key ||
 		row->renames != now.renames || row->mounts != now.mounts ||
-		row->fence != LOOK(all->fence) || row->birth != LOOK(*birth_of(all, number)) ||
-		LOOK(row->version) != version)
+		row->fence != LOOK(all->fence) || row->birth != LOOK(*birth_of(all, number)))
+		return false;
+	barrier();
+	if (LOOK(row->version) != version)
 		return false;
 	__sync_fetch_and_add(&row->allowed, 1);
 	return true;
@@ -110,6 +125,9 @@ FRAME int row_settle(struct ambit_allowed *row, __u32 cell)
 	struct ambit_counters *counts;
 
 	if (!allowed)
+		return 0;
+	/* Of a cell that is gone nobody asks any more, and its slot may be another's. */
+	if (!FAULT(COUNTERS, NULL, cell_row(cell)))
 		return 0;
 	counts = FAULT(COUNTERS, NULL, counters_row(cell));
 	if (counts && op < OP_MAX)
@@ -159,7 +177,7 @@ GLOBAL int verdict_keep(
 
 /* Whether a row is of the directory above the last component of `path`, and as old. */
 static __always_inline bool prefix_is(
-	const struct ambit_prefix *row, const struct path_buffer *path, __u32 birth)
+	const struct ambit_prefix *row, const struct path_buffer *path, __u64 birth)
 {
 	return row->dentry == path->dir && row->mount == path->dir_mount &&
 	       row->cell == path->cell && row->fence == path->fence &&
@@ -172,7 +190,8 @@ GLOBAL int prefix_keep(__u32 slot, __u32 ops)
 	struct scratch *scratch = FAULT(SLOT_KEEP, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	struct path_buffer *path = scratch ? &scratch->path : NULL;
 	struct ambit_prefix *row;
-	__u32 claimed, birth, known, version;
+	__u32 claimed, known, version;
+	__u64 birth;
 
 	if (!path)
 		return 0;

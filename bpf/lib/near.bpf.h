@@ -79,6 +79,7 @@ static __always_inline bool near_prefix(const struct path_request *request, stru
 	struct ambit_prefix *row = prefix_row(request->cell, directory);
 	__u32 version = LOOK(row->version);
 
+	barrier();
 	if (row->dentry != directory || row->mount != mount_of(request->mnt) ||
 		row->cell != request->cell || row->fence != before ||
 		row->renames != seen.renames || row->mounts != seen.mounts ||
@@ -87,6 +88,7 @@ static __always_inline bool near_prefix(const struct path_request *request, stru
 		row->length + 1 + near->length > AMBIT_PATH_SIZE - 1)
 		return false;
 	__builtin_memcpy(near->states, row->states, sizeof(near->states));
+	barrier();
 	return FAULT(PREFIX_CHANGED, false, LOOK(row->version) == version);
 }
 
@@ -111,6 +113,8 @@ GLOBAL int near_allows(const struct path_request *request)
 	if (!cell || cell->links)
 		return 0;
 	policy = cell->policy;
+	if (LOOK(cell->id) != id)
+		return 0;
 	for (__u32 op = 0; op < AMBIT_COLUMNS; op++) {
 		if (request->ops & BIT(op) && !near_column(&near, policy, op))
 			return 0;

@@ -32,7 +32,7 @@ const volatile __u64 mount_lock_address __weak = 0;
 enum { PATH_DONE = -1, PATH_MORE = -2 };
 
 /* Reads a counter that others change; the compiler must neither keep nor move it. */
-#define LOOK(value) (*(volatile __u32 *)&(value))
+#define LOOK(value) (*(volatile typeof(value) *)&(value))
 
 /* Set when the kernel is armed: verdicts and prefixes are kept (kept.bpf.h). */
 const volatile bool keeps __weak = false;
@@ -40,7 +40,7 @@ const volatile bool keeps __weak = false;
 /* A multiplication spreads what differs in an address over the upper bits (Knuth, TAOCP 6.4). */
 #define HASH_FACTOR 0x9e3779b97f4a7c15ULL
 
-static __always_inline __u32 *birth_of(struct ambit_kept *all, __u64 dentry)
+static __always_inline __u64 *birth_of(struct ambit_kept *all, __u64 dentry)
 {
 	return &all->births[dentry * HASH_FACTOR >> (64 - AMBIT_HASH_BITS)];
 }
@@ -160,6 +160,8 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
 		return true; /* no room: stays a number */
 	start -= 5;
 	__builtin_memcpy(&walk->bytes[start & PATH_MASK], "/self", 5);
+	if (walk->last == walk->start)
+		walk->last = start; /* the entry itself is what is asked about */
 	walk->start = start;
 	return true;
 }
@@ -169,12 +171,14 @@ static __always_inline bool walk_proc(struct path_buffer *walk)
  * could follow. */
 FRAME bool prefix_find(struct path_buffer *walk)
 {
-	__u32 wanted = walk->wanted, version, length, *birth;
+	__u32 wanted = walk->wanted, version, length;
+	__u64 *birth;
 	struct ambit_prefix *row;
 
 	row = prefix_row(walk->cell, walk->dentry);
 	birth = birth_of(&kept, walk->dentry);
 	version = LOOK(row->version);
+	barrier();
 	if (row->dentry != walk->dentry || row->mount != walk->mount || row->cell != walk->cell ||
 		row->fence != walk->fence || row->renames != walk->renames ||
 		row->mounts != walk->mounts || row->birth != LOOK(*birth) ||
@@ -185,6 +189,7 @@ FRAME bool prefix_find(struct path_buffer *walk)
 	if (length > walk->start)
 		return false;
 	__builtin_memcpy(walk->states, row->states, sizeof(walk->states));
+	barrier();
 	if (!FAULT(PREFIX_CHANGED, false, LOOK(row->version) == version))
 		return false;
 	/* Not before: the walk goes on to the root, and what it finds is then matched from the root. */
@@ -254,7 +259,8 @@ static long walk_step(__u32 index, struct path_buffer **context)
 	struct path_buffer *walk = *context;
 	__u64 parent;
 
-	if (walk->wanted && walk->start != PATH_END && prefix_find(walk)) {
+	/* Above a procfs the whole way has to be gone: whose entry it was is told at its end. */
+	if (walk->wanted && !walk->transient && walk->start != PATH_END && prefix_find(walk)) {
 		walk->result = PATH_DONE;
 		return 1;
 	}

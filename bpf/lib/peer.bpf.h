@@ -94,8 +94,12 @@ static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key)
 	struct ambit_allowed *row = peer_row(first, second, key);
 	__u32 version = LOOK(row->version);
 
+	barrier();
 	if (row->key != key || row->object != first || row->place != second ||
-		row->fence != LOOK(kept.fence) || LOOK(row->version) != version)
+		row->fence != LOOK(kept.fence))
+		return false;
+	barrier();
+	if (LOOK(row->version) != version)
 		return false;
 	__sync_fetch_and_add(&row->allowed, 1);
 	return true;

@@ -158,6 +158,12 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 			strerror(-result));
 		return result;
 	}
+	if (attached.keeps && !attached.rows[HOOK_ROW_d_instantiate]) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"verdicts are kept, but the program that dates them is gone (\"" PIN_ABI_DIR
+			"/" PIN_LINK "file_d_instantiate\"): end the cells and run `ambit disarm`");
+		return -ENOTSUP;
+	}
 	if (facts_traced(&facts) && !attached.traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with programs that enforce nothing here, because \"bpf\" "

@@ -135,7 +135,7 @@ static int id_new(struct cell *cell)
 		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
 			return -errno;
 		cell->id &= ~LINKS_SWAPPED;
-		cell->lock = cell->id && !slot_is_taken(cell->id) ? cell_lock(cell->id) : -EEXIST;
+		cell->lock = cell->id && !slot_is_taken(cell->id) && !kept_has(cell->kernel, cell->id) ? cell_lock(cell->id) : -EEXIST;
 		if (cell->lock >= 0)
 			return 0;
 	}
@@ -200,6 +200,7 @@ static int cell_begin(
 static int cell_bind(struct cell *cell, const struct cell_options *options, struct diag *diag)
 {
 	struct ambit_cell row = {
+		.id = cell->id,
 		.epoch = options->epoch,
 		.mode = options->mode,
 		.flags = options->flags,
@@ -455,6 +456,7 @@ int ambit_cells_reap(struct kernel *kernel)
 	struct dirent *entry;
 	int reaped = 0;
 
+	kept_mend(kernel);
 	while (locks && (entry = readdir(locks))) {
 		if (sscanf(entry->d_name, "%8x", &id) == 1)
 			reaped += cell_reap(kernel, id);

@@ -127,6 +127,7 @@ int ambit_kernel_disarm(struct diag *diag)
 	uint32_t level;
 
 	memset(&none, 0xff, sizeof(none)); /* every descriptor -1 */
+	none.kept = NULL;
 	/* Cells whose ambit was killed do not hold it up, and nothing of them outlives their programs:
 	 * also where another version armed, whose maps we leave alone. */
 	if (ambit_kernel_is_armed())

@@ -31,8 +31,12 @@ void kept_close(struct kernel *kernel);
 /* Makes void what is kept of verdicts. Before a row of `cells` is replaced nothing is kept or used any
  * more (`begins`), and after it nothing that was kept before. */
 void kept_fence(struct kernel *kernel, bool begins);
-/* Likewise, after a row is gone. */
+/* The same at once, where the change was made already. */
 void kept_void(struct kernel *kernel);
+/* Ends what an ambit that was killed has begun. */
+void kept_mend(struct kernel *kernel);
+/* True if something is kept under this id of a cell: of one that is gone, then, and not to be used again. */
+bool kept_has(const struct kernel *kernel, uint32_t id);
 /* Adds what verdicts that are kept have allowed to a cell. */
 void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
 

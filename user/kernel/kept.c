@@ -20,18 +20,45 @@ void kept_close(struct kernel *kernel)
 	kernel->kept = NULL;
 }
 
-/* Odd while a row is replaced; whoever was killed in between is made good by the next one. */
 void kept_fence(struct kernel *kernel, bool begins)
 {
-	uint32_t *fence = &kernel->kept->fence, now = __atomic_load_n(fence, __ATOMIC_SEQ_CST);
+	uint32_t *fence = &kernel->kept->fence;
 
-	__atomic_store_n(fence, begins ? now | 1 : (now | 1) + 1, __ATOMIC_SEQ_CST);
+	if (begins)
+		__atomic_fetch_or(fence, 1, __ATOMIC_SEQ_CST);
+	else if (__atomic_load_n(fence, __ATOMIC_SEQ_CST) & 1)
+		__atomic_fetch_add(fence, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The same at once, where the change was made already. */
 void kept_void(struct kernel *kernel)
 {
-	__atomic_fetch_add(&kernel->kept->fence, 2, __ATOMIC_SEQ_CST);
+	if (kernel->kept)
+		__atomic_fetch_add(&kernel->kept->fence, 2, __ATOMIC_SEQ_CST);
+}
+
+/* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. */
+void kept_mend(struct kernel *kernel)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	ambit_diag_clear(&ignored);
+	if (lock >= 0 && kernel->kept)
+		kept_fence(kernel, false);
+}
+
+static bool rows_have(const struct ambit_allowed *rows, size_t count, uint32_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if ((uint32_t)rows[i].key == id)
+			return true;
+	return false;
+}
+
+bool kept_has(const struct kernel *kernel, uint32_t id)
+{
+	return rows_have(kernel->kept->verdicts, ARRAY_SIZE(kernel->kept->verdicts), id) ||
+	       rows_have(kernel->kept->peers, ARRAY_SIZE(kernel->kept->peers), id);
 }
 
 static void rows_add(const struct ambit_allowed *rows, size_t count, uint32_t id,
