@@ -27,7 +27,7 @@ static __always_inline bool match_segment(struct match *match)
 
 	if (match->segment && index == match->index)
 		return true;
-	match->segment = FAULT(SEGMENT_STEP, NULL, segment_get(match->table, index));
+	match->segment = FAULT(SEGMENT_STEP, NULL, bpf_map_lookup_elem(match->table, &index));
 	match->index = index;
 	return match->segment;
 }

@@ -139,7 +139,8 @@ uint64_t tally_read(uint32_t cell, enum ambit_op op, enum ambit_reason reason)
 static bool type_has(uint32_t kind, const char *type, const char *member)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	const struct btf_type *found = btf__type_by_id(btf, (uint32_t)btf__find_by_name_kind(btf, type, kind));
+	int id = btf__find_by_name_kind(btf, type, kind);
+	const struct btf_type *found = btf__type_by_id(btf, (uint32_t)id);
 	bool has = false;
 
 	for (uint32_t i = 0; found && i < btf_vlen(found); i++) {
