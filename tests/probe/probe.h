@@ -40,6 +40,7 @@ extern const struct verb ioctl_verbs[];
 extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */
 extern const struct verb state_verbs[]; /* what a command is started with */
 extern const struct verb crowd_verbs[]; /* many at once */
+extern const struct verb many_verbs[];	/* the same over and over */
 extern const struct verb memory_verbs[]; /* code that is made in memory */
 extern const struct verb via_verbs[];	/* another verb, from another task */
 extern const struct verb obey_verbs[];	/* verbs that come by stdin */

@@ -10,9 +10,8 @@
 #include <unistd.h>
 #include "stress.h"
 
-#define PROCESSES   2 /* of threads that open: they share no descriptor table */
-#define THREADS_MAX 32
-#define TASKS_MAX   64
+#define PROCESSES 2 /* of threads that open */
+#define TASKS_MAX 64
 
 struct names {
 	char **allowed, **denied;
@@ -72,19 +71,6 @@ static void *opener_main(void *data)
 	return NULL;
 }
 
-static void threads_run(struct opener *opener, int count)
-{
-	pthread_t threads[THREADS_MAX];
-
-	for (int i = 0; i < count; i++) {
-		errno = pthread_create(&threads[i], NULL, opener_main, opener);
-		if (errno)
-			die("a thread");
-	}
-	for (int i = 0; i < count; i++)
-		pthread_join(threads[i], NULL);
-}
-
 /* Waits for all children; whether each ended well. */
 static bool children_end(void)
 {
@@ -99,6 +85,29 @@ static bool children_end(void)
 	return well;
 }
 
+bool threads_run(int count, void *(*run)(void *data), void *data)
+{
+	pthread_t threads[THREADS_MAX];
+
+	for (int i = 0; i < PROCESSES; i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			die("fork");
+		if (child > 0)
+			continue;
+		for (int j = 0; j < count; j++) {
+			errno = pthread_create(&threads[j], NULL, run, data);
+			if (errno)
+				die("a thread");
+		}
+		for (int j = 0; j < count; j++)
+			pthread_join(threads[j], NULL);
+		_exit(0);
+	}
+	return children_end();
+}
+
 static int run_open(int argc, char **argv)
 {
 	struct opener opener = {
@@ -110,17 +119,7 @@ static int run_open(int argc, char **argv)
 
 	if (count < 1 || count > THREADS_MAX)
 		return 2;
-	for (int i = 0; i < PROCESSES; i++) {
-		pid_t child = fork();
-
-		if (child < 0)
-			die("fork");
-		if (child == 0) {
-			threads_run(&opener, count);
-			_exit(0);
-		}
-	}
-	return children_end() ? load_report(opener.load) : 2;
+	return threads_run(count, opener_main, &opener) ? load_report(opener.load) : 2;
 }
 
 /* A child that opens, and leaves behind a grandchild that opens and is nobody's child any more. The

@@ -7,7 +7,7 @@
 #include <time.h>
 #include "stress.h"
 
-static const struct verb *const tables[] = {open_verbs, change_verbs, depth_verbs};
+static const struct verb *const tables[] = {open_verbs, change_verbs, depth_verbs, kept_verbs};
 
 _Noreturn void die(const char *what)
 {
@@ -37,12 +37,16 @@ static void print_seen(const char *what, const struct seen *seen)
 int load_report(const struct load *load)
 {
 	unsigned long wrong = load->allowed.denied + load->allowed.other + load->denied.opened +
-			      load->denied.other;
+			      load->denied.other + load->changing.other + load->secrets;
 
 	print_seen("allowed", &load->allowed);
 	print_seen("denied", &load->denied);
+	if (load->changing.opened || load->changing.denied)
+		print_seen("changing", &load->changing);
+	if (load->secrets)
+		printf("secrets read: %lu\n", load->secrets);
 	printf("rounds %lu, wrong verdicts %lu\n", load->rounds, wrong);
-	printf("denials %lu\n", load->allowed.denied + load->denied.denied);
+	printf("denials %lu\n", load->allowed.denied + load->denied.denied + load->changing.denied);
 	if (!load->allowed.opened || !load->denied.denied) {
 		printf("one of the verdicts was never seen\n");
 		return 1;

@@ -25,6 +25,7 @@ struct verb {
 extern const struct verb open_verbs[];	 /* in a cell */
 extern const struct verb change_verbs[]; /* outside */
 extern const struct verb depth_verbs[];	 /* both */
+extern const struct verb kept_verbs[];	 /* both */
 
 /* What became of the opens of one kind of name; shared by all tasks of a load. */
 struct seen {
@@ -36,7 +37,9 @@ struct seen {
 
 struct load {
 	struct seen allowed, denied;
+	struct seen changing; /* what was moved meanwhile: either verdict is right */
 	atomic_ulong rounds;
+	atomic_ulong secrets; /* read: wrong whatever the name was */
 };
 
 /* In memory that children share; ends the program if there is none. */
@@ -44,6 +47,11 @@ struct load *load_new(void);
 
 /* Opens for reading, closes, and counts what became of it. */
 void seen_open(const char *path, struct seen *seen);
+
+/* Runs `run` in THREADS threads of each of two processes, which share no descriptor table. Whether all
+ * ended well. */
+bool threads_run(int threads, void *(*run)(void *data), void *data);
+#define THREADS_MAX 32
 
 /* Prints the counts; the exit status that they mean. */
 int load_report(const struct load *load);
