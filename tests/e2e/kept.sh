@@ -260,6 +260,22 @@ kept_other_policy() {
 	kept_end
 }
 
+# --- whose entry of /proc it is ---
+
+# What is known of the directory above /proc must not answer for what lies in it.
+kept_proc() {
+	kept_tree
+	echo text >/kept-file
+	expect_status 0 probe read /proc/1/environ
+	cell_begin 1 "$policies/kept-proc.yaml"
+	allowed read /kept-file
+	denied read /proc/1/environ
+	denied read /proc/1/stat
+	allowed read /proc/self/environ
+	kept_end
+	rm /kept-file
+}
+
 # --- what is counted ---
 
 # The allowed decisions of a cell that opens a file so many times.
@@ -289,7 +305,7 @@ kept_counted() {
 kept_all() {
 	for name in kept-renamed kept-parent-renamed kept-exchanged kept-unlinked kept-reborn kept-mount-moved \
 		kept-mount-above kept-unmounted kept-bound kept-other-operation kept-code kept-other-cell \
-		kept-address kept-other-policy kept-counted; do
+		kept-address kept-other-policy kept-proc kept-counted; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }
