@@ -41,6 +41,9 @@ int BPF_PROG(meta_inode_setattr, void *first, void *second)
 	__u64 dentry = ctx[0], attributes = ctx[1];
 	unsigned int valid = 0;
 
+	/* Before anything is read: for all others that would be the dearest part. */
+	if (__builtin_expect(!storage_of_current(), 1))
+		return zero();
 	if (setattr_has_idmap) {
 		dentry = ctx[1];
 		attributes = ctx[2];

@@ -135,7 +135,9 @@ static int id_new(struct cell *cell)
 		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
 			return -errno;
 		cell->id &= ~LINKS_SWAPPED;
-		cell->lock = cell->id && !slot_is_taken(cell->id) && !kept_has(cell->kernel, cell->id) ? cell_lock(cell->id) : -EEXIST;
+		cell->lock = -EEXIST;
+		if (cell->id && !slot_is_taken(cell->id) && !kept_has(cell->kernel, cell->id))
+			cell->lock = cell_lock(cell->id);
 		if (cell->lock >= 0)
 			return 0;
 	}
