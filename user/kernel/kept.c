@@ -36,17 +36,6 @@ void kept_void(struct kernel *kernel)
 		__atomic_fetch_add(&kernel->kept->fence, 2, __ATOMIC_SEQ_CST);
 }
 
-/* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. */
-void kept_mend(struct kernel *kernel)
-{
-	struct diag ignored = {};
-	_cleanup_close_ int lock = policies_lock(&ignored);
-
-	ambit_diag_clear(&ignored);
-	if (lock >= 0 && kernel->kept)
-		kept_fence(kernel, false);
-}
-
 static bool rows_have(const struct ambit_allowed *rows, size_t count, uint32_t id)
 {
 	for (size_t i = 0; i < count; i++)

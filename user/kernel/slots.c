@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include "base/util.h"
 #include "kernel/internal.h"
 
 /* For rows of `policies` and of `cells`: see policies.c. */
@@ -42,4 +43,15 @@ bool slot_is_taken(uint32_t id)
 	if (locks)
 		closedir(locks);
 	return taken;
+}
+
+/* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. */
+void kept_mend(struct kernel *kernel)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	ambit_diag_clear(&ignored);
+	if (lock >= 0 && kernel->kept)
+		kept_fence(kernel, false);
 }
