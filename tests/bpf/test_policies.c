@@ -111,6 +111,7 @@ static int setup(void **context)
 	(void)context;
 	kernel = (struct kernel){
 		.policies = bpf_map__fd(skeleton->maps.policies),
+		.policy_keys = bpf_map__fd(skeleton->maps.policy_keys),
 		.cells = bpf_map__fd(skeleton->maps.cells),
 		.identities = bpf_map__fd(skeleton->maps.identities),
 		.kept = &skeleton->bss->kept,

@@ -43,16 +43,15 @@ static void cell_find(const struct cell_info *info, void *data)
 		*(uint32_t *)data = info->id;
 }
 
-static unsigned rows(int map)
+static unsigned rows(const struct kernel *kernel)
 {
 	uint32_t key, next, row;
 	unsigned count = 0;
 
-	/* An array has keys without a row. */
-	for (bool more = !bpf_map_get_next_key(map, NULL, &next); more;) {
+	for (bool more = !bpf_map_get_next_key(kernel->policy_keys, NULL, &next); more;) {
 		key = next;
-		more = !bpf_map_get_next_key(map, &key, &next);
-		count += key != AMBIT_POLICY_NOTHING && bpf_map_lookup_elem(map, &key, &row) == 0;
+		more = !bpf_map_get_next_key(kernel->policy_keys, &key, &next);
+		count += bpf_map_lookup_elem(kernel->policies, &key, &row) == 0;
 	}
 	return count;
 }
@@ -81,7 +80,7 @@ int main(int argc, char **argv)
 	}
 	if (result < 0)
 		return fail("cannot swap", result, &diag);
-	printf("%u\n", rows(kernel->policies));
+	printf("%u\n", rows(kernel));
 	ambit_kernel_close(kernel);
 	return 0;
 }

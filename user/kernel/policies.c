@@ -6,6 +6,8 @@
  * All of it goes on under one lock (policies_lock() in cell.c), from the search for a row to the row in `cells`
  * that names it, and from the end of a row in `cells` to the end of the one that nobody names any more.
  * So a cell that begins never finds that its policy went with a cell that ended.
+ *
+ * Which rows there are stands in `policy_keys`, before the row and until after it.
  */
 #include <bpf/bpf.h>
 #include <string.h>
@@ -31,7 +33,8 @@ static int row_open(struct kernel *kernel, uint32_t key)
 	uint32_t id;
 	int fd;
 
-	if (bpf_map_lookup_elem(kernel->policies, &key, &id) < 0)
+	if (bpf_map_lookup_elem(kernel->policy_keys, &key, &id) < 0 ||
+		bpf_map_lookup_elem(kernel->policies, &key, &id) < 0)
 		return -errno;
 	fd = bpf_map_get_fd_by_id(id);
 	return fd < 0 ? -errno : fd;
@@ -59,17 +62,27 @@ static int row_equals(int fd, const struct tables *tables)
 	return 1;
 }
 
+/* Takes a row away, if there is one. */
+static void row_delete(struct kernel *kernel, uint32_t key)
+{
+	bpf_map_delete_elem(kernel->policies, &key);
+	bpf_map_delete_elem(kernel->policy_keys, &key);
+}
+
 static int row_new(
 	struct kernel *kernel, uint32_t key, const struct tables *tables, struct diag *diag)
 {
 	_cleanup_close_ int fd = table_load(tables, diag);
+	const uint32_t nothing = 0;
 	int result;
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0)
+	if (bpf_map_update_elem(kernel->policy_keys, &key, &nothing, BPF_ANY) == 0 &&
+		bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0)
 		return 0;
 	result = -errno;
+	row_delete(kernel, key);
 	ambit_diag_set(diag, NULL, 0, 0, "cannot make a row in \"policies\": %s", strerror(-result));
 	return result;
 }
@@ -141,10 +154,23 @@ static int key_compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* Takes away the rows of a map that none of `keys` names and that have one of the bits in `mask`. */
-static void rows_sweep(int map, uint32_t *keys, size_t count, uint32_t mask)
+static bool keys_have(const uint32_t *keys, size_t count, uint32_t key)
 {
-	uint32_t key, next, row;
+	return count && bsearch(&key, keys, count, sizeof(*keys), key_compare);
+}
+
+static void identity_delete(struct kernel *kernel, uint32_t key)
+{
+	/* A cell that begins has its row before the lock; one that is swapped does not. */
+	if (key & LINKS_SWAPPED)
+		bpf_map_delete_elem(kernel->identities, &key);
+}
+
+/* Calls `each` for the keys of a hash that are not among `keys`. */
+static void keys_sweep(struct kernel *kernel, int map, uint32_t *keys, size_t count,
+	void (*each)(struct kernel *kernel, uint32_t key))
+{
+	uint32_t key, next;
 	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
 
 	if (count)
@@ -152,10 +178,8 @@ static void rows_sweep(int map, uint32_t *keys, size_t count, uint32_t mask)
 	while (more) {
 		key = next;
 		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		/* An array has keys without a row. */
-		if (key & mask && bpf_map_lookup_elem(map, &key, &row) == 0 &&
-			!(count && bsearch(&key, keys, count, sizeof(*keys), key_compare)))
-			bpf_map_delete_elem(map, &key);
+		if (!keys_have(keys, count, key))
+			each(kernel, key);
 	}
 }
 
@@ -165,9 +189,8 @@ void policies_sweep(struct kernel *kernel)
 
 	if (named_fill(kernel, &named) < 0)
 		return;
-	rows_sweep(kernel->policies, named.policies, named.count, ~0U);
-	/* A cell that begins has its row of identities before the lock; one that is swapped does not. */
-	rows_sweep(kernel->identities, named.links, named.count, LINKS_SWAPPED);
+	keys_sweep(kernel, kernel->policy_keys, named.policies, named.count, row_delete);
+	keys_sweep(kernel, kernel->identities, named.links, named.count, identity_delete);
 }
 
 void policy_release(struct kernel *kernel, uint32_t key)
@@ -179,7 +202,7 @@ void policy_release(struct kernel *kernel, uint32_t key)
 	for (size_t i = 0; i < named.count; i++)
 		if (named.policies[i] == key)
 			return;
-	bpf_map_delete_elem(kernel->policies, &key);
+	row_delete(kernel, key);
 }
 
 int policies_settle(struct kernel *kernel, uint32_t key)
