@@ -73,6 +73,9 @@
 	X(SEQUENCE)                                                                               \
 	X(LOOP_ATTEMPTS)                                                                          \
 	X(LOOP_STEPS)                                                                             \
+	X(RENAMED)                                                                                \
+	X(NOTE)                                                                                   \
+	X(LOOP_NOTES)                                                                             \
 	X(NO_MOUNT)                                                                               \
 	X(FOLDS)                                                                                  \
 	X(READ_dentry)                                                                            \

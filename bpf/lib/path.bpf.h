@@ -6,7 +6,9 @@
  * changes; so this is an own walk up the dentries and mounts. Objects that it meets stay in memory
  * because programs run in an RCU section; that the names belong together is proved by the kernel's
  * own sequence counters: `rename_lock` changes with every rename and `mount_lock` with every mount,
- * so a walk during which both stood still saw one consistent path. Otherwise it is tried again.
+ * so a walk during which both stood still saw one consistent path. Otherwise it is tried again, soon
+ * with a note of each dentry's own counter, which only its own renames change: what others rename
+ * elsewhere, however busily, keeps nobody from a verdict.
  */
 #ifndef AMBIT_PATH_H
 #define AMBIT_PATH_H
@@ -22,8 +24,13 @@ const volatile __u64 mount_lock_address __weak = 0;
 /* Components and mounts of one walk. A path of 4095 bytes has at most 2047 components; the rest is
  * room for mounts, which the kernel limits to 100,000 a namespace but not in depth. */
 #define WALK_STEPS 2304
-/* A walk takes about two microseconds and a rename at least as long, so even with every other CPU
- * renaming without a pause 128 walks in a row are not all hit. */
+/* Walks that are hit before the next ones take notes, and rounds of waiting for a lock that somebody
+ * holds: in peace the first walk is good. */
+#define WALKS_PLAIN 2
+#define WAITS_PLAIN 64
+/* With notes a walk is hit by a mount anywhere, or by the rename of one of its own directories: each
+ * takes at least as long as the two microseconds of a walk, so that even with every other CPU at it
+ * without a pause 128 walks in a row are not all hit. */
 #define WALKS_MAX 128
 /* While a counter is odd somebody holds the lock: for a microsecond, or on a virtual machine for as
  * long as the holder's processor is not running. Waiting is cheap: this is some 5 ms. */
@@ -97,6 +104,58 @@ static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
 /* A field of the dentry that was read into walk->raw. */
 #define RAW_FIELD(walk, type, field) \
 	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
+
+/* Notes the dentry that the walk is at, before it is read. Of more than there is room for nothing is
+ * known: such a walk is not proved by its notes. */
+static __always_inline void note_take(struct path_buffer *walk)
+{
+	__u32 at = walk->noted;
+
+	if (at >= WALK_NOTES) {
+		walk->noted = WALK_NOTES + 1;
+		return;
+	}
+	walk->notes[at].dentry = walk->dentry;
+	walk->notes[at].sequence =
+		sequence(walk->dentry + bpf_core_field_offset(struct dentry, d_seq));
+	walk->noted = at + 1;
+}
+
+/* Looks at a noted dentry again; what is odd was being renamed when it was read. */
+static long note_check(__u32 index, struct path_buffer **context)
+{
+	struct path_buffer *walk = *context;
+	__u64 dentry;
+	__u32 then;
+
+	if (index >= walk->noted || index >= WALK_NOTES)
+		return 1;
+	dentry = walk->notes[index].dentry;
+	then = walk->notes[index].sequence;
+	if (!(then & 1) && FAULT(NOTE, false,
+			sequence(dentry + bpf_core_field_offset(struct dentry, d_seq)) == then))
+		return 0;
+	walk->noted = WALK_NOTES + 1;
+	return 1;
+}
+
+/*
+ * Whether no name that the walk read has changed since. __d_move() in fs/dcache.c, which alone changes
+ * a name or a parent, counts d_seq of what it moves up before and after (it is what the kernel's own
+ * look-ups without locks go by): a dentry with the number that it had before it was read had this name
+ * and this parent all the time until now, and so had all of them at the moment when the walk ended.
+ */
+static __always_inline bool notes_hold(struct path_buffer **context)
+{
+	struct path_buffer *walk = *context;
+
+	if (!walk->noting || walk->noted > WALK_NOTES)
+		return false;
+	/* As many rounds as there can be notes. */
+	if (FAULT(LOOP_NOTES, -E2BIG, bpf_loop(WALK_NOTES + 1, note_check, context, 0)) < 0)
+		return false;
+	return walk->noted <= WALK_NOTES;
+}
 
 /* What a step needs of a dentry; false if it cannot be read. */
 static __always_inline bool walk_dentry(struct path_buffer *walk)
@@ -268,6 +327,8 @@ static long walk_step(__u32 index, struct path_buffer **context)
 		walk_mount(walk);
 		return walk->result != PATH_MORE;
 	}
+	if (walk->noting)
+		note_take(walk);
 	if (!walk_dentry(walk)) {
 		walk->result = REASON_UNREADABLE;
 		return 1;
@@ -300,8 +361,13 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	struct path_buffer *walk = *context;
 	struct sequences seen = sequences_now();
 
-	if ((seen.renames | seen.mounts) & 1)
+	walk->noting = walk->walks >= WALKS_PLAIN || index >= WAITS_PLAIN;
+	if (seen.mounts & 1 || (seen.renames & 1 && !walk->noting))
 		return 0;
+	/* What is kept of directories is as old as rename_lock's number, and so without a note. */
+	if (walk->noting)
+		walk->wanted = 0;
+	walk->noted = 0;
 	walk->renames = seen.renames;
 	walk->mounts = seen.mounts;
 	walk->walks++;
@@ -320,11 +386,19 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	(void)FAULT(LOOP_STEPS, -E2BIG, bpf_loop(WALK_STEPS, walk_step, context, 0));
 	if (walk->result == PATH_MORE)
 		walk->result = REASON_TOO_DEEP;
-	if (!sequences_are(seen.renames, seen.mounts)) {
-		walk->result = REASON_UNSTABLE;
-		return walk->walks >= WALKS_MAX;
+	if (!(seen.renames & 1) &&
+		FAULT(RENAMED, false,
+			FAULT(NOTE, false,
+				FAULT(LOOP_NOTES, false,
+					sequences_are(seen.renames, seen.mounts)))))
+		return 1;
+	/* In this order: the mounts are looked at when the notes have been. */
+	if (notes_hold(context) && sequence(mount_lock_address) == seen.mounts) {
+		walk->transient = 1; /* it has no number to be kept under */
+		return 1;
 	}
-	return 1;
+	walk->result = REASON_UNSTABLE;
+	return walk->walks >= WALKS_MAX;
 }
 
 /* Which buffer of a slot. */
@@ -348,7 +422,7 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;
 	buffer->result = REASON_UNSTABLE;
-	buffer->walks = 0;
+	buffer->walks = buffer->noted = 0;
 	(void)FAULT(LOOP_ATTEMPTS, -E2BIG, bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0));
 	buffer->wanted = 0;
 	return buffer->result;

@@ -19,6 +19,16 @@
  * verifier refuses the program. */
 #define DENTRY_SIZE 64
 
+/* Dentries of one walk that can be noted; no more of them, because each slot has the room twice. */
+#define WALK_NOTES 64
+
+/* A dentry and its d_seq before it was read (path.bpf.h). */
+struct walk_note {
+	__u64 dentry;
+	__u32 sequence;
+	__u32 reserved;
+};
+
 /*
  * A path: bytes [start, PATH_END), and where the walk that builds it is (path.bpf.h). The walk keeps
  * its state here because the stack of nested loops is short. Objects are addresses, read with probe
@@ -41,7 +51,7 @@ struct path_buffer {
 	__u32 start;
 	__u32 walks; /* so far, for one path */
 	__u32 outside; /* it leads through the /proc entry of a task that is not of the cell */
-	__u32 transient; /* it leads through a procfs: not to be kept */
+	__u32 transient; /* not to be kept: it leads through a procfs, or is proved by notes */
 	__u32 last; /* where the last component begins, at its '/'; PATH_END: there is none */
 	__u32 renames, mounts; /* the sequence numbers that the walk saw */
 	/* Of what is kept (kept.bpf.h): for which cell, and how old. */
@@ -52,7 +62,10 @@ struct path_buffer {
 	__u32 states[AMBIT_COLUMNS]; /* those states, for `wanted`; then those behind `dir` */
 	__u32 length, flags; /* of the dentry that was read last */
 	__u32 policy, links; /* of the cell's row (struct ambit_cell) */
+	__u32 noting; /* the walk notes what it meets */
+	__u32 noted;  /* how many it did; WALK_NOTES + 1: they prove nothing */
 	__u32 reserved;
+	struct walk_note notes[WALK_NOTES];
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
 };

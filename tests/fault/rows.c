@@ -13,6 +13,7 @@
 #define CONNECTS  "connect udp 127.0.0.1 7001"
 #define LISTS_ROOT "list /t/in/top" /* run mounts it */
 #define READS_MANY "read /t/many" /* leads to where states lie in another segment than the first */
+#define READS_DEEP "read /t/deep" /* more directories above it than a walk notes */
 #define FORKS	  "via fork stat /t/in/file"
 #define FORBIDDEN "read /t/out/file"
 #define NO_PLACE  "chroot /t/in" /* denied whatever the policy says, without a path */
@@ -117,6 +118,11 @@ const struct row rows[] = {
 	DENY_PATHS(SEQUENCE, UNSTABLE),
 	DENY_PATHS( LOOP_ATTEMPTS, UNSTABLE),
 	DENY_PATHS(LOOP_STEPS, TOO_DEEP),
+	/* Something is renamed without a pause: elsewhere, and on the way. */
+	KEEP(RENAMED, IN_TRAIL),
+	DENY(RENAMED, READS_DEEP, READ, UNSTABLE, EACCES),
+	DENY_PATHS(NOTE, UNSTABLE),
+	DENY(LOOP_NOTES, OPENS, READ, UNSTABLE, EACCES),
 	DENY_PATHS(NO_MOUNT, NO_PATH),
 	DENY_PATHS(FOLDS, FOLDS),
 	DENY_PATHS(READ_dentry, UNREADABLE),
