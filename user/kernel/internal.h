@@ -7,7 +7,9 @@
 #include "kernel/promise.h"
 
 /* The maps that user space needs; pinned under their names. */
-#define KERNEL_MAPS(X) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings) X(identities) X(bss)
+#define KERNEL_MAPS(X)                                                                             \
+	X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)              \
+	X(identities) X(bss)
 
 struct kernel {
 #define X(name) int name;
