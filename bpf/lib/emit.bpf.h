@@ -51,7 +51,7 @@ FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
  * and gives zeroes where there is nothing. */
 FRAME int event_task(struct ambit_event *event)
 {
-	struct task_struct *task = bpf_get_current_task_btf(), *parent = task->real_parent;
+	struct task_struct *task = task_read(), *parent = task->real_parent;
 
 	event->pid = task->tgid;
 	event->tid = task->pid;

@@ -60,7 +60,7 @@ struct {
 /* Before the path is built: a rename or mount that comes later makes it one that nobody finds. */
 static __always_inline void exe_ask(struct exe_key *key, struct file *file)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task_read();
 	struct task_struct *owner = task->real_parent->group_leader;
 
 	key->renames = sequence(rename_lock_address);
@@ -100,7 +100,7 @@ GLOBAL int exe_find(__u32 slot, __u32 at)
 {
 	struct exe_key *key = FAULT(EXE_KEY, NULL, bpf_map_lookup_elem(&exe_keys, &slot));
 	struct scratch *scratch = FAULT(SLOT_EXE, NULL, bpf_map_lookup_elem(&scratches, &slot));
-	struct file *file = bpf_get_current_task_btf()->mm->exe_file;
+	struct file *file = task_read()->mm->exe_file;
 	struct exe *exe;
 	__u32 length;
 	int result = -1;
