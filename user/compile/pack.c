@@ -7,17 +7,27 @@
 #include <string.h>
 #include "base/array.h"
 #include "base/util.h"
+#include "compile/ids.h"
 #include "compile/pack.h"
 
 #define MAP_WORDS (AMBIT_SEGMENT_WORDS / 64)
 #define MAP_SLACK (AMBIT_ROW_WORDS / 64 + 2) /* so that a shifted load never leaves the map */
 #define BASE_MAX  (AMBIT_SEGMENT_WORDS - AMBIT_ROW_WORDS)
 #define OPEN_MAX  4 /* segments that still take rows */
+#define SETS_MAX  256 /* of bytes that are remembered; a power of two */
+
+/* Where a row of these bytes was found last: words are only ever taken, so the next row of the same bytes
+ * fits nowhere before. */
+struct last_place {
+	uint64_t set; /* a hash of the bytes; two sets with the same would only waste room */
+	uint32_t word; /* of the map */
+};
 
 struct open_segment {
 	uint64_t free[MAP_WORDS + MAP_SLACK]; /* a bit a word */
 	uint32_t index;
 	uint32_t low; /* no free bit in the words of the map before this one */
+	struct last_place last[SETS_MAX];
 };
 
 struct pack {
@@ -73,12 +83,28 @@ static uint64_t free_load(const struct open_segment *open, uint32_t at)
 	return open->free[word] >> shift | open->free[word + 1] << (64 - shift);
 }
 
+/* The hash of a row's bytes, never 0. */
+static uint64_t set_hash(const struct dfa_arc *arcs, uint32_t count)
+{
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		hash = hash_mix(hash ^ (arcs[i].byte + 1U));
+	return hash | 1;
+}
+
 /* The first base where the row fits; -ENOSPC if there is none. */
 static int row_find(struct open_segment *open, const struct dfa_arc *arcs, uint32_t count)
 {
+	const uint64_t set = set_hash(arcs, count);
+	struct last_place *last = &open->last[set / 2 & (SETS_MAX - 1)];
+	uint32_t word;
+
 	while (open->low < MAP_WORDS && !open->free[open->low])
 		open->low++;
-	for (uint32_t word = open->low; word * 64 <= BASE_MAX; word++) {
+	word = last->set == set && last->word > open->low ? last->word : open->low;
+	*last = (struct last_place){.set = set, .word = MAP_WORDS};
+	for (; word * 64 <= BASE_MAX; word++) {
 		uint64_t fits = open->free[word];
 
 		for (uint32_t i = 0; fits && i < count; i++)
@@ -86,6 +112,7 @@ static int row_find(struct open_segment *open, const struct dfa_arc *arcs, uint3
 		if (fits) {
 			uint32_t base = word * 64 + (uint32_t)__builtin_ctzll(fits);
 
+			last->word = word;
 			return base <= BASE_MAX ? (int)base : -ENOSPC;
 		}
 	}

@@ -114,9 +114,15 @@ static int variables_resolve(const char *lead, const char *rest, const struct po
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out;
 	int r = 0;
 
+	/* Most have none, and a stream is dear. */
+	if (!strstr(rest, "${")) {
+		*ret = text_format("%s%s", lead, rest);
+		return *ret ? 0 : -ENOMEM;
+	}
+	out = open_memstream(&text, &size);
 	if (!out)
 		return -ENOMEM;
 	fputs(lead, out);
