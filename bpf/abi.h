@@ -210,6 +210,8 @@ struct ambit_cell {
 	__u32 mode;   /* enum ambit_mode */
 	__u32 flags;  /* AMBIT_CELL_* */
 	__u32 id;     /* its own: a row that is free is soon another's */
+	__u32 ring;   /* key in `rings`; 0: it has none */
+	__u32 reserved;
 };
 #define AMBIT_POLICY_NOTHING 0 /* a policy that allows nothing: there as long as the kernel is armed */
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
@@ -315,9 +317,12 @@ struct ambit_tally_key {
 /* In place of a helper's number: calls of the kernel's bpf_rdonly_cast() (bpf/compat.bpf.h). */
 #define AMBIT_CALL_CAST 0x616d6274
 
-/* Map `arming`, one row: how the programs were loaded. Written before they are attached. */
+/* Map `arming`, one row: how the programs were loaded, written before they are attached, and what one
+ * ambit leaves to the next. */
 struct ambit_arming {
-	__u32 flags; /* AMBIT_ARMING_* */
+	__u32 flags;   /* AMBIT_ARMING_* */
+	__u32 ids;     /* where the ids of cells are (user/kernel/slots.c) */
+	__u32 retired; /* key in `policies` of the last cell that ended; 0: none */
 	__u32 reserved;
 };
 #define AMBIT_ARMING_LSM_SKIPS	 1 /* this kernel skips LSM programs that are entered again */
@@ -374,7 +379,7 @@ _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
 _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
-_Static_assert(sizeof(struct ambit_cell) == 40, "cell");
+_Static_assert(sizeof(struct ambit_cell) == 48, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");

@@ -39,7 +39,7 @@ struct {
 	__type(value, struct ambit_label);
 } socket_cells SEC(".maps") __weak;
 
-/* How the programs were loaded. Written by user space once and read by it alone. */
+/* How the programs were loaded. Written and read by user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -123,7 +123,8 @@ struct ring {
 	__uint(max_entries, 4096);
 };
 
-/* Cell id -> its ring. Written by user space alone. */
+/* A cell's `ring` -> the ring. Written by user space alone; some rows outlive their cells
+ * (user/kernel/rings.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
 	__uint(max_entries, AMBIT_CELLS_MAX);

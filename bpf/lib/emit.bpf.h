@@ -136,9 +136,9 @@ static __always_inline void event_output(
 static __always_inline void event_send(
 	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
 {
-	__u32 size, id = v->cell; /* 6.1 takes no key from an argument's memory */
-	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(id));
-	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &id));
+	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
+	__u32 size, key = cell ? cell->ring : 0;
+	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &key));
 
 	if (!cell || !ring) {
 		if (counts)

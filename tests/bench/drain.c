@@ -19,8 +19,7 @@
 #include "trail/clock.h"
 #include "trail/recorder.h"
 
-#define RING_SIZE (4U << 20) /* as a cell has it (user/cli/run.h) */
-#define BATCH	  8000	     /* half of it and more */
+#define BATCH 8000 /* half of a ring and more */
 
 static struct rule rules[] = {
 	{.id = 1, .op = OP_READ, .verdict = VERDICT_ALLOW, .text = (char *)"/usr", .line = 12}};
@@ -49,10 +48,10 @@ static int handle(void *data, const void *bytes, size_t size)
 static int cell_make(struct drain *skeleton, uint32_t id)
 {
 	const uint32_t slot = AMBIT_CELL_SLOT(id);
-	struct ambit_cell row = {.epoch = 1};
+	struct ambit_cell row = {.epoch = 1, .ring = 1};
 	struct ambit_counters counters = {0};
 	struct stat namespace;
-	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ambit_ring", 0, 0, RING_SIZE, NULL);
+	int ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ambit_ring", 0, 0, AMBIT_RING_SIZE, NULL);
 
 	check("a ring", ring);
 	check("the namespace", stat("/proc/self/ns/mnt", &namespace));
@@ -60,7 +59,7 @@ static int cell_make(struct drain *skeleton, uint32_t id)
 	check("cells", bpf_map_update_elem(bpf_map__fd(skeleton->maps.cells), &id, &row, 0));
 	check("counters",
 		bpf_map_update_elem(bpf_map__fd(skeleton->maps.counters), &slot, &counters, 0));
-	check("rings", bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &id, &ring, 0));
+	check("rings", bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &row.ring, &ring, 0));
 	return ring;
 }
 
@@ -115,7 +114,7 @@ int main(int argc, char **argv)
 	}
 	skeleton = programs_load();
 	skeleton->bss->cell_id = id;
-	check("the ring", ring_open(cell_make(skeleton, id), RING_SIZE, &ring));
+	check("the ring", ring_open(cell_make(skeleton, id), AMBIT_RING_SIZE, &ring));
 	check(argv[1], ambit_trail_open(argv[1], &trail, &diag));
 	check("a recorder", ambit_recorder_open(&recorder, trail, &policy, "coding-agent-00000007"));
 	while (spent < limit)

@@ -156,6 +156,16 @@ killed_ambit() {
 	expect_status 0 run_cell true
 	expect_nothing_left
 }
+# The ring of a cell whose ambit was killed is full of what nobody read, and the next cell gets it.
+ring_again() {
+	start_waiting 'while :; do probe read /t/out/file; done'
+	kill -KILL "$ambit_pid"
+	wait "$ambit_pid"
+	expect_status 1 ambit run -q -p "$life_policy" --trail "$work/case/trail.2" -- probe read /t/out/prog
+	expect "what was denied now" [ "$(trailq "$work/case/trail.2" path=/t/out/prog)" = 1 ]
+	expect "nothing of the cell before" [ "$(trailq "$work/case/trail.2" path=/t/out/file)" = 0 ]
+	expect_nothing_left
+}
 
 # --- more than one ---
 
@@ -463,7 +473,7 @@ lifecycle_all() {
 	inventory >"$work/inventory"
 	for name in status-passes status-126 status-127 status-signal refuses-policies refuses-missing \
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
-		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit \
+		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit ring-again \
 		parallel policy-shared policy-swapped outside-untouched stress race-rename disarm-refuses disarm-and-arm \
 		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy \
 		check-unprivileged doctor-text hybrid; do

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * swap TIMES POLICY POLICY   gives the one cell that runs the one policy and the other by turns. Prints
- * how many tables there are then.
+ * how many tables there are more then than before.
  */
 #include <bpf/bpf.h>
 #include <stdio.h>
@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 	struct tables *tables[2] = {0};
 	struct diag diag = {0};
 	unsigned times = argc == 4 ? (unsigned)atoi(argv[1]) : 0;
+	unsigned before = 0;
 	uint32_t id = 0;
 	int result = times ? 0 : -EINVAL;
 
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 	if (result < 0)
 		return fail("cannot begin", result, &diag);
 	ambit_cells_each(kernel, cell_find, &id);
+	before = rows(kernel);
 	for (unsigned i = 0; result == 0 && i < times; i++) {
 		_cleanup_close_ int lock = lock_file("policies", LOCK_EX, &diag);
 
@@ -80,7 +82,7 @@ int main(int argc, char **argv)
 	}
 	if (result < 0)
 		return fail("cannot swap", result, &diag);
-	printf("%u\n", rows(kernel));
+	printf("%d\n", (int)(rows(kernel) - before));
 	ambit_kernel_close(kernel);
 	return 0;
 }

@@ -32,8 +32,6 @@ struct run_options {
 	char **argv; /* the command, ends with NULL */
 };
 
-/* 4 MiB: 8,000 to 25,000 events, a few seconds of an agent that does nothing but be denied. */
-#define AMBIT_RING_SIZE (4U << 20)
 /* The kernel takes powers of two of pages. How large it is decides what is lost, never a verdict. */
 #define AMBIT_RING_MIN (4U << 10)
 #define AMBIT_RING_MAX (64U << 20)

@@ -17,7 +17,8 @@ struct cell {
 	struct kernel *kernel;
 	struct ring *reader;
 	uint32_t id;
-	int ring;
+	int ring, ring_lock;
+	uint32_t ring_key;
 	size_t ring_size;
 	int lock; /* exclusive while we live: how others see that the cell is not stale */
 	bool has_cgroup;
@@ -56,10 +57,14 @@ unsigned ambit_cell_ring_used(const struct cell *cell)
 	return (unsigned)((used * 100 + cell->ring_size - 1) / (cell->ring_size ?: 1));
 }
 
-static int event_handle(void *data, const void *event, size_t size)
+static int event_handle(void *data, const void *bytes, size_t size)
 {
+	const struct ambit_event *event = bytes;
 	struct cell *cell = data;
 
+	/* Of a cell that had the ring before, and whose ambit was killed (rings.c). */
+	if (size >= sizeof(*event) && event->cell != cell->id)
+		return 0;
 	return cell->handle(event, size, cell->data);
 }
 
@@ -121,8 +126,7 @@ int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
 	return result;
 }
 
-/* A random number: an id is never used twice, so a task that outlived its cell cannot find itself
- * in another. One ambit at a time: two must not take the same slot. */
+/* One ambit at a time: two must not take the same id or slot. */
 static int id_new(struct cell *cell)
 {
 	struct diag ignored = {};
@@ -132,11 +136,12 @@ static int id_new(struct cell *cell)
 	if (lock < 0)
 		return lock;
 	for (int i = 0; i < 1000; i++) {
-		if (getrandom(&cell->id, sizeof(cell->id), 0) != sizeof(cell->id))
-			return -errno;
-		cell->id &= ~LINKS_SWAPPED;
+		int result = id_next(cell->kernel, &cell->id);
+
+		if (result < 0)
+			return result;
 		cell->lock = -EEXIST;
-		if (cell->id && !slot_is_taken(cell->id) && !kept_has(cell->kernel, cell->id))
+		if (cell->id && !slot_is_taken(cell->id))
 			cell->lock = cell_lock(cell->id);
 		if (cell->lock >= 0)
 			return 0;
@@ -156,14 +161,12 @@ static int ring_new(struct cell *cell, size_t size, struct diag *diag)
 {
 	int result;
 
-	cell->ring = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ambit_ring", 0, 0, size, NULL);
+	cell->ring = ring_take(cell->kernel, size, &cell->ring_key, &cell->ring_lock, diag);
 	if (cell->ring < 0)
-		return fail(diag, "its ring", -errno);
+		return cell->ring;
 	cell->ring_size = size;
 	result = ring_open(cell->ring, size, &cell->reader);
-	if (result < 0)
-		return fail(diag, "the reader of its ring", result);
-	return put(cell->kernel->rings, cell, &cell->ring, "a row in \"rings\"", diag);
+	return result < 0 ? fail(diag, "the reader of its ring", result) : 0;
 }
 
 static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
@@ -234,6 +237,7 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	}
 	if (result == 0 && options->ring_size)
 		result = ring_new(cell, options->ring_size, diag);
+	row.ring = cell->ring_key;
 	return result < 0 ? result : cell_begin(cell, options->tables, &row, diag);
 }
 
@@ -247,7 +251,7 @@ int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, st
 	if (!cell)
 		return -ENOMEM;
 	cell->kernel = kernel;
-	cell->ring = cell->lock = -1;
+	cell->ring = cell->ring_lock = cell->lock = -1;
 	result = id_new(cell);
 	if (result < 0)
 		fail(diag, "a free id", result);
@@ -343,36 +347,15 @@ int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret)
 	return result;
 }
 
-/* Calls `each` for the tallies of a cell, or takes them away where `each` is NULL. */
-static int tallies_walk(struct kernel *kernel, uint32_t id,
-	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
-{
-	struct ambit_tally_key key, next;
-	bool more = bpf_map_get_next_key(kernel->tallies, NULL, &next) == 0;
-	uint64_t count;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(kernel->tallies, &key, &next) == 0;
-		if (key.cell != id)
-			continue;
-		if (!each)
-			bpf_map_delete_elem(kernel->tallies, &key);
-		else if (bpf_map_lookup_elem(kernel->tallies, &key, &count) == 0)
-			each(&key, count, data);
-	}
-	return 0;
-}
-
 int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
 {
-	return tallies_walk(cell->kernel, cell->id, each, data);
+	return tallies_each(cell->kernel, cell->id, each, data);
 }
 
 /* Takes the row away, and what nothing else names. Without the lock the policy stays: a cell may be
- * about to name it, and some other will sweep. */
-static void cell_forget(struct kernel *kernel, uint32_t id)
+ * about to name it, and some other will sweep. Returns the key of its ring, or 0. */
+static uint32_t cell_forget(struct kernel *kernel, uint32_t id)
 {
 	struct diag ignored = {};
 	_cleanup_close_ int lock = policies_lock(&ignored);
@@ -381,25 +364,30 @@ static void cell_forget(struct kernel *kernel, uint32_t id)
 
 	ambit_diag_clear(&ignored);
 	bpf_map_delete_elem(kernel->cells, &id);
-	bpf_map_delete_elem(kernel->identities, &row.links);
+	/* Before 6.8 the kernel waits for a grace period also where there is nothing to take away. */
+	if (row.links)
+		bpf_map_delete_elem(kernel->identities, &row.links);
 	if (found && lock >= 0)
-		policy_release(kernel, row.policy);
+		policy_retire(kernel, row.policy);
+	return row.ring;
 }
 
 int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 {
 	char path[1024];
 	int result = cell_cgroup_path(id, path, sizeof(path), diag);
+	uint32_t ring;
 
 	/* The tasks first: without its row a task that is left is denied everything, also what it was
 	 * allowed before. */
 	if (result == 0)
 		result = cgroup_destroy(path, diag);
-	cell_forget(kernel, id);
+	ring = cell_forget(kernel, id);
 	if (result < 0)
 		kept_void(kernel);
-	bpf_map_delete_elem(kernel->rings, &id);
-	tallies_walk(kernel, id, NULL, NULL);
+	if (ring)
+		ring_leave(kernel, ring);
+	tallies_remove(kernel, id);
 	cell_unlock(id);
 	return result;
 }
@@ -410,10 +398,12 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 
 	if (!cell)
 		return 0;
-	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
 	ring_close(cell->reader);
 	if (cell->ring >= 0)
 		close(cell->ring);
+	if (cell->ring_lock >= 0)
+		close(cell->ring_lock);
+	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
 	if (cell->lock >= 0)
 		close(cell->lock);
 	free(cell);

@@ -8,7 +8,7 @@
 
 /* The maps that user space needs; pinned under their names. */
 #define KERNEL_MAPS(X)                                                                             \
-	X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)              \
+	X(arming) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)    \
 	X(identities) X(bss)
 
 struct kernel {
@@ -21,11 +21,18 @@ struct kernel {
 
 /* The lock of whoever writes rows of `policies` and of `cells` (policies.c), or takes an id. */
 int policies_lock(struct diag *diag);
+/* An id that no cell has had since the kernel was armed, under the lock. -errno. */
+int id_next(struct kernel *kernel, uint32_t *ret);
 /* True if a cell has the slot of this id (AMBIT_CELL_SLOT). */
 bool slot_is_taken(uint32_t id);
 int counters_clear(struct kernel *kernel, uint32_t id);
 /* The counters of a cell, without what is kept of verdicts. */
 int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret);
+
+/* Calls `each` for the tallies of a cell; or takes them away. */
+int tallies_each(struct kernel *kernel, uint32_t id,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
+void tallies_remove(struct kernel *kernel, uint32_t id);
 
 /* Maps what the programs keep. */
 int kept_open(struct kernel *kernel);
@@ -37,8 +44,6 @@ void kept_fence(struct kernel *kernel, bool begins);
 void kept_void(struct kernel *kernel);
 /* Ends what an ambit that was killed has begun. */
 void kept_mend(struct kernel *kernel);
-/* True if something is kept under this id of a cell: of one that is gone, then, and not to be used again. */
-bool kept_has(const struct kernel *kernel, uint32_t id);
 /* Adds what verdicts that are kept have allowed to a cell. */
 void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
 
@@ -118,6 +123,14 @@ int lock_file(const char *name, int operation, struct diag *diag);
 /* Unlinks every pin in a directory, and the directory. */
 void pins_remove(const char *path);
 
+/* A new ring of `size` bytes in a row of the map `rings`; returns its descriptor, or -errno. */
+int ring_make(int rings, uint32_t key, size_t size);
+/* A ring for a cell, one that is there or a new one: the caller's until `ret_lock` is closed. Returns its
+ * descriptor, or -errno with a diag. */
+int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lock, struct diag *diag);
+/* Takes the row of a cell's ring away that nobody holds any more, unless it is one of those that stay. */
+void ring_leave(struct kernel *kernel, uint32_t key);
+
 /* Loads tables into a new map; returns its descriptor. */
 int table_load(const struct tables *tables, struct diag *diag);
 
@@ -134,6 +147,9 @@ int policy_acquire(
 /* Takes a row away, if no row of `cells` names it; or every such row, and those of `identities` that
  * a swap has left. */
 void policy_release(struct kernel *kernel, uint32_t key);
+/* The same for a cell that ends: its row stays until that of another policy takes its place, so that a
+ * command that is run again need not wait for the kernel. */
+void policy_retire(struct kernel *kernel, uint32_t key);
 void policies_sweep(struct kernel *kernel);
 /* Waits until no decision is going on that began before; `key` is of any row. */
 int policies_settle(struct kernel *kernel, uint32_t key);

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the programs keep of verdicts (bpf/lib/kept.bpf.h), as far as user space has a part in it: it
  * counts what was allowed, and says when all of it is void. */
+#include <stddef.h>
 #include <sys/mman.h>
 #include "base/util.h"
 #include "kernel/internal.h"
 
+/* What of it is read here. */
+#define KEPT_SIZE offsetof(struct ambit_kept, prefixes)
+
 int kept_open(struct kernel *kernel)
 {
-	void *at = mmap(NULL, sizeof(*kernel->kept), PROT_READ | PROT_WRITE, MAP_SHARED, kernel->bss, 0);
+	void *at = mmap(NULL, KEPT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, kernel->bss, 0);
 
-	kernel->kept = at == MAP_FAILED ? NULL : at;
-	return kernel->kept ? 0 : -errno;
+	if (at == MAP_FAILED)
+		return -errno;
+	/* Else each fork copies the entries of all its pages. */
+	madvise(at, KEPT_SIZE, MADV_DONTFORK);
+	kernel->kept = at;
+	return 0;
 }
 
 void kept_close(struct kernel *kernel)
 {
 	if (kernel->kept)
-		munmap(kernel->kept, sizeof(*kernel->kept));
+		munmap(kernel->kept, KEPT_SIZE);
 	kernel->kept = NULL;
 }
 
@@ -34,20 +42,6 @@ void kept_void(struct kernel *kernel)
 {
 	if (kernel->kept)
 		__atomic_fetch_add(&kernel->kept->fence, 2, __ATOMIC_SEQ_CST);
-}
-
-static bool rows_have(const struct ambit_allowed *rows, size_t count, uint32_t id)
-{
-	for (size_t i = 0; i < count; i++)
-		if ((uint32_t)rows[i].key == id)
-			return true;
-	return false;
-}
-
-bool kept_has(const struct kernel *kernel, uint32_t id)
-{
-	return rows_have(kernel->kept->verdicts, ARRAY_SIZE(kernel->kept->verdicts), id) ||
-	       rows_have(kernel->kept->peers, ARRAY_SIZE(kernel->kept->peers), id);
 }
 
 static void rows_add(const struct ambit_allowed *rows, size_t count, uint32_t id,

@@ -76,6 +76,10 @@ bool ambit_kernel_is_armed(void);
 /* Takes all pins away. -EBUSY, naming the cells, while cells are bound. */
 int ambit_kernel_disarm(struct diag *diag);
 
+/* A cell's ring, unless it is asked for another: 8,000 to 25,000 events, a few seconds of an agent that
+ * does nothing but be denied. */
+#define AMBIT_RING_SIZE (4U << 20)
+
 /* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
  * (power of two, multiple of the page size). */
 struct cell_options {

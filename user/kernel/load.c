@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include "bpf/abi.h"
 #include "ambit.skel.h"
 #include "base/util.h"
@@ -127,6 +128,8 @@ static int arming_write(struct ambit_bpf *skeleton, const struct loading *loadin
 	};
 	uint32_t row = 0;
 
+	if (getrandom(&arming.ids, sizeof(arming.ids), 0) != sizeof(arming.ids))
+		return -errno;
 	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.arming), &row, &arming, BPF_ANY) < 0
 		       ? -errno
 		       : 0;
@@ -200,6 +203,17 @@ static int nothing_load(struct ambit_bpf *skeleton, struct diag *diag)
 	return bpf_map_update_elem(bpf_map__fd(skeleton->maps.policies), &id, &table, BPF_ANY) < 0
 		       ? -errno
 		       : 0;
+}
+
+/* So that the first cell, too, finds a ring (rings.c). */
+static int ring_load(struct ambit_bpf *skeleton, struct diag *diag)
+{
+	_cleanup_close_ int ring =
+		ring_make(bpf_map__fd(skeleton->maps.rings), 1, AMBIT_RING_SIZE);
+
+	if (ring < 0)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot make a ring: %s", strerror(-ring));
+	return ring < 0 ? ring : 0;
 }
 
 static int types_read(struct btf **ret, struct diag *diag)
@@ -282,6 +296,8 @@ int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct d
 		result = kept_start(skeleton, diag);
 	if (result == 0)
 		result = nothing_load(skeleton, diag);
+	if (result == 0)
+		result = ring_load(skeleton, diag);
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;

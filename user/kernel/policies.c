@@ -193,16 +193,45 @@ void policies_sweep(struct kernel *kernel)
 	keys_sweep(kernel, kernel->identities, named.links, named.count, identity_delete);
 }
 
-void policy_release(struct kernel *kernel, uint32_t key)
+/* Also where that cannot be found out. */
+static bool row_is_named(struct kernel *kernel, uint32_t key)
 {
 	_cleanup_(named_cleanup) struct named named = {};
 
 	if (key == AMBIT_POLICY_NOTHING || named_fill(kernel, &named) < 0)
-		return;
+		return true;
 	for (size_t i = 0; i < named.count; i++)
 		if (named.policies[i] == key)
-			return;
-	row_delete(kernel, key);
+			return true;
+	return false;
+}
+
+void policy_release(struct kernel *kernel, uint32_t key)
+{
+	if (!row_is_named(kernel, key))
+		row_delete(kernel, key);
+}
+
+void policy_retire(struct kernel *kernel, uint32_t key)
+{
+	struct ambit_arming arming;
+	const uint32_t row = 0;
+	uint32_t before;
+
+	if (row_is_named(kernel, key))
+		return;
+	if (bpf_map_lookup_elem(kernel->arming, &row, &arming) < 0) {
+		policy_release(kernel, key);
+		return;
+	}
+	before = arming.retired;
+	arming.retired = key;
+	if (before == key)
+		return;
+	/* What nobody would find again goes at once. */
+	if (bpf_map_update_elem(kernel->arming, &row, &arming, BPF_ANY) < 0)
+		before = key;
+	policy_release(kernel, before);
 }
 
 int policies_settle(struct kernel *kernel, uint32_t key)

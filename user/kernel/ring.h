@@ -11,13 +11,14 @@
 
 struct ring;
 
-/* Maps the ring of `map`, which has `size` bytes and stays the caller's. -errno. */
+/* Reads the ring of `map`, which has `size` bytes and stays the caller's, from the next record on. No
+ * record is longer than 128 KiB. -errno. */
 int ring_open(int map, size_t size, struct ring **ret);
 /* For poll(): readable after a wake-up of the kernel, until ring_woken(). */
 int ring_fd(const struct ring *ring);
 void ring_woken(struct ring *ring);
 /* Hands over what was in the ring when it was called; returns how many. A negative result of
- * `handle` ends it behind that record, and is returned. */
+ * `handle` ends it behind that record, and is returned; -ENOMEM ends it before a record. */
 int ring_drain(struct ring *ring, int (*handle)(void *data, const void *bytes, size_t size),
 	void *data);
 /*

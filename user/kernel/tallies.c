@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of `tallies`. The map is large and mostly empty, and to look through it takes long. */
+#include <bpf/bpf.h>
+#include "base/util.h"
+#include "kernel/internal.h"
+
+/* Calls `each` for the tallies of a cell, or takes them away where `each` is NULL. */
+static int tallies_walk(struct kernel *kernel, uint32_t id,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
+{
+	struct ambit_tally_key key, next;
+	bool more = bpf_map_get_next_key(kernel->tallies, NULL, &next) == 0;
+	uint64_t count;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(kernel->tallies, &key, &next) == 0;
+		if (key.cell != id)
+			continue;
+		if (!each)
+			bpf_map_delete_elem(kernel->tallies, &key);
+		else if (bpf_map_lookup_elem(kernel->tallies, &key, &count) == 0)
+			each(&key, count, data);
+	}
+	return 0;
+}
+
+int tallies_each(struct kernel *kernel, uint32_t id,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
+{
+	struct ambit_counters counters;
+	uint64_t denied = 0;
+	int result = counters_read(kernel, id, &counters);
+
+	for (int op = 0; result == 0 && op < OP_MAX; op++)
+		denied += counters.denied[op];
+	/* Each denial is counted there, too. */
+	return result == 0 && !denied ? 0 : tallies_walk(kernel, id, each, data);
+}
+
+/* Takes the tallies of a cell away. Each denial is counted there and in `denied`, so as long as no rule
+ * denied it is known which there are; only for the others the whole map is looked through. */
+void tallies_remove(struct kernel *kernel, uint32_t id)
+{
+	struct ambit_counters counters;
+	uint64_t count, left = 0;
+
+	if (counters_read(kernel, id, &counters) < 0)
+		left = 1;
+	for (int op = 0; !left && op < OP_MAX; op++) {
+		left = counters.denied[op];
+		for (int reason = 0; left && reason < REASON_MAX; reason++) {
+			const struct ambit_tally_key key = {
+				.cell = id, .op = (uint16_t)op, .reason = (uint16_t)reason};
+
+			if (bpf_map_lookup_and_delete_elem(kernel->tallies, &key, &count) == 0)
+				left -= count < left ? count : left;
+		}
+	}
+	if (left)
+		tallies_walk(kernel, id, NULL, NULL);
+}
