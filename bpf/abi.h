@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 3
+#define AMBIT_ABI 4
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -296,6 +296,7 @@ struct ambit_kept {
 	__u64 label_origin;
 	__u32 fence; /* counted up by user space before and after it replaces a row of `cells` */
 	__u32 moves; /* renames by cells */
+	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
 	struct ambit_allowed verdicts[1 << AMBIT_HASH_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];

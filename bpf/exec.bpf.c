@@ -79,7 +79,7 @@ static __always_inline bool is_regular(__u64 file)
  * takes tests of a hook's argument out (reg_not_null() in kernel/bpf/verifier.c, since 6.4).
  */
 SEC("lsm/mmap_file")
-int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned long third,
+int INSIDE_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned long third,
 	unsigned long fourth)
 {
 	unsigned long prot = mmap_protection(second, third), flags = mmap_flags(third, fourth);
@@ -101,7 +101,7 @@ int BPF_PROG(exec_mmap_file, struct file *unused, unsigned long second, unsigned
 
 /* A private mapping with an anon_vma was written to, or may have been. */
 SEC("lsm/file_mprotect")
-int BPF_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
+int INSIDE_PROG(exec_file_mprotect, struct vm_area_struct *vma, unsigned long reqprot,
 	unsigned long prot)
 {
 	bool written;
@@ -134,7 +134,7 @@ int BPF_PROG(exec_mmap_addr)
  * that is code and was never writable (mfill_atomic_pte_copy() in mm/userfaultfd.c). By its name:
  * the same hook is called for other descriptors. */
 SEC("lsm/inode_init_security_anon")
-int BPF_PROG(exec_inode_init_security_anon, struct inode *inode, const struct qstr *name)
+int INSIDE_PROG(exec_inode_init_security_anon, struct inode *inode, const struct qstr *name)
 {
 	char is[sizeof("[userfaultfd]")] = "";
 	__u64 text = 0;
@@ -151,7 +151,7 @@ int BPF_PROG(exec_inode_init_security_anon, struct inode *inode, const struct qs
 /* Called for the program and, for a script, again for its interpreter; both were decided when they
  * were opened. */
 SEC("lsm/bprm_check_security")
-int BPF_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
+int INSIDE_PROG(exec_bprm_check_security, struct linux_binprm *bprm)
 {
 	struct verdict v = {
 		.kind = EVENT_EXEC,

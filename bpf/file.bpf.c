@@ -135,32 +135,32 @@ static __always_inline int entry_write(
 }
 
 SEC("lsm/path_truncate")
-int BPF_PROG(file_path_truncate, const struct path *path)
+int INSIDE_PROG(file_path_truncate, const struct path *path)
 {
 	return object_decide(path, OP_WRITE, HOOK_path_truncate);
 }
 
 /* inotify and fanotify tell what happens to an object, and in a directory to which names. */
 SEC("lsm/path_notify")
-int BPF_PROG(file_path_notify, const struct path *path)
+int INSIDE_PROG(file_path_notify, const struct path *path)
 {
 	return object_decide(path, OP_READ, HOOK_path_notify);
 }
 
 SEC("lsm/path_chmod")
-int BPF_PROG(file_path_chmod, const struct path *path, umode_t mode)
+int INSIDE_PROG(file_path_chmod, const struct path *path, umode_t mode)
 {
 	return object_decide(path, OP_WRITE, HOOK_path_chmod);
 }
 
 SEC("lsm/path_chown")
-int BPF_PROG(file_path_chown, const struct path *path)
+int INSIDE_PROG(file_path_chown, const struct path *path)
 {
 	return object_decide(path, OP_WRITE, HOOK_path_chown);
 }
 
 SEC("lsm/path_mknod")
-int BPF_PROG(file_path_mknod, const struct path *dir, struct dentry *dentry, umode_t mode)
+int INSIDE_PROG(file_path_mknod, const struct path *dir, struct dentry *dentry, umode_t mode)
 {
 	__u32 type = mode & MODE_TYPE, cell;
 
@@ -172,25 +172,25 @@ int BPF_PROG(file_path_mknod, const struct path *dir, struct dentry *dentry, umo
 }
 
 SEC("lsm/path_mkdir")
-int BPF_PROG(file_path_mkdir, const struct path *dir, struct dentry *dentry)
+int INSIDE_PROG(file_path_mkdir, const struct path *dir, struct dentry *dentry)
 {
 	return entry_write(dir, dentry, HOOK_path_mkdir);
 }
 
 SEC("lsm/path_rmdir")
-int BPF_PROG(file_path_rmdir, const struct path *dir, struct dentry *dentry)
+int INSIDE_PROG(file_path_rmdir, const struct path *dir, struct dentry *dentry)
 {
 	return entry_write(dir, dentry, HOOK_path_rmdir);
 }
 
 SEC("lsm/path_symlink")
-int BPF_PROG(file_path_symlink, const struct path *dir, struct dentry *dentry)
+int INSIDE_PROG(file_path_symlink, const struct path *dir, struct dentry *dentry)
 {
 	return entry_write(dir, dentry, HOOK_path_symlink);
 }
 
 SEC("lsm/path_unlink")
-int BPF_PROG(file_path_unlink, const struct path *dir, struct dentry *dentry)
+int INSIDE_PROG(file_path_unlink, const struct path *dir, struct dentry *dentry)
 {
 	return entry_write(dir, dentry, HOOK_path_unlink);
 }
@@ -198,7 +198,7 @@ int BPF_PROG(file_path_unlink, const struct path *dir, struct dentry *dentry)
 /* A hard link is within one mount (fs/namei.c: do_linkat), so the new directory's mount serves for
  * both names. The old name need not be writable; the new one must not give more. */
 SEC("lsm/path_link")
-int BPF_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_dir,
+int INSIDE_PROG(file_path_link, struct dentry *old_dentry, const struct path *new_dir,
 	struct dentry *new_dentry)
 {
 	struct refer_request request = {};
@@ -229,7 +229,7 @@ static __always_inline bool is_directory(struct dentry *dentry)
 
 /* Both directories are on one mount (fs/namei.c: do_renameat2). */
 SEC("lsm/path_rename")
-int BPF_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_dentry,
+int INSIDE_PROG(file_path_rename, const struct path *old_dir, struct dentry *old_dentry,
 	const struct path *new_dir, struct dentry *new_dentry, unsigned int flags)
 {
 	struct refer_request request = {};

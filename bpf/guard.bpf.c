@@ -19,14 +19,14 @@ static __always_inline int refuse(enum ambit_hook hook, enum ambit_reason reason
 
 /* Maps, programs and links of ambit can be opened by id: no bpf(2) at all. */
 SEC("lsm/bpf")
-int BPF_PROG(guard_bpf)
+int INSIDE_PROG(guard_bpf)
 {
 	return refuse(HOOK_bpf, REASON_GUARD);
 }
 
 #define REFUSE(hook, reason)             \
 	SEC("lsm/" #hook)                \
-	int BPF_PROG(guard_##hook)       \
+	int INSIDE_PROG(guard_##hook)       \
 	{                                \
 		return refuse(HOOK_##hook, reason); \
 	}
@@ -72,7 +72,7 @@ REFUSE(key_permission, REASON_KEY)
 #define CAPABLE_QUIET 2 /* CAP_OPT_NOAUDIT of include/linux/security.h: only a question */
 
 SEC("lsm/capable")
-int BPF_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, int capability,
+int INSIDE_PROG(guard_capable, const struct cred *cred, struct user_namespace *ns, int capability,
 	unsigned int options)
 {
 	struct verdict v = {
@@ -120,27 +120,27 @@ static __always_inline int other_task(
 #define PTRACE_QUIET 4 /* PTRACE_MODE_NOAUDIT of include/linux/ptrace.h: `ps` asks of every task */
 
 SEC("lsm/ptrace_access_check")
-int BPF_PROG(guard_ptrace_access_check, struct task_struct *child, unsigned int mode)
+int INSIDE_PROG(guard_ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
 	return other_task(child, HOOK_ptrace_access_check, 0, mode & PTRACE_QUIET);
 }
 
 SEC("lsm/ptrace_traceme")
-int BPF_PROG(guard_ptrace_traceme, struct task_struct *parent)
+int INSIDE_PROG(guard_ptrace_traceme, struct task_struct *parent)
 {
 	return other_task(parent, HOOK_ptrace_traceme, 0, false);
 }
 
 /* Signal 0 asks whether a process exists, which /proc shows to everybody; lock files depend on it. */
 SEC("lsm/task_kill")
-int BPF_PROG(guard_task_kill, struct task_struct *task, struct kernel_siginfo *info, int signal)
+int INSIDE_PROG(guard_task_kill, struct task_struct *task, struct kernel_siginfo *info, int signal)
 {
 	return signal ? other_task(task, HOOK_task_kill, signal, false) : 0;
 }
 
 #define OTHER_TASK(hook)                                                \
 	SEC("lsm/" #hook)                                               \
-	int BPF_PROG(guard_##hook, struct task_struct *task)            \
+	int INSIDE_PROG(guard_##hook, struct task_struct *task)            \
 	{                                                               \
 		return other_task(task, HOOK_##hook, 0, false);         \
 	}
@@ -172,7 +172,7 @@ static __always_inline int terminal_owner(void)
  * memory, which can change after it was looked at.
  */
 SEC("lsm/file_fcntl")
-int BPF_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned long argument)
+int INSIDE_PROG(guard_file_fcntl, struct file *file, unsigned int command, unsigned long argument)
 {
 	struct task_struct *task;
 	struct pid *pid;

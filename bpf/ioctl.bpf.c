@@ -229,13 +229,13 @@ static __always_inline int decide_ioctl(struct file *file, __u32 command, enum a
 }
 
 SEC("lsm/file_ioctl")
-int BPF_PROG(ioctl_file_ioctl, struct file *file, unsigned int command)
+int INSIDE_PROG(ioctl_file_ioctl, struct file *file, unsigned int command)
 {
 	return decide_ioctl(file, command, HOOK_file_ioctl);
 }
 
 SEC("lsm/file_ioctl_compat")
-int BPF_PROG(ioctl_file_ioctl_compat, struct file *file, unsigned int command)
+int INSIDE_PROG(ioctl_file_ioctl_compat, struct file *file, unsigned int command)
 {
 	return decide_ioctl(file, command, HOOK_file_ioctl_compat);
 }
@@ -245,7 +245,7 @@ int BPF_PROG(ioctl_file_ioctl_compat, struct file *file, unsigned int command)
 #define SOCKET_OPS_LAST 3
 
 SEC("lsm/uring_cmd")
-int BPF_PROG(ioctl_uring_cmd, struct io_uring_cmd *command)
+int INSIDE_PROG(ioctl_uring_cmd, struct io_uring_cmd *command)
 {
 	__u32 cell = cell_current();
 	struct file *file;

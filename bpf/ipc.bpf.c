@@ -20,19 +20,36 @@ struct {
 	__type(value, __u32);
 } ipc_labels SEC(".maps");
 
+/*
+ * Whether any object may be labelled: an entry is counted before it is made and until it is taken away,
+ * so the count can be too high and is never too low. While it is 0, nobody outside looks for entries.
+ */
+static __always_inline bool ipc_any(void)
+{
+	return __builtin_expect(kept.ipc_objects != 0, 0);
+}
+
+FRAME int ipc_gone(__u64 object)
+{
+	if (!bpf_map_delete_elem(&ipc_labels, &object))
+		__sync_fetch_and_add(&kept.ipc_objects, -1);
+	return 0;
+}
+
 /* A new object. Outside, an entry that was left behind at this address would open it to a cell. */
-static __always_inline int ipc_made(__u64 object, enum ambit_hook hook)
+FRAME int ipc_made(__u64 object, enum ambit_hook hook)
 {
 	__u32 cell = cell_current();
 
-	if (!cell) {
-		bpf_map_delete_elem(&ipc_labels, &object);
-		return 0;
+	if (!cell)
+		return ipc_gone(object);
+	if (cell != CELL_UNKNOWN) {
+		__sync_fetch_and_add(&kept.ipc_objects, 1);
+		if (!FAULT(LABEL_IPC, -E2BIG,
+			    bpf_map_update_elem(&ipc_labels, &object, &cell, BPF_ANY)))
+			return 0;
+		__sync_fetch_and_add(&kept.ipc_objects, -1);
 	}
-	if (cell != CELL_UNKNOWN &&
-		!FAULT(LABEL_IPC, -E2BIG,
-			bpf_map_update_elem(&ipc_labels, &object, &cell, BPF_ANY)))
-		return 0;
 	return deny(cell, hook, OP_SYSTEM, REASON_NO_LABEL) ? -EACCES : 0;
 }
 
@@ -62,13 +79,13 @@ static __always_inline int queue_entry(const struct inode *dir, enum ambit_hook 
 }
 
 SEC("lsm/inode_create")
-int BPF_PROG(ipc_inode_create, struct inode *dir)
+int INSIDE_PROG(ipc_inode_create, struct inode *dir)
 {
 	return queue_entry(dir, HOOK_inode_create);
 }
 
 SEC("lsm/inode_unlink")
-int BPF_PROG(ipc_inode_unlink, struct inode *dir)
+int INSIDE_PROG(ipc_inode_unlink, struct inode *dir)
 {
 	return queue_entry(dir, HOOK_inode_unlink);
 }
@@ -83,6 +100,8 @@ int BPF_PROG(ipc_inode_unlink, struct inode *dir)
 	SEC("lsm/" #hook)                                     \
 	int BPF_PROG(ipc_##hook)                              \
 	{                                                     \
+		if (!storage_of_current() && !ipc_any())      \
+			return zero();                        \
 		return ipc_made(ctx[0], HOOK_##hook);         \
 	}
 
@@ -90,16 +109,13 @@ int BPF_PROG(ipc_inode_unlink, struct inode *dir)
 	SEC("lsm/" #hook)                                     \
 	int BPF_PROG(ipc_##hook)                              \
 	{                                                     \
-		__u64 object = ctx[0];                        \
-                                                              \
-		bpf_map_delete_elem(&ipc_labels, &object);    \
-		return 0;                                     \
+		return ipc_any() ? ipc_gone(ctx[0]) : zero(); \
 	}
 
 /* The owner may remove an object without asking ipc_permission (ipc/util.c: ipcctl_obtain_check). */
 #define IPC_CONTROL(hook, info)                                                   \
 	SEC("lsm/" #hook)                                                         \
-	int BPF_PROG(ipc_##hook)                                                  \
+	int INSIDE_PROG(ipc_##hook)                                               \
 	{                                                                         \
 		int command = ctx[1];                                             \
                                                                                   \
@@ -119,7 +135,7 @@ IPC_CONTROL(shm_shmctl, SHM_INFO)
 IPC_CONTROL(sem_semctl, SEM_INFO)
 
 SEC("lsm/ipc_permission")
-int BPF_PROG(ipc_ipc_permission)
+int INSIDE_PROG(ipc_ipc_permission)
 {
 	return ipc_used(ctx[0], HOOK_ipc_permission);
 }

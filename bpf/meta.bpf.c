@@ -13,15 +13,24 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * commit c1632a0f1120, backported by some); the other hooks had one before. */
 const volatile bool setattr_has_idmap = true;
 
+/* The cell that is asked about the object; 0: none, the kernel keeps it for itself. */
+FRAME __u32 meta_cell(__u64 dentry)
+{
+	__u32 cell = cell_current();
+
+	return cell && is_internal(dentry) ? 0 : cell;
+}
+
+/* Of a task that may be in a cell. INSIDE_PROG() would be a frame too many: beneath decide_mounts() there
+ * are as many as the verifier knows (8). So what needs registers is called. */
 static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 {
 	struct path_request request = {};
-	__u32 cell = cell_current();
 
-	if (!cell || is_internal(dentry))
-		return 0;
-	request.cell = cell;
 	request.dentry = dentry;
+	request.cell = meta_cell(dentry);
+	if (!request.cell)
+		return zero();
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
 	request.flags = REQUEST_UNHASHED; /* a descriptor outlives the name it was opened by */
@@ -35,23 +44,34 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 #define ATTRIBUTE_MTIME (1 << 5)
 #define ATTRIBUTE_PATHS (1 << 0 | 1 << 1 | 1 << 2 | 1 << 3) /* MODE, UID, GID, SIZE */
 
-SEC("lsm/inode_setattr")
-int BPF_PROG(meta_inode_setattr, void *first, void *second)
+/* `attributes` is the address of a struct iattr. */
+FRAME bool sets_times(__u64 attributes)
 {
-	__u64 dentry = ctx[0], attributes = ctx[1];
 	unsigned int valid = 0;
 
-	/* Before anything is read: for all others that would be the dearest part. */
-	if (__builtin_expect(!storage_of_current(), 1))
-		return zero();
-	if (setattr_has_idmap) {
-		dentry = ctx[1];
-		attributes = ctx[2];
-	}
 	if (READ_FIELD(valid, iattr, attributes, ia_valid))
 		valid = ATTRIBUTE_TIMES;
-	if (valid & ATTRIBUTE_PATHS || !(valid & (ATTRIBUTE_TIMES | ATTRIBUTE_ATIME | ATTRIBUTE_MTIME)))
-		return 0;
+	return !(valid & ATTRIBUTE_PATHS) && valid & (ATTRIBUTE_TIMES | ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+}
+
+SEC("lsm/inode_setattr")
+int BPF_PROG(meta_inode_setattr)
+{
+	__u64 dentry, attributes;
+
+	if (OUTSIDE())
+		return zero();
+	attributes = ctx[1];
+	/* The verifier knows no context that is calculated with, as clang would choose from it. */
+	barrier_var(attributes);
+	if (setattr_has_idmap)
+		attributes = ctx[2];
+	if (!sets_times(attributes))
+		return zero();
+	dentry = ctx[0];
+	barrier_var(dentry);
+	if (setattr_has_idmap)
+		dentry = ctx[1];
 	return meta_decide(dentry, HOOK_inode_setattr);
 }
 
@@ -60,6 +80,8 @@ int BPF_PROG(meta_inode_setattr, void *first, void *second)
 	SEC("lsm/" #hook)                                     \
 	int BPF_PROG(meta_##hook)                             \
 	{                                                     \
+		if (OUTSIDE())                                \
+			return zero();                        \
 		return meta_decide(ctx[1], HOOK_##hook);      \
 	}
 
@@ -72,5 +94,7 @@ META(inode_remove_acl)
 SEC("lsm/inode_file_setattr")
 int BPF_PROG(meta_inode_file_setattr)
 {
+	if (OUTSIDE())
+		return zero();
 	return meta_decide(ctx[0], HOOK_inode_file_setattr);
 }

@@ -35,7 +35,8 @@ static __always_inline bool socket_known(int family, int type, int protocol)
 	return type == TYPE_DGRAM && (protocol == 0 || protocol == AMBIT_PROTO_UDP);
 }
 
-FRAME int create_inside(int family, int type, int protocol, int kern)
+SEC("lsm/socket_create")
+int INSIDE_PROG(net_socket_create, int family, int type, int protocol, int kern)
 {
 	struct verdict v = {
 		.op = OP_SOCKET,
@@ -58,13 +59,9 @@ FRAME int create_inside(int family, int type, int protocol, int kern)
 	return enforce(v.cell) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_create")
-int BPF_PROG(net_socket_create, int family, int type, int protocol, int kern)
-{
-	return INSIDE(create_inside(family, type, protocol, kern));
-}
-
-FRAME int post_create_inside(struct socket *socket, int family, int type, int protocol, int kern)
+SEC("lsm/socket_post_create")
+int INSIDE_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
+	int kern)
 {
 	struct sock *sk = socket->sk;
 	__u32 cell;
@@ -75,13 +72,6 @@ FRAME int post_create_inside(struct socket *socket, int family, int type, int pr
 	if (!cell || (sk && label_socket(sk, cell)))
 		return 0;
 	return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
-}
-
-SEC("lsm/socket_post_create")
-int BPF_PROG(net_socket_post_create, struct socket *socket, int family, int type, int protocol,
-	int kern)
-{
-	return INSIDE(post_create_inside(socket, family, type, protocol, kern));
 }
 
 /* Fills cell, hook, op and protocol; false: not for us to decide here (outside, or unix, which has
@@ -143,7 +133,7 @@ static __always_inline int netlink_peer(__u32 cell, enum ambit_hook hook, const 
 	return deny_number(cell, hook, OP_SOCKET, REASON_NETLINK, 0) ? -EPERM : 0;
 }
 
-FRAME int connect_inside(struct socket *socket, struct sockaddr *address, int length)
+static __always_inline int connect_decide(struct socket *socket, struct sockaddr *address, int length)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -189,18 +179,14 @@ static __always_inline bool connect_is_kept(
 }
 
 SEC("lsm/socket_connect")
-int BPF_PROG(net_socket_connect)
+int INSIDE_PROG(net_socket_connect)
 {
-	struct bpf_local_storage *storage = storage_of_current();
-	__u32 cell;
+	__u32 cell = cell_current();
 
-	if (__builtin_expect(!storage, 1))
-		return zero();
-	cell = cell_of_storage(storage);
 	if (!cell || connect_is_kept((struct socket *)ctx[0], number_of((void *)ctx[1], kept.origin),
 			     ctx[2], cell))
 		return zero();
-	return connect_inside((struct socket *)ctx[0], (struct sockaddr *)ctx[1], ctx[2]);
+	return connect_decide((struct socket *)ctx[0], (struct sockaddr *)ctx[1], ctx[2]);
 }
 
 /* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. */
@@ -225,33 +211,49 @@ static __always_inline int decide_named(
 	return decide_peer(request) ? -EPERM : 0;
 }
 
+#define CONTROL_ASK 2
+
 /* Without an address a message goes to the peer that connect decided; or, on a socket that the
- * command was started with, to the one that it was given. */
-static __always_inline int sendmsg_inside(struct socket *socket, struct msghdr *message)
+ * command was started with, to the one that it was given. 0: let it pass, 1: deny, CONTROL_ASK: as its
+ * control data is decided. */
+FRAME int message_decide(struct socket *socket, struct msghdr *message, __u32 *ret_cell)
 {
 	struct peer_request request = {};
 	void *name = message->msg_name;
 	__u64 control = message->msg_controllen;
 	__u16 family;
 
+	*ret_cell = 0;
 	if ((!name && !control) ||
 		!request_start(&request, socket, OP_CONNECT, HOOK_socket_sendmsg, &family))
 		return 0;
 	if (family == FAMILY_NETLINK)
-		return name ? netlink_peer(request.cell, HOOK_socket_sendmsg, name,
-				      message->msg_namelen)
-			    : 0;
+		return name && netlink_peer(request.cell, HOOK_socket_sendmsg, name,
+				       message->msg_namelen);
 	if (!request_known(&request, family))
-		return deny_address(&request, ADDRESS_FAMILY);
-	if (control && decide_control(request.cell, (__u64)BPF_CORE_READ(message, msg_control), control))
-		return -EPERM;
-	return name ? decide_named(&request, socket, message, family) : 0;
+		return deny_address(&request, ADDRESS_FAMILY) != 0;
+	*ret_cell = request.cell;
+	if (name && decide_named(&request, socket, message, family))
+		return 1;
+	return control ? CONTROL_ASK : 0;
 }
 
+/* INSIDE_PROG() would be a frame too many beneath decide_control() (the verifier knows 8). */
 SEC("lsm/socket_sendmsg")
-int BPF_PROG(net_socket_sendmsg, struct socket *socket, struct msghdr *message)
+int BPF_PROG(net_socket_sendmsg)
 {
-	return INSIDE(sendmsg_inside(socket, message));
+	struct msghdr *message;
+	__u32 cell;
+	int result;
+
+	if (OUTSIDE())
+		return zero();
+	message = (struct msghdr *)ctx[1];
+	result = message_decide((struct socket *)ctx[0], message, &cell);
+	if (result == CONTROL_ASK)
+		result = decide_control(cell, (__u64)BPF_CORE_READ(message, msg_control),
+			message->msg_controllen);
+	return result ? -EPERM : 0;
 }
 
 /* A link-local address names an interface too, which all traffic of the socket then takes
@@ -267,7 +269,8 @@ static __always_inline bool names_interface(const void *sockaddr, int length, __
 }
 
 /* Port 0 is what a client gets without asking (autobind); to serve TCP on it takes listen(). */
-FRAME int bind_inside(struct socket *socket, struct sockaddr *address, int length)
+SEC("lsm/socket_bind")
+int INSIDE_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, int length)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -289,12 +292,6 @@ FRAME int bind_inside(struct socket *socket, struct sockaddr *address, int lengt
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
-SEC("lsm/socket_bind")
-int BPF_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address, int length)
-{
-	return INSIDE(bind_inside(socket, address, length));
-}
-
 /* The verdict on serving at the address that the socket has by now. */
 static __always_inline int decide_local(
 	struct peer_request *request, struct socket *socket, __u16 family)
@@ -314,7 +311,8 @@ static __always_inline int decide_local(
 	return decide_peer(request) ? -EPERM : 0;
 }
 
-FRAME int listen_inside(struct socket *socket, int backlog)
+SEC("lsm/socket_listen")
+int INSIDE_PROG(net_socket_listen, struct socket *socket, int backlog)
 {
 	struct peer_request request = {};
 	__u16 family;
@@ -324,15 +322,10 @@ FRAME int listen_inside(struct socket *socket, int backlog)
 	return decide_local(&request, socket, family);
 }
 
-SEC("lsm/socket_listen")
-int BPF_PROG(net_socket_listen, struct socket *socket, int backlog)
-{
-	return INSIDE(listen_inside(socket, backlog));
-}
-
 /* What listens since listen() was decided in this cell goes on. A listener that the command was
  * started with is decided here; a unix socket has no rule for serving, so that is the end of it. */
-FRAME int accept_inside(struct socket *socket)
+SEC("lsm/socket_accept")
+int INSIDE_PROG(net_socket_accept, struct socket *socket)
 {
 	struct peer_request request = {};
 	struct sock *sk = socket->sk;
@@ -348,44 +341,54 @@ FRAME int accept_inside(struct socket *socket)
 	return decide_local(&request, socket, family);
 }
 
-SEC("lsm/socket_accept")
-int BPF_PROG(net_socket_accept, struct socket *socket)
+#define UNIX_ASK 2
+
+/* By the peer's cell, or else by the path that it is bound to: 0: let it pass, 1: deny, UNIX_ASK: as the
+ * request, which is filled, is decided. An abstract or unnamed peer outside the cell has nothing that a
+ * policy could name. */
+FRAME int unix_request(struct sock *peer, struct path_request *request, enum ambit_hook hook)
 {
-	return INSIDE(accept_inside(socket));
+	struct unix_sock *socket;
+
+	request->cell = cell_current();
+	if (!request->cell || label_of_socket(peer) == request->cell)
+		return 0;
+	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
+	request->dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
+	if (!request->dentry)
+		return deny(request->cell, hook, OP_UNIX, REASON_ABSTRACT);
+	request->ops = BIT(OP_UNIX);
+	request->hook = hook;
+	return UNIX_ASK;
 }
 
-/* By the peer's cell, or else by the path that it is bound to, on the cell's mounts: a server often
- * has a mount namespace of its own. An abstract or unnamed peer outside
- * the cell has nothing that a policy could name. */
+/* Of a task that may be in a cell; on the cell's mounts, since a server often has a mount namespace of its
+ * own. INSIDE_PROG() would be a frame too many beneath decide_mounts() (meta.bpf.c). */
 static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 {
 	struct path_request request = {};
-	struct unix_sock *socket;
+	int result = unix_request(peer, &request, hook);
 
-	request.cell = cell_current();
-	if (!request.cell)
-		return 0;
-	if (label_of_socket(peer) == request.cell)
-		return 0;
-	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
-	request.dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
-	if (!request.dentry)
-		return deny(request.cell, hook, OP_UNIX, REASON_ABSTRACT) ? -EPERM : 0;
-	request.ops = BIT(OP_UNIX);
-	request.hook = hook;
-	return decide_mounts(&request) ? -EPERM : 0;
+	if (result == UNIX_ASK)
+		result = decide_mounts(&request);
+	return result ? -EPERM : 0;
 }
 
 SEC("lsm/unix_stream_connect")
-int BPF_PROG(net_unix_stream_connect, struct sock *sock, struct sock *other)
+int BPF_PROG(net_unix_stream_connect)
 {
-	return unix_decide(other, HOOK_unix_stream_connect);
+	if (OUTSIDE())
+		return zero();
+	return unix_decide((struct sock *)ctx[1], HOOK_unix_stream_connect);
 }
 
 SEC("lsm/unix_may_send")
-int BPF_PROG(net_unix_may_send, struct socket *sock, struct socket *other)
+int BPF_PROG(net_unix_may_send)
 {
-	struct sock *peer = other->sk;
+	struct sock *peer;
 
-	return peer ? unix_decide(peer, HOOK_unix_may_send) : 0;
+	if (OUTSIDE())
+		return zero();
+	peer = ((struct socket *)ctx[1])->sk;
+	return peer ? unix_decide(peer, HOOK_unix_may_send) : zero();
 }

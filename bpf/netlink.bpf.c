@@ -12,7 +12,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PROTOCOL_ROUTE 0
 
 SEC("lsm/netlink_send")
-int BPF_PROG(netlink_netlink_send, struct sock *sk, struct sk_buff *skb)
+int INSIDE_PROG(netlink_netlink_send, struct sock *sk, struct sk_buff *skb)
 {
 	__u32 cell = cell_current(), type = 0;
 

@@ -5,7 +5,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("lsm/socket_setsockopt")
-int BPF_PROG(option_socket_setsockopt, struct socket *socket, int level, int option)
+int INSIDE_PROG(option_socket_setsockopt, struct socket *socket, int level, int option)
 {
 	__u32 cell = cell_current();
 

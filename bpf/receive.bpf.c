@@ -102,7 +102,7 @@ static __always_inline int decide_file(__u32 cell, struct file *file)
 }
 
 SEC("lsm/file_receive")
-int BPF_PROG(receive_file_receive, struct file *file)
+int INSIDE_PROG(receive_file_receive, struct file *file)
 {
 	__u32 cell = cell_current();
 
@@ -122,7 +122,7 @@ int BPF_PROG(receive_file_receive, struct file *file)
 /* An accepted socket is not made by socket(2). Without memory for the label it stays a foreign one,
  * which can be used but not passed on. */
 SEC("lsm/sock_graft")
-int BPF_PROG(receive_sock_graft, struct sock *sk, struct socket *parent)
+int INSIDE_PROG(receive_sock_graft, struct sock *sk, struct socket *parent)
 {
 	__u32 cell = cell_current();
 

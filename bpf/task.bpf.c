@@ -16,7 +16,7 @@ static __always_inline bool cell_ends(__u32 id)
 }
 
 SEC("lsm/task_alloc")
-int BPF_PROG(task_task_alloc, struct task_struct *task)
+int INSIDE_PROG(task_task_alloc, struct task_struct *task)
 {
 	__u32 cell = cell_current(), reason = 0;
 

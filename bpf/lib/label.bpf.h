@@ -73,9 +73,22 @@ static __always_inline struct bpf_local_storage *storage_of_current(void)
 	return bpf_get_current_task_btf()->bpf_storage;
 }
 
-/* What a hook does for a task that may be in a cell: a function of its own (FRAME), so that for all
- * others nothing is saved, cleared or read before the test. */
-#define INSIDE(call) (__builtin_expect(!storage_of_current(), 1) ? zero() : (call))
+/* A hook's first question. */
+#define OUTSIDE() __builtin_expect(!storage_of_current(), 1)
+
+/*
+ * As BPF_PROG(), for a hook that has nothing to say of tasks outside: what it does for a task that may
+ * be in a cell is a function of its own, so that for all others nothing is saved, cleared or read
+ * before the test.
+ */
+#define INSIDE_PROG(name, args...)                                                            \
+	name(unsigned long long *ctx);                                                        \
+	FRAME int name##_inside(unsigned long long *ctx);                                     \
+	int name(unsigned long long *ctx)                                                     \
+	{                                                                                     \
+		return OUTSIDE() ? zero() : name##_inside(ctx);                               \
+	}                                                                                     \
+	FRAME int BPF_PROG(name##_inside, ##args)
 
 static __always_inline __u32 cell_current(void)
 {

@@ -12,7 +12,8 @@
  *                                 Landlock; "confined": somebody else does it
  *   bench hooks                   rows "bench,outside,hooks,0,OP,COUNT": how many programs ran for
  *                                 each operation
- *   bench programs DIR            what the verifier says of each program whose link is pinned there
+ *   bench programs DIR            what the verifier says of each program whose link is pinned there, and
+ *                                 what statistics say of a run
  *   bench loaded                  how many BPF LSM programs there are
  *   bench time wall|own COMMAND...  a row "time,NANOSECONDS" for the command; "own": what its processes
  *                                 executed, without what it waited for

@@ -90,7 +90,8 @@ int64_t bench_programs_ran(void);
 /* How many BPF LSM programs are loaded. */
 int bench_programs_count(void);
 /* Prints a row "verifier,NAME,INSTRUCTIONS,BYTES" for every program whose link is pinned in `pins`: what
- * the verifier looked at, and the size of the translated program. */
+ * the verifier looked at, and the size of the translated program; and of each that ran while statistics
+ * were switched on a row "bench,outside,programs,0,NAME,NANOSECONDS" for one run. */
 int bench_programs_print(const char *pins);
 
 #endif

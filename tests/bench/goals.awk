@@ -15,7 +15,7 @@ FILENAME ~ /goals$/ && /^[a-z]/ {
 		next
 	}
 	goal_count++
-	for (i = 1; i <= 6; i++)
+	for (i = 1; i <= 7; i++)
 		goal[goal_count, i] = part[i]
 	if (part[5] ~ /^[0-9]+$/)
 		goal[goal_count, 5] = part[5] + 0
@@ -39,13 +39,14 @@ function judge_added(release, name, axis, value, op, limit,  n) {
 	return verdict(signed(n), n <= (limit ? limit * slack(release) : noise_of(op)))
 }
 
-# The dearest operation, by the hooks that it takes.
+# The dearest operation that repeats, by the hooks that it takes. What the programs of the others take is in
+# the table of programs: all the same.
 function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which) {
 	worst = -1
 	for (i = 1; i <= op_count["hooks"]; i++) {
 		op = ops["hooks", i]
 		hooks = figure[release, name, "hooks", 0, op]
-		if (hooks < 1 || !has(release, name, axis, value, op) || op ~ /fork/)
+		if (hooks < 1 || !has(release, name, axis, value, op) || op in noise)
 			continue
 		n = added(release, name, axis, value, op) / hooks
 		if (n > worst) {
@@ -106,6 +107,8 @@ function judge(release, i,  kind, name, op, limit, at, axis, value) {
 		return "not measured"
 	if (kind == "added")
 		return judge_added(release, name, axis, value, op, limit)
+	if (kind == "info")
+		return cell_added(release, name, axis, value, op)
 	if (kind == "landlock")
 		return judge_landlock(release, name, axis, value, op)
 	if (kind == "percent")
@@ -124,6 +127,8 @@ function limit_text(i,  kind, limit) {
 	limit = goal[i, 5]
 	if (kind == "added" || kind == "hook")
 		return "+" grouped(limit)
+	if (kind == "info")
+		return ""
 	if (kind == "landlock")
 		return "Landlock"
 	if (kind == "below")
@@ -146,13 +151,14 @@ function floor_text(i,  release, op, name) {
 		if (series(releases[release]) != "6.12")
 			continue
 		if (op == "vfork" && has(releases[release], "cgroup", "rules", 0, op))
-			return signed(added(releases[release], name, "rules", 0, op) + added(releases[release], "cgroup", "rules", 0, op))
+			return "storage " signed(added(releases[release], name, "rules", 0, op)) ", cgroup " signed(added(releases[release], "cgroup", "rules", 0, op))
 		return cell_added(releases[release], name, "rules", 0, op)
 	}
 	return ""
 }
 
 END {
+	why = 0
 	put("goal")
 	put("at most")
 	for (r = 1; r <= release_count; r++)
@@ -164,10 +170,17 @@ END {
 		put(goal[g, 6])
 		put(limit_text(g))
 		for (r = 1; r <= release_count; r++)
-			if (has(releases[r], "none", "rules", 0, "open+close"))
-				put(judge(releases[r], g))
-		put(floor_text(g))
+			if (has(releases[r], "none", "rules", 0, "open+close")) {
+				text = judge(releases[r], g)
+				missed[g] = missed[g] (text ~ /not met/ ? (missed[g] ? ", " : "") series(releases[r]) : "")
+				put(text)
+			}
+		put(floor_text(g) (missed[g] && goal[g, 7] ? "[^" ++why "]" : ""))
 		next_row()
 	}
 	print_table()
+	why = 0
+	for (g = 1; g <= goal_count; g++)
+		if (missed[g] && goal[g, 7])
+			print "\n[^" ++why "]: On " missed[g] ": " goal[g, 7] "."
 }

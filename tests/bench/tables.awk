@@ -45,6 +45,19 @@ function table_outside(  i, op, hooks) {
 	}
 }
 
+# What a run of each program takes in a task outside.
+function table_programs(  i, op) {
+	put("program"); put("instructions")
+	next_row()
+	for (i = 1; i <= op_count["programs"]; i++) {
+		op = ops["programs", i]
+		if (!has(release, "outside", "programs", 0, op))
+			continue
+		put(op); put(figure[release, "outside", "programs", 0, op])
+		next_row()
+	}
+}
+
 # An axis: a column for each of its values.
 function table_axis(axis, values,  size, sizes, names, count, name, i, j, k, op) {
 	sizes = split(values, size, " ")
@@ -112,6 +125,7 @@ function table_native(  i, op) {
 END {
 	if (table == "core") table_core()
 	else if (table == "outside") table_outside()
+	else if (table == "programs") table_programs()
 	else if (table == "rules") table_axis("rules", "10 1000 10000")
 	else if (table == "peers") table_axis("peers", "10 1000 10000")
 	else if (table == "depth") table_axis("depth", "1 3 7 15 30")
