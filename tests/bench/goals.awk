@@ -39,14 +39,13 @@ function judge_added(release, name, axis, value, op, limit,  n) {
 	return verdict(signed(n), n <= (limit ? limit * slack(release) : noise_of(op)))
 }
 
-# The dearest operation that repeats, by the hooks that it takes. What the programs of the others take is in
-# the table of programs: all the same.
+# The dearest operation, by the hooks that it takes.
 function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which) {
 	worst = -1
 	for (i = 1; i <= op_count["hooks"]; i++) {
 		op = ops["hooks", i]
 		hooks = figure[release, name, "hooks", 0, op]
-		if (hooks < 1 || !has(release, name, axis, value, op) || op in noise)
+		if (hooks < 1 || !has(release, name, axis, value, op) || op ~ /fork/)
 			continue
 		n = added(release, name, axis, value, op) / hooks
 		if (n > worst) {
