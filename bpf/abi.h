@@ -384,6 +384,9 @@ _Static_assert(sizeof(struct ambit_cell) == 48, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");
+_Static_assert(AMBIT_COMM_SIZE == 16 && __builtin_offsetof(struct ambit_event, comm) % 8 == 0 &&
+		       __builtin_offsetof(struct ambit_event, parent_comm) % 8 == 0,
+	"names of tasks are copied in words");
 _Static_assert(AMBIT_SEGMENT_WORDS <= 1 << 15, "base + 1 fits the check field");
 
 #endif

@@ -47,20 +47,33 @@ FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
 	return 0;
 }
 
+/* What a task is called. Read as a field it would be sixteen reads of a byte, and each read through a pointer
+ * that was cast is checked. */
+static __always_inline void comm_read(__u64 *ret, const struct task_struct *task)
+{
+	if (PEEKS) {
+		ret[0] = peek((__u64)task + bpf_core_field_offset(struct task_struct, comm));
+		ret[1] = peek((__u64)task + bpf_core_field_offset(struct task_struct, comm) + 8);
+		return;
+	}
+	__builtin_memcpy(ret, task->comm, AMBIT_COMM_SIZE);
+}
+
 /* Who does it: the current task. Typed pointers are read directly, which is cheaper than any helper
  * and gives zeroes where there is nothing. */
 FRAME int event_task(struct ambit_event *event)
 {
 	struct task_struct *task = task_read(), *parent = task->real_parent;
+	struct cred const *cred = task->cred;
 
 	event->pid = task->tgid;
 	event->tid = task->pid;
-	event->uid = task->cred->uid.val;
-	event->gid = task->cred->gid.val;
+	event->uid = cred->uid.val;
+	event->gid = cred->gid.val;
 	event->ppid = parent->tgid;
 	event->start_time = task->group_leader->start_boottime;
-	__builtin_memcpy(event->comm, task->comm, sizeof(event->comm));
-	__builtin_memcpy(event->parent_comm, parent->comm, sizeof(event->parent_comm));
+	comm_read((__u64 *)event->comm, task);
+	comm_read((__u64 *)event->parent_comm, parent);
 	return 0;
 }
 
