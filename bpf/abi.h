@@ -115,7 +115,10 @@ enum ambit_mode {
 	X(FOREIGN, "foreign-descriptor",                                                            \
 		"the descriptor was made outside the cell, and no path decides what it is for")      \
 	X(IOCTL, "ioctl",                                                                           \
-		"the ioctl (or io_uring command) is not one of those that no decision depends on")
+		"the ioctl (or io_uring command) is not one of those that no decision depends on")   \
+	X(RESOLVER, "resolver",                                                                     \
+		"a policy with names has port 53 of its resolvers alone reached: \"resolvers\" in "   \
+		"network.dns")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -167,6 +170,8 @@ struct ambit_accept {
 #define AMBIT_RULE_SPECIAL  0xffffffffU
 #define AMBIT_RULE_RESERVED 0xfffffffeU
 #define AMBIT_RULE_GUARD    0xfffffffdU
+/* Likewise: port 53 of somebody who is no resolver of the policy (REASON_RESOLVER). */
+#define AMBIT_RULE_RESOLVER 0xfffffffbU
 /* In `allow`: some rule does. */
 #define AMBIT_RULE_SOME	    0xfffffffcU
 #define AMBIT_RULES_MAX	   65534
@@ -184,14 +189,25 @@ struct ambit_head {
 #define AMBIT_HEAD_WORDS 4
 
 /*
- * The bytes that the peer half reads, in network order: protocol, family, address, port. Addresses
- * are normalised before (bpf/lib/address.bpf.h).
+ * The bytes that the peer half reads, in network order. Of an address: protocol, family, address, port;
+ * addresses are normalised before (bpf/lib/address.bpf.h). Of a name: AMBIT_PEER_NAME in the place of
+ * the protocol; the name in small letters, its labels from the root downwards with dots between them
+ * ("com.example.api"); a '/', which no name has; protocol and port. So what is known of a name is one
+ * state, whatever is asked of it later. Protocol 0 without a port asks whether anything is allowed
+ * there at all: only then a question for the name is sent.
  */
+#define AMBIT_PROTO_ANY 0
 #define AMBIT_PROTO_TCP 6
 #define AMBIT_PROTO_UDP 17
+#define AMBIT_PEER_NAME 1
+#define AMBIT_FAMILY_NAME 1 /* of rules; no event has it */
 #define AMBIT_FAMILY_V4 4
 #define AMBIT_FAMILY_V6 6
 #define AMBIT_PEER_SIZE 20
+#define AMBIT_DNS_PORT	53
+/* The longest name as text, without the dot of the root, and a NUL; the longest label (RFC 1035). */
+#define AMBIT_DOMAIN_SIZE 254
+#define AMBIT_LABEL_MAX	  63
 
 /* Task storage, and the storage of sockets made in a cell. */
 struct ambit_label {

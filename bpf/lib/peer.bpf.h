@@ -55,8 +55,9 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 		v->reason = REASON_NO_POLICY;
 		return true;
 	}
-	if (accept.deny[column] == AMBIT_RULE_SPECIAL) {
-		v->reason = REASON_SPECIAL;
+	if (accept.deny[column] > AMBIT_RULES_MAX) {
+		v->reason = accept.deny[column] == AMBIT_RULE_SPECIAL ? REASON_SPECIAL
+								      : REASON_RESOLVER;
 		return true;
 	}
 	if (accept.deny[column]) {
