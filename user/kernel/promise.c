@@ -158,11 +158,6 @@ int facts_refuse_policy(const struct facts *facts, const struct policy *policy, 
 
 	const unsigned needs = policy_needs(policy);
 
-	if (policy && policy->names) {
-		ambit_diag_set(diag, policy->file, 0, 0,
-			"names are not enforced yet: write addresses in network.allow.connect");
-		return -ENOTSUP;
-	}
 	for (size_t i = 0; policy && i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
