@@ -115,7 +115,23 @@ enum ambit_mode {
 	X(FOREIGN, "foreign-descriptor",                                                            \
 		"the descriptor was made outside the cell, and no path decides what it is for")      \
 	X(IOCTL, "ioctl",                                                                           \
-		"the ioctl (or io_uring command) is not one of those that no decision depends on")
+		"the ioctl (or io_uring command) is not one of those that no decision depends on")   \
+	X(RESOLVER, "resolver",                                                                     \
+		"a policy with names has port 53 of its resolvers alone reached: \"resolvers\" in "   \
+		"network.dns")                                                                      \
+	X(QUESTION, "question",                                                                     \
+		"what was sent to a resolver is not one plain question for a name")                  \
+	X(RATE, "rate",                                                                             \
+		"there were more questions to resolvers than the policy allows: "                    \
+		"\"queriesPerMinute\" in network.dns")                                               \
+	X(LABEL, "label",                                                                           \
+		"a label of the name is longer than the policy allows: \"labelLength\" in "          \
+		"network.dns")                                                                      \
+	X(LEASE, "lease-over",                                                                      \
+		"the name led to this address, but that is too long ago: look it up again")          \
+	X(NAMES, "names", "what the cell has looked up could not be read")                          \
+	X(STRAY, "stray-socket",                                                                    \
+		"the socket was made outside of the cell's cgroup, where no question is read")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -167,6 +183,8 @@ struct ambit_accept {
 #define AMBIT_RULE_SPECIAL  0xffffffffU
 #define AMBIT_RULE_RESERVED 0xfffffffeU
 #define AMBIT_RULE_GUARD    0xfffffffdU
+/* Likewise: port 53 of somebody who is no resolver of the policy (REASON_RESOLVER). */
+#define AMBIT_RULE_RESOLVER 0xfffffffbU
 /* In `allow`: some rule does. */
 #define AMBIT_RULE_SOME	    0xfffffffcU
 #define AMBIT_RULES_MAX	   65534
@@ -184,14 +202,25 @@ struct ambit_head {
 #define AMBIT_HEAD_WORDS 4
 
 /*
- * The bytes that the peer half reads, in network order: protocol, family, address, port. Addresses
- * are normalised before (bpf/lib/address.bpf.h).
+ * The bytes that the peer half reads, in network order. Of an address: protocol, family, address, port;
+ * addresses are normalised before (bpf/lib/address.bpf.h). Of a name: AMBIT_PEER_NAME in the place of
+ * the protocol; the name in small letters, its labels from the root downwards with dots between them
+ * ("com.example.api"); a '/', which no name has; protocol and port. So what is known of a name is one
+ * state, whatever is asked of it later. Protocol 0 without a port asks whether anything is allowed
+ * there at all: only then a question for the name is sent.
  */
+#define AMBIT_PROTO_ANY 0
 #define AMBIT_PROTO_TCP 6
 #define AMBIT_PROTO_UDP 17
+#define AMBIT_PEER_NAME 1
+#define AMBIT_FAMILY_NAME 1 /* of rules; no event has it */
 #define AMBIT_FAMILY_V4 4
 #define AMBIT_FAMILY_V6 6
 #define AMBIT_PEER_SIZE 20
+#define AMBIT_DNS_PORT	53
+/* The longest name as text, without the dot of the root, and a NUL; the longest label (RFC 1035). */
+#define AMBIT_DOMAIN_SIZE 254
+#define AMBIT_LABEL_MAX	  63
 
 /* Task storage, and the storage of sockets made in a cell. */
 struct ambit_label {
@@ -219,6 +248,7 @@ struct ambit_cell {
 
 #define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
+#define AMBIT_CELL_NAMES 16 /* its policy has names: a row in `names` */
 
 /*
  * What all credentials of a cell's tasks have, and those of others do not: the launcher sets these bits,
@@ -240,6 +270,66 @@ struct ambit_identity_key {
 };
 struct ambit_identity {
 	__u32 deny[AMBIT_COLUMNS];
+};
+
+/*
+ * Map `names`: u64 id of a cell's cgroup -> an array of one of these, for cells whose policy has names:
+ * what they asked for, and which addresses they were told. Made and taken away by user space with the
+ * cell; filled by bpf/dns.bpf.c. Rows are found by a hash, and what a cell pushes out is its own.
+ *
+ * Rows are written by one program at a time: `version` is odd meanwhile, and counts.
+ */
+struct ambit_lease_name {
+	__u32 until;  /* seconds of CLOCK_BOOTTIME; 0: no name */
+	__u32 state;  /* behind the name and its '/', in the cell's automaton */
+	__u32 epoch;  /* of that automaton, the lower half */
+	__u32 domain; /* hash of the name */
+};
+#define AMBIT_LEASE_NAMES 4 /* of one address */
+struct ambit_lease {
+	__u64 address[2]; /* as it stands in an IPv6 packet: IPv4 is mapped */
+	__u32 version;
+	__u32 reserved;
+	struct ambit_lease_name names[AMBIT_LEASE_NAMES];
+};
+
+/* A question that left the cell. */
+struct ambit_question {
+	__u64 resolver[2]; /* likewise */
+	__u64 hash;	   /* of the name */
+	__u32 version;
+	__u32 key; /* the port that it came from << 16 | its id */
+	__u32 asked; /* seconds, as above; 0: it was answered */
+	__u32 state, epoch; /* what its answer leases */
+	__u16 type;
+	__u16 proto;
+};
+
+/* A name as it is written, to be shown. */
+struct ambit_domain {
+	__u32 version;
+	__u32 domain;
+	__u16 length;
+	char text[AMBIT_DOMAIN_SIZE];
+};
+
+#define AMBIT_WAYS 4 /* rows that are looked at for a key */
+#define AMBIT_LEASE_BITS    12
+#define AMBIT_QUESTION_BITS 9
+#define AMBIT_DOMAIN_BITS   9
+struct ambit_names {
+	__u64 seed;   /* of hashes; secret, so that nobody can make two names alike */
+	__u64 paid;   /* when the questions so far would be over at the rate that is allowed, ns */
+	__u64 dropped; /* the last segment that was not sent, by port and sequence: TCP tries it again */
+	__u32 cell;
+	__u32 queries; /* a minute */
+	__u32 label, grace, longest; /* struct dns of user/policy/policy.h */
+	__u32 private_names;
+	__u32 limited; /* the rate was reached, and that was said */
+	__u32 reserved;
+	struct ambit_question questions[1 << AMBIT_QUESTION_BITS];
+	struct ambit_domain domains[1 << AMBIT_DOMAIN_BITS];
+	struct ambit_lease leases[1 << AMBIT_LEASE_BITS];
 };
 
 /* Map `counters`: counters of cells, by the lower bits of their ids, of which no two cells have the same
@@ -363,6 +453,7 @@ struct ambit_event {
 	__u8 detail; /* OP_SOCKET: the socket's type; OP_TASK: the signal; hook capable: the capability */
 	__u16 port;  /* host order */
 	__u16 hook;  /* index in hooks.def */
+	/* For OP_CONNECT the path is the name that was asked for, if there is one. */
 	__u8 addr[16]; /* or, for some reasons, struct ambit_numbers */
 	char comm[AMBIT_COMM_SIZE];
 	char parent_comm[AMBIT_COMM_SIZE];
@@ -381,6 +472,11 @@ _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
 _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
 _Static_assert(sizeof(struct ambit_cell) == 48, "cell");
+_Static_assert(sizeof(struct ambit_lease) == 88, "lease");
+_Static_assert(sizeof(struct ambit_question) == 48, "question");
+_Static_assert(sizeof(struct ambit_domain) == 264, "domain");
+/* 100,000 leases, with all that belongs to them, in 16 MiB. */
+_Static_assert(sizeof(struct ambit_names) / (1 << AMBIT_LEASE_BITS) * 100000 <= 16 << 20, "names");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");

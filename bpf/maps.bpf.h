@@ -117,6 +117,23 @@ struct {
 	__array(values, struct identity_table);
 } identities SEC(".maps") __weak;
 
+/* What a cell has asked for and was told; sizes for the reason above. */
+struct name_table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct ambit_names));
+};
+
+/* Id of a cell's cgroup -> its names; cells without any have no row. Rows are written by user space
+ * alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u64);
+	__array(values, struct name_table);
+} names SEC(".maps") __weak;
+
 /* The events of one cell: a cell that floods its ring loses its own events and nobody else's. */
 struct ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -22,6 +22,8 @@ struct verdict {
 	__u16 hook;
 	__s32 slot; /* scratch slot that holds the path; -1: none */
 	__u8 addr[16];
+	__u32 domain; /* hash of the name that a peer is known by (names.bpf.h); 0: none */
+	__u32 cell_flags; /* of a peer's cell: AMBIT_CELL_* */
 };
 
 FRAME int tally(const struct verdict *v, struct ambit_counters *counts)
@@ -102,8 +104,17 @@ static __always_inline void event_fill(
 	__builtin_memcpy(event->addr, v->addr, sizeof(event->addr));
 }
 
+/* The program's path if it was found before; its length, or 0. */
+static __always_inline __u32 exe_known(__u32 slot, __u32 at)
+{
+	int length = exe_find(slot, at);
+
+	return length < 0 ? 0 : length & (EXE_SIZE - 1);
+}
+
 /* Puts both strings behind the event and returns the size of all. */
-static __always_inline __u32 event_strings(struct scratch *scratch, __u32 slot, __u32 mnt_ns)
+static __always_inline __u32 event_strings(
+	struct scratch *scratch, __u32 slot, __u32 mnt_ns, bool walks)
 {
 	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK, exe;
 
@@ -112,7 +123,7 @@ static __always_inline __u32 event_strings(struct scratch *scratch, __u32 slot, 
 		    FAULT(STRING_PATH, NULL,
 			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
 		path = 0;
-	exe = exe_put(scratch, slot, mnt_ns, path);
+	exe = walks ? exe_put(scratch, slot, mnt_ns, path) : exe_known(slot, path);
 	scratch->event.path_len = path;
 	scratch->event.exe_len = exe;
 	return sizeof(scratch->event) + path + exe;
@@ -146,8 +157,8 @@ static __always_inline void event_output(
 }
 
 /* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
-static __always_inline void event_send(
-	const struct verdict *v, struct scratch *scratch, __u32 slot, struct ambit_counters *counts)
+static __always_inline void event_send(const struct verdict *v, struct scratch *scratch, __u32 slot,
+	struct ambit_counters *counts, bool walks)
 {
 	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
 	__u32 size, key = cell ? cell->ring : 0;
@@ -160,14 +171,14 @@ static __always_inline void event_send(
 	}
 	event_fill(&scratch->event, v, cell);
 	event_task(&scratch->event);
-	size = event_strings(scratch, slot, cell->mnt_ns);
+	size = event_strings(scratch, slot, cell->mnt_ns, walks);
 	if (size <= sizeof(scratch->event) + 2 * AMBIT_PATH_SIZE) /* it is: for the verifier */
 		event_output(ring, &scratch->event, size, counts);
 }
 
-/* Counts a verdict and reports it, with the path in slot `v->slot` if there is one. The slot stays
- * the caller's. */
-GLOBAL int report(const struct verdict *v)
+/* What report() does; without `walks` for programs that cannot look for the path of a program (before
+ * 6.2 those of cgroups may not read labels). */
+static __always_inline int report_as(const struct verdict *v, bool walks)
 {
 	struct ambit_counters *counts;
 	struct scratch *scratch = NULL;
@@ -199,10 +210,17 @@ GLOBAL int report(const struct verdict *v)
 	}
 	if (own)
 		scratch->path.start = PATH_END;
-	event_send(v, scratch, slot, counts);
+	event_send(v, scratch, slot, counts, walks);
 	if (own)
 		scratch_release(scratch);
 	return 0;
+}
+
+/* Counts a verdict and reports it, with the path in slot `v->slot` if there is one. The slot stays
+ * the caller's. */
+GLOBAL int report(const struct verdict *v)
+{
+	return report_as(v, true);
 }
 
 /* Whether a denial is carried out: not where the cell only records. A cell that cannot be read

@@ -126,7 +126,11 @@
 	X(MESSAGE_READ)                                                                           \
 	X(LOOP_MESSAGES)                                                                          \
 	X(RECEIVED_NAME)                                                                          \
-	X(RECEIVED_SOCKET)
+	X(RECEIVED_SOCKET)                                                                        \
+	/* names */                                                                               \
+	X(NAMES)                                                                                  \
+	X(SCRATCH_DNS)                                                                            \
+	X(SOCKET_CGROUP)
 
 enum ambit_fault {
 #define X(name) FAULT_##name,

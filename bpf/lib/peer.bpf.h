@@ -6,6 +6,7 @@
 #include "address.bpf.h"
 #include "kept.bpf.h"
 #include "match.bpf.h"
+#include "names.bpf.h"
 
 struct peer_request {
 	__u32 cell;
@@ -13,6 +14,7 @@ struct peer_request {
 	__u8 op; /* OP_CONNECT or OP_LISTEN */
 	__u8 proto;
 	struct address address;
+	__u64 cgroup; /* of a cell, in which the socket was made; 0: of none. For AMBIT_DNS_PORT alone */
 };
 
 /* Feeds protocol, family, address, port: at most AMBIT_PEER_SIZE bytes. */
@@ -51,12 +53,14 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 		v->reason = cell_missing(v->cell);
 		return true;
 	}
+	v->cell_flags = cell->flags;
 	if (!match_peer(&match, cell->policy, request) || !match_accept(&match, &accept)) {
 		v->reason = REASON_NO_POLICY;
 		return true;
 	}
-	if (accept.deny[column] == AMBIT_RULE_SPECIAL) {
-		v->reason = REASON_SPECIAL;
+	if (accept.deny[column] > AMBIT_RULES_MAX) {
+		v->reason = accept.deny[column] == AMBIT_RULE_SPECIAL ? REASON_SPECIAL
+								      : REASON_RESOLVER;
 		return true;
 	}
 	if (accept.deny[column]) {
@@ -66,6 +70,63 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	}
 	v->reason = REASON_NO_RULE;
 	return !accept.allow[column];
+}
+
+/*
+ * The same where the cell's policy has names, and its addresses alone said `denied`. A rule or a reserved
+ * address that denies has the last word; else a name that denies, else a rule or a name that allows.
+ * `before` is the fence from before any of it was read: a state of one policy means nothing in another.
+ */
+FRAME bool named_denied(
+	const struct peer_request *request, struct verdict *v, bool denied, __u32 before)
+{
+	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(v->cell));
+	__u8 reason = v->reason;
+	__u32 rule = v->rule;
+	int says;
+
+	if (!cell) {
+		v->reason = cell_missing(v->cell);
+		return true;
+	}
+	says = lease_decide(cell, &request->address, request->proto, v);
+	if (!(denied && reason != REASON_NO_RULE)) {
+		if (says == LEASE_DENIES) {
+			v->reason = REASON_RULE;
+			return true;
+		}
+		if (says == LEASE_FAILS) {
+			v->reason = REASON_NAMES;
+			return true;
+		}
+		if (request->address.port == AMBIT_DNS_PORT && request->cgroup != cell->cgroup) {
+			v->reason = REASON_STRAY;
+			return true;
+		}
+		if (says == LEASE_ALLOWS && fence_stands(before))
+			return false;
+		if (denied && (says == LEASE_OVER || says == LEASE_ALLOWS))
+			v->reason = REASON_LEASE;
+	}
+	v->rule = rule;
+	return denied;
+}
+
+/* Reports a denial, with the name that a peer is known by. In the caller's frame: there are no more. */
+static __always_inline void report_peer(struct verdict *v)
+{
+	struct scratch *scratch = NULL;
+	__u32 slot = 0;
+
+	if (v->domain)
+		scratch = FAULT(SCRATCH_EVENT, NULL, scratch_claim(&slot));
+	if (scratch) {
+		domain_show(v, slot);
+		v->slot = slot;
+	}
+	report(v);
+	if (scratch)
+		scratch_release(scratch);
 }
 
 /* What is asked about an address, in the key of a kept verdict beside the cell: never 0, since a family
@@ -131,6 +192,7 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
 	__u32 before = LOOK(kept.fence);
 	__u64 address[2];
+	bool denied;
 
 	if (!request)
 		return 1;
@@ -144,14 +206,18 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	v.family = request->address.family;
 	v.port = request->address.port;
 	__builtin_memcpy(v.addr, request->address.bytes, sizeof(v.addr));
-	if (!peer_denied(request, &v)) {
-		if (!keeps || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
+	denied = peer_denied(request, &v);
+	if (v.cell_flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT)
+		denied = named_denied(request, &v, denied, before);
+	if (!denied) {
+		/* What a name says ends with time, so nothing of such a cell is kept. */
+		if (!keeps || v.cell_flags & AMBIT_CELL_NAMES || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
 			!peer_keep(request, address, before))
 			count_allowed(request->cell,
 				request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
 		return 0;
 	}
-	report(&v);
+	report_peer(&v);
 	return enforce(request->cell);
 }
 

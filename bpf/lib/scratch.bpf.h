@@ -9,6 +9,7 @@
 #ifndef AMBIT_SCRATCH_H
 #define AMBIT_SCRATCH_H
 
+#include "dns.h"
 #include "fault.bpf.h"
 
 #define SCRATCH_SLOTS 256
@@ -107,7 +108,10 @@ struct scratch {
 	__u64 shown[SHOWN_MAX]; /* struct vfsmount */
 	struct path_rights rights[2]; /* of the path; of the old and the new name */
 	struct path_buffer path;
-	struct path_buffer exe;
+	union {
+		struct path_buffer exe;
+		struct dns dns; /* a message, until it is reported */
+	};
 	struct ambit_event event;
 	char strings[2 * AMBIT_PATH_SIZE]; /* directly behind the event: they leave together */
 };

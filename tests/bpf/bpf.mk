@@ -9,14 +9,21 @@ $(BUILD)/bpftest/logic.bpf.o: tests/bpf/logic.bpf.c tests/bpf/logic.h $(BPF_H)
 $(BUILD)/bpftest/logic.skel.h: $(BUILD)/bpftest/logic.bpf.o
 	$(BPFTOOL) gen skeleton $< name logic > $@
 
+$(BUILD)/bpftest/dns.bpf.o: bpf/dns.bpf.c $(BPF_H)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -c $< -o $@
+
+$(BUILD)/bpftest/dns.skel.h: $(BUILD)/bpftest/dns.bpf.o
+	$(BPFTOOL) gen skeleton $< name dns_bpf > $@
+
 # What of the kernel room knows maps and nothing of hooks.
 ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,kept policies swap table)
 .SECONDARY: $(ROWS_SAN)
 -include $(ROWS_SAN:.o=.d)
 
-$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(PURE_SAN) $(ROWS_SAN)
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(BUILD)/bpftest/dns.skel.h $(PURE_SAN) $(ROWS_SAN)
 	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
-		$< $(PURE_SAN) $(ROWS_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lcmocka -o $@
+		$< $(PURE_SAN) $(ROWS_SAN) -lbpf -lelf -lz -lyaml -ljson-c -lidn2 -lcmocka -o $@
 
 .PHONY: bpftest
 bpftest: $(BPF_TEST)

@@ -85,7 +85,7 @@ session_act() { # NAME RESULT
 
 # Whether the act of the row leaves the tree of files as it is, also where it succeeds.
 looks_only() {
-	[ "$policy" != net ] || return 0
+	case $policy in net | names*) return 0 ;; esac
 	case $act in
 	"read "* | "read-at "* | "read-cwd "* | "deep-read "* | "list "* | "reopen "* | "stat "*) ;;
 	"exec "* | "exec-fd "* | "mmap-exec "* | "mprotect-exec "* | "uring-read "* | watch*) ;;
@@ -226,7 +226,7 @@ denials_all() { # TABLE
 	LONGNAME=$(printf '%0255d' 0)
 	mkdir -p /names
 	rows_split "$1"
-	for policy in files refer programs net pass tasks jit places overlay; do
+	for policy in files refer programs net names names-few pass tasks jit places overlay; do
 		[ -d "$work/rows/$policy" ] || continue
 		tree_is_fresh=
 		rows_each row_outside

@@ -56,6 +56,14 @@ tree_once() {
 	probe serve 127.0.0.1 7001 127.0.0.1 7002 ::1 7001 ::1 7002 127.0.0.3 7003 127.0.0.4 7003 \
 		127.0.0.1 7004 169.254.169.254 7004 ::1 7004 fd00:ec2::254 7004 127.0.0.1 7005 \
 		127.0.0.1 7006 >/dev/null
+	# Where names lead to.
+	for net in 203.0.113.0/24 10.9.0.0/16 192.168.9.0/24 100.64.9.0/24 169.254.7.0/24; do
+		ip route add local "$net" dev lo
+	done
+	for address in 2001:db8:5::21 fd09::1; do ip addr add "$address/128" dev lo; done
+	probe serve 0.0.0.0 7443 0.0.0.0 7444 >/dev/null
+	probe serve ::1 7443 2001:db8:5::21 7443 2001:db8:5::21 7444 fd09::1 7443 >/dev/null
+	probe serve-dns >/dev/null
 	probe serve-fds /u/in/fds >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
 	probe ipc-make 4711

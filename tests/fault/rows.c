@@ -186,6 +186,9 @@ const struct row rows[] = {
 	DENY(LOOP_MESSAGES, "nl-message 18", SOCKET, NETLINK, EPERM),
 	DENY(RECEIVED_NAME, "pass eventfd", SYSTEM, FOREIGN, EPERM),
 	DENY(RECEIVED_SOCKET, "pass pair", SOCKET, FOREIGN, EPERM),
+	DENY(NAMES, CONNECTS, CONNECT, NAMES, EPERM),
+	DENY(SOCKET_CGROUP, "query good.203-0-113-20.ok.test", CONNECT, STRAY, EPERM),
+	DENY(SCRATCH_DNS, "query good.203-0-113-20.ok.test", CONNECT, NO_SCRATCH, EPERM),
 };
 /* clang-format on */
 const size_t rows_count = ARRAY_SIZE(rows);

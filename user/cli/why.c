@@ -26,7 +26,7 @@ static const struct argp_option options[] = {
 	{"write", KEY_WRITE, "PATH", 0, "may it be written, made, moved, taken away?", 1},
 	{"exec", KEY_EXEC, "PATH", 0, "may it be executed?", 1},
 	{"unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to?", 1},
-	{"connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer be connected to (/udp: UDP)?", 1},
+	{"connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer or NAME:PORT be connected to (/udp: UDP)?", 1},
 	{"listen", KEY_LISTEN, "ADDR:PORT", 0, "may this address be listened on?", 1},
 	{"user", 'u', "NAME", 0, "~ is the home of this user", 2},
 	{"json", 'j', NULL, 0, "print one JSON object", 2},
@@ -97,12 +97,30 @@ static bool is_single(const struct peer *peer, bool named)
 {
 	unsigned bits = peer->family == AMBIT_FAMILY_V4 ? 32 : 128;
 
+	if (peer->family == AMBIT_FAMILY_NAME)
+		return !peer->beneath && peer->port_low == peer->port_high;
 	return (named || peer->bits == bits) && peer->port_low == peer->port_high;
 }
 
-/* Fills `event` and the decision; the deny of two, where a name stands for two peers. */
+/* A name: by the rules that have names. Whether it leads to an address now only a cell knows, which has
+ * asked for it. `*ret_name` is the name as it is written. */
+static int ask_name(const struct tables *tables, const struct peer *peer, struct ambit_event *event,
+	struct decision *ret, char **ret_name)
+{
+	char *name = malloc(AMBIT_DOMAIN_SIZE);
+
+	if (!name)
+		return -ENOMEM;
+	name_written(peer->name, name);
+	event->family = 0;
+	*ret = ambit_tables_name_peer(tables, peer->name, event->proto, event->port);
+	*ret_name = name;
+	return 0;
+}
+
+/* Fills `event`, the decision, and for a name its text; the deny of two, where a name stands for two peers. */
 static int ask_peer(const struct why_options *why, const struct tables *tables,
-	struct ambit_event *event, struct decision *ret)
+	struct ambit_event *event, struct decision *ret, char **ret_name)
 {
 	_cleanup_free_ char *problem = NULL;
 	struct peer peers[PEERS_MAX] = {0};
@@ -117,12 +135,14 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 
 		if (!is_single(peer, count > 1)) {
 			ambit_ui_say(
-				"\"%s\" is a range: ask for one address and one port", why->object);
+				"\"%s\" is a range: ask for one address or name and one port", why->object);
 			return -EINVAL;
 		}
 		event->family = peer->family;
 		event->proto = peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 		event->port = peer->port_low;
+		if (peer->family == AMBIT_FAMILY_NAME)
+			return ask_name(tables, peer, event, ret, ret_name);
 		memcpy(event->addr, peer->addr, sizeof(event->addr));
 		if (count > 1 && peer->family == AMBIT_FAMILY_V4)
 			event->addr[3] = 1;
@@ -179,7 +199,7 @@ static int answer(const struct why_options *why, const struct loaded *loaded)
 	_cleanup_free_ char *path = NULL;
 	struct record record = {.event = &event};
 	struct decision decision = {0};
-	int error = is_peer ? ask_peer(why, loaded->tables, &event, &decision)
+	int error = is_peer ? ask_peer(why, loaded->tables, &event, &decision, &path)
 			    : ask_path(why, loaded->tables, &path, &decision);
 
 	if (error)

@@ -32,6 +32,7 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 		{AMBIT_RULE_SPECIAL, REASON_SPECIAL},
 		{AMBIT_RULE_RESERVED, REASON_RESERVED},
 		{AMBIT_RULE_GUARD, REASON_GUARD},
+		{AMBIT_RULE_RESOLVER, REASON_RESOLVER},
 	};
 	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
 	uint32_t number = state ? dfa_accept(&tables->segments[dfa_segment(state)], state) : 0;
@@ -102,5 +103,22 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 	if (decision.verdict == VERDICT_ALLOW && tables->names)
 		decision.rule =
 			ambit_tables_peer(tables->names, op, proto, family, addr, port).rule;
+	return decision;
+}
+
+struct decision ambit_tables_name_peer(
+	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
+{
+	const uint8_t first = AMBIT_PEER_NAME;
+	const uint8_t end[] = {'/', proto, (uint8_t)(port >> 8), (uint8_t)port};
+	struct decision decision;
+	uint32_t state;
+
+	state = tables_walk(tables, tables_head(tables).peer_start, &first, 1);
+	state = tables_walk(tables, state, name, strlen(name));
+	state = tables_walk(tables, state, end, proto == AMBIT_PROTO_ANY ? 2 : sizeof(end));
+	decision = tables_decide(tables, state, 0);
+	if (decision.verdict == VERDICT_ALLOW && tables->names)
+		decision.rule = ambit_tables_name_peer(tables->names, name, proto, port).rule;
 	return decision;
 }

@@ -271,18 +271,63 @@ static int add_address(
 }
 
 /* What is for both protocols is one way through the tree, not two. */
-static int add_peer(struct nfa *nfa, const struct peer *peer, const struct ambit_accept *accept)
+static int add_protocol(struct nfa *nfa, uint32_t node, const struct peer *peer, uint32_t *ret)
 {
 	struct byte_set both = {};
-	uint32_t node;
-	int r;
 
 	byte_set_add(&both, AMBIT_PROTO_TCP);
 	byte_set_add(&both, AMBIT_PROTO_UDP);
 	if (peer->tcp && peer->udp)
-		r = nfa_set(nfa, NFA_ROOT, &both, &node);
-	else
-		r = nfa_byte(nfa, NFA_ROOT, peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP, &node);
+		return nfa_set(nfa, node, &both, ret);
+	return nfa_byte(nfa, node, peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP, ret);
+}
+
+/* The end of a name: what may be asked of it at all, and what of its ports. A '/' ends a star, too. */
+static int add_name_end(
+	struct nfa *nfa, uint32_t node, const struct peer *peer, const struct ambit_accept *accept)
+{
+	bool all = any_port(peer) && peer->tcp && peer->udp;
+	uint32_t asked;
+	int r;
+
+	r = nfa_byte(nfa, node, '/', &node);
+	/* A name that is denied in part can be looked up for the rest. */
+	if (r >= 0 && (all || !accept->deny[PEER_CONNECT])) {
+		r = nfa_byte(nfa, node, AMBIT_PROTO_ANY, &asked);
+		if (r >= 0)
+			r = nfa_accept(nfa, asked, accept);
+	}
+	if (r >= 0)
+		r = add_protocol(nfa, node, peer, &node);
+	if (r < 0)
+		return r;
+	return any_port(peer) ? nfa_accept(nfa, node, accept) : add_ports(nfa, node, peer, accept);
+}
+
+static int add_name(struct nfa *nfa, const struct peer *peer, const struct ambit_accept *accept)
+{
+	uint32_t node;
+	int r;
+
+	r = nfa_byte(nfa, NFA_ROOT, AMBIT_PEER_NAME, &node);
+	for (const char *at = peer->name; r >= 0 && *at; at++)
+		r = nfa_byte(nfa, node, (uint8_t)*at, &node);
+	/* No label is empty, so something stands between the dot and the end. */
+	if (r >= 0 && peer->beneath)
+		r = nfa_byte(nfa, node, '.', &node);
+	if (r >= 0 && peer->beneath)
+		r = nfa_star(nfa, node, &node);
+	return r < 0 ? r : add_name_end(nfa, node, peer, accept);
+}
+
+static int add_peer(struct nfa *nfa, const struct peer *peer, const struct ambit_accept *accept)
+{
+	uint32_t node;
+	int r;
+
+	if (peer->family == AMBIT_FAMILY_NAME)
+		return add_name(nfa, peer, accept);
+	r = add_protocol(nfa, NFA_ROOT, peer, &node);
 	if (r >= 0)
 		r = nfa_byte(nfa, node, peer->family, &node);
 	return r < 0 ? r : add_address(nfa, node, peer, accept);
@@ -322,6 +367,58 @@ static struct ambit_accept peer_accept(const struct nfa *nfa, const struct polic
 	return accept;
 }
 
+static bool has_resolver(const struct policy *policy, const struct peer *range)
+{
+	for (size_t i = 0; i < policy->dns.resolver_count; i++)
+		if (peer_within(&policy->dns.resolvers[i], range))
+			return true;
+	return false;
+}
+
+/* What of a range is nobody's: halves of halves, down to each resolver. */
+static int add_nobody(struct nfa *nfa, const struct policy *policy, const struct peer *range,
+	const struct ambit_accept *accept)
+{
+	struct peer half = *range;
+	int r;
+
+	if (!has_resolver(policy, range))
+		return add_peer(nfa, range, accept);
+	if (range->bits == (range->family == AMBIT_FAMILY_V4 ? 32 : 128))
+		return 0;
+	half.bits++;
+	r = add_nobody(nfa, policy, &half, accept);
+	half.addr[range->bits / 8] |= (uint8_t)(0x80 >> range->bits % 8);
+	return r < 0 ? r : add_nobody(nfa, policy, &half, accept);
+}
+
+/*
+ * A policy with names has its questions read on their way out, so port 53 is the resolvers' alone, and
+ * nobody in a cell can stand for one.
+ */
+static int add_resolvers(struct nfa *nfa, const struct policy *policy)
+{
+	static const uint8_t families[] = {AMBIT_FAMILY_V4, AMBIT_FAMILY_V6};
+	const struct ambit_accept connect = {.deny[PEER_CONNECT] = AMBIT_RULE_RESOLVER};
+	const struct ambit_accept listen = {.deny[PEER_LISTEN] = AMBIT_RULE_RESOLVER};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && policy->names && i < ARRAY_SIZE(families); i++) {
+		const struct peer all = {
+			.family = families[i],
+			.port_low = AMBIT_DNS_PORT,
+			.port_high = AMBIT_DNS_PORT,
+			.tcp = true,
+			.udp = true,
+		};
+
+		r = add_nobody(nfa, policy, &all, &connect);
+		if (r >= 0)
+			r = add_peer(nfa, &all, &listen);
+	}
+	return r;
+}
+
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 {
 	const struct ambit_accept special = {.deny[PEER_SPECIAL] = 1};
@@ -347,7 +444,7 @@ int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return nfa->names ? 0 : add_resolvers(nfa, policy);
 }
 
 static struct ambit_accept peer_convert(const struct ambit_accept *from)

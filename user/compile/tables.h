@@ -19,7 +19,7 @@ struct tables {
 
 struct decision {
 	enum ambit_verdict verdict;
-	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED or GUARD */
+	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED, GUARD or RESOLVER */
 	uint32_t rule; /* that denies; that allows after ambit_tables_name(); 0 without one */
 };
 
@@ -52,6 +52,11 @@ bool ambit_tables_may_deny(const struct tables *tables, uint32_t state);
 /* `addr` has 4 or 16 bytes, network order, already normalised; `port` in host order. */
 struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op, uint8_t proto,
 	uint8_t family, const uint8_t *addr, uint16_t port);
+
+/* What the rules with names say of connecting to one, in the form of `peer.name`; AMBIT_PROTO_ANY: of
+ * asking a resolver for it. */
+struct decision ambit_tables_name_peer(
+	const struct tables *tables, const char *name, uint8_t proto, uint16_t port);
 
 void ambit_tables_free(struct tables *tables);
 static inline void tables_cleanup(struct tables **tables)

@@ -96,6 +96,8 @@ static int arm_new(const struct arm_options *options, struct diag *diag)
 		result = maps_make(&loading, diag);
 	if (result == 0)
 		result = parts_attach(&loading, PIN_NEW_DIR, diag);
+	if (result == 0)
+		result = names_arm(&loading, PIN_NEW_DIR, diag);
 	if (result == 0 && rename(PIN_NEW_DIR, PIN_ABI_DIR) < 0)
 		result = pin_checked(-errno, PIN_ABI_DIR, diag);
 	if (result < 0) {
@@ -105,8 +107,8 @@ static int arm_new(const struct arm_options *options, struct diag *diag)
 	return result;
 }
 
-/* The new links one by one to those that are there: each is whole, and more than one needs is no
- * harm. */
+/* The new links, and programs without one, one by one to those that are there: each is whole, and more
+ * than one needs is no harm. */
 static int links_move(struct diag *diag)
 {
 	_cleanup_(dir_cleanup) DIR *dir = opendir(PIN_NEW_DIR);
@@ -116,7 +118,8 @@ static int links_move(struct diag *diag)
 	if (!dir)
 		return pin_checked(-errno, PIN_NEW_DIR, diag);
 	while ((entry = readdir(dir))) {
-		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0)
+		if (strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK)) != 0 &&
+			strncmp(entry->d_name, PIN_PROGRAM, strlen(PIN_PROGRAM)) != 0)
 			continue;
 		snprintf(from, sizeof(from), PIN_NEW_DIR "/%.200s", entry->d_name);
 		snprintf(to, sizeof(to), PIN_ABI_DIR "/%.200s", entry->d_name);
@@ -140,7 +143,9 @@ static int arm_more(const struct arm_options *options, unsigned needs, const str
 	if (result == 0)
 		result = loading_joins(&loading, diag);
 	if (result == 0)
-		result = parts_attach(&loading, PIN_ABI_DIR, diag);
+		result = loading.count ? parts_attach(&loading, PIN_ABI_DIR, diag) : 0;
+	if (result == 0)
+		result = names_arm(&loading, PIN_ABI_DIR, diag);
 	if (result == 0)
 		result = links_move(diag);
 	pins_remove(PIN_NEW_DIR);
@@ -163,6 +168,13 @@ int lock_file(const char *name, int operation, struct diag *diag)
 	return TAKE_FD(fd);
 }
 
+static bool something_lacks(
+	const struct arm_options *options, unsigned needs, const struct attached *attached)
+{
+	return hook_lacking(needs, attached->rows) >= 0 ||
+	       (options->policy && options->policy->names && !names_armed());
+}
+
 /*
  * Another run may need more at the same time, so a lock of its own: the one on AMBIT_RUN_DIR is shared
  * by all that have a cell, and would be waited for until the last of them ended. Whoever holds that one
@@ -176,12 +188,12 @@ static int arm_rest(const struct arm_options *options, struct diag *diag)
 
 	/* What cannot be read, attached_refuse() speaks of. */
 	if (options->as_it_is || attached_read(&attached) < 0 ||
-		hook_lacking(needs, attached.rows) < 0)
+		!something_lacks(options, needs, &attached))
 		return 0;
 	lock = lock_file("arming", LOCK_EX, diag);
 	if (lock < 0)
 		return lock;
-	if (attached_read(&attached) < 0 || hook_lacking(needs, attached.rows) < 0)
+	if (attached_read(&attached) < 0 || !something_lacks(options, needs, &attached))
 		return 0; /* the other one did it */
 	return arm_more(options, needs, &attached, diag);
 }

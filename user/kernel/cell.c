@@ -227,6 +227,11 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	result = counters_clear(cell->kernel, cell->id);
 	if (result < 0)
 		return fail(diag, "its row in \"counters\"", result);
+	if (options->dns) {
+		row.flags |= AMBIT_CELL_NAMES;
+		result = names_begin(
+			cell->kernel, cell->id, cgroup, cell->cgroup, options->dns, diag);
+	}
 	if (result == 0 && options->identities && options->identities->count) {
 		row.flags |= AMBIT_CELL_LINKS;
 		row.links = cell->id;
@@ -377,7 +382,11 @@ int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 	char path[1024];
 	int result = cell_cgroup_path(id, path, sizeof(path), diag);
 	uint32_t ring;
+	uint64_t cgroup = 0;
 
+	/* Also of a cell that never got a row in `cells`. */
+	if (result == 0 && cgroup_id(path, &cgroup) == 0)
+		names_end(kernel, cgroup);
 	/* The tasks first: without its row a task that is left is denied everything, also what it was
 	 * allowed before. */
 	if (result == 0)

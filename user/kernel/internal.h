@@ -9,7 +9,7 @@
 /* The maps that user space needs; pinned under their names. */
 #define KERNEL_MAPS(X)                                                                             \
 	X(arming) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)    \
-	X(identities) X(bss)
+	X(identities) X(names) X(bss)
 
 struct kernel {
 #define X(name) int name;
@@ -53,6 +53,7 @@ void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counter
 #define PIN_ABI_DIR AMBIT_PIN_DIR "/abi-" STRING(AMBIT_ABI)
 #define PIN_NEW_DIR AMBIT_PIN_DIR "/new"
 #define PIN_LINK    "link_" /* and the name of the program */
+#define PIN_PROGRAM "prog_" /* likewise, of programs that are attached to the cgroups of cells */
 #define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
 
 /* Adresses of kernel symbols from /proc/kallsyms: fills values[i] for names[i]. -ENOENT names the
@@ -156,6 +157,17 @@ int policies_settle(struct kernel *kernel, uint32_t key);
 /* See ambit_cell_swap(). */
 int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
 	const struct identities *identities, uint64_t epoch, struct diag *diag);
+
+/* --- names.c --- */
+
+/* Whether the programs for cells with names are loaded and pinned. */
+bool names_armed(void);
+/* Makes a cell one with names: its row in `names`, and the programs on its cgroup (an id, and its path),
+ * with which they go. What a failure leaves names_end() takes away. */
+int names_begin(struct kernel *kernel, uint32_t cell, uint64_t cgroup, const char *path,
+	const struct dns *dns, struct diag *diag);
+/* Takes the row away; then nothing is sent to port 53 from there any more. */
+void names_end(struct kernel *kernel, uint64_t cgroup);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

@@ -85,6 +85,7 @@ int ambit_kernel_disarm(struct diag *diag);
 struct cell_options {
 	const struct tables *tables; /* NULL: nothing is allowed */
 	const struct identities *identities; /* of files with several names; NULL: none are known */
+	const struct dns *dns; /* how its names are looked up; NULL: its policy has none */
 	enum ambit_mode mode;
 	uint32_t flags; /* AMBIT_CELL_* */
 	uint64_t epoch;

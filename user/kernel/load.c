@@ -69,6 +69,7 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 
 	/* It is run once, with the maps alone. */
 	bpf_program__set_autoload(skeleton->progs.kept_begin, !parts);
+	names_select(skeleton, false);
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(
 			skeleton->obj, hook_rows[row].program);
@@ -246,6 +247,7 @@ int loading_init(struct loading *loading, const struct arm_options *options, uns
 	result = options->best_effort ? 0 : facts_refuse_policy(facts, options->policy, diag);
 	if (result == 0 && !options->best_effort)
 		result = facts_refuse(facts, needs, diag);
+	loading->names = options->policy && options->policy->names && !names_armed();
 	loading->keeps = attached->count ? attached->keeps
 					 : facts_keep(facts) && !options->keep_nothing;
 	needs &= ~NEEDS(KEPT);
@@ -355,6 +357,26 @@ int loading_programs(const struct loading *loading, const char *maps, unsigned p
 		result = hooks_select(skeleton, loading, part, parts, diag);
 	if (result == 0)
 		result = maps_share(skeleton, maps, diag);
+	if (result == 0)
+		result = skeleton_load(skeleton, diag);
+	if (result == 0)
+		*ret = TAKE_PTR(skeleton);
+	return result;
+}
+
+int loading_names(const struct loading *loading, const char *maps, struct ambit_bpf **ret,
+	struct diag *diag)
+{
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	int result = programs_open(loading, &skeleton, diag);
+
+	if (result == 0)
+		result = hooks_select(skeleton, loading, 0, 0, diag);
+	if (result < 0)
+		return result;
+	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
+	names_select(skeleton, true);
+	result = maps_share(skeleton, maps, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);
 	if (result == 0)

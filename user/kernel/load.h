@@ -18,6 +18,7 @@ struct loading {
 	bool wanted[HOOK_ROWS];
 	unsigned count;
 	bool keeps; /* verdicts are kept */
+	bool names; /* and the programs for names are to be loaded */
 };
 /* What `needs` (a bit set of NEEDS()) asks for and is not attached; or says why that cannot be. */
 int loading_init(struct loading *loading, const struct arm_options *options, unsigned needs,
@@ -31,7 +32,17 @@ int loading_joins(const struct loading *loading, struct diag *diag);
 /* Loads every `parts`th of the programs, from the `part`th on, with the maps pinned in `maps`. */
 int loading_programs(const struct loading *loading, const char *maps, unsigned part, unsigned parts,
 	struct ambit_bpf **ret, struct diag *diag);
-void programs_cleanup(struct ambit_bpf **skeleton); /* frees either */
+/* The same for the programs of names.c. */
+int loading_names(const struct loading *loading, const char *maps, struct ambit_bpf **ret,
+	struct diag *diag);
+void programs_cleanup(struct ambit_bpf **skeleton); /* frees any of these */
+
+/* --- names.c --- */
+
+/* Has them loaded with the skeleton, or not. */
+void names_select(struct ambit_bpf *skeleton, bool wanted);
+/* Loads them, if they are wanted, and pins them in PIN_NEW_DIR, with the maps pinned in `maps`. */
+int names_arm(const struct loading *loading, const char *maps, struct diag *diag);
 
 /* --- attach.c --- */
 

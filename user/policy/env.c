@@ -82,6 +82,22 @@ static int mountinfo_read(char **ret, struct diag *diag)
 	return r;
 }
 
+/* All of /etc/resolv.conf; a machine can do without one. */
+static char *resolvers_read(void)
+{
+	char *text = NULL;
+	FILE *in = fopen("/etc/resolv.conf", "re");
+	size_t room = 0;
+
+	if (in && getdelim(&text, &room, '\0', in) < 0) {
+		free(text);
+		text = NULL;
+	}
+	if (in)
+		fclose(in);
+	return text;
+}
+
 int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct diag *diag)
 {
 	struct policy_env_own own = {};
@@ -107,12 +123,14 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 		ambit_policy_env_clear(&own);
 		return r < 0 ? r : -ENOMEM;
 	}
+	own.resolvers = resolvers_read();
 	own.env = (struct policy_env){
 		.home = own.home,
 		.cwd = own.cwd,
 		.sets_dir = own.sets_dir,
 		.lookup = variable_lookup,
 		.mountinfo = own.mountinfo,
+		.resolvers = own.resolvers,
 	};
 	*ret = own;
 	return 0;
@@ -124,5 +142,6 @@ void ambit_policy_env_clear(struct policy_env_own *env)
 	free(env->cwd);
 	free(env->sets_dir);
 	free(env->mountinfo);
+	free(env->resolvers);
 	*env = (struct policy_env_own){};
 }

@@ -152,7 +152,7 @@ static const struct yaml_key network_ops[] = {
 	{"unix", parse_op, OP_UNIX, NULL},
 };
 
-static const struct yaml_key verdicts[] = {
+static const struct yaml_key file_keys[] = {
 	{"allow", parse_verdict, VERDICT_ALLOW, NULL},
 	{"ask", parse_later, YAML_KEY_QUIET, "and allow or deny what it lists"},
 	{"deny", parse_verdict, VERDICT_DENY, NULL},
@@ -166,8 +166,24 @@ static int parse_files(struct yaml *yaml, const struct yaml_key *key, void *data
 	parser->section = key->name;
 	parser->ops = file_ops;
 	parser->op_count = ARRAY_SIZE(file_ops);
-	return yaml_mapping(yaml, "\"files\"", verdicts, ARRAY_SIZE(verdicts), parser, NULL);
+	return yaml_mapping(yaml, "\"files\"", file_keys, ARRAY_SIZE(file_keys), parser, NULL);
 }
+
+static int parse_dns(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+
+	(void)key;
+	return policy_parse_dns(yaml, &parser->policy->dns);
+}
+
+static const struct yaml_key network_keys[] = {
+	{"allow", parse_verdict, VERDICT_ALLOW, NULL},
+	{"ask", parse_later, YAML_KEY_QUIET, "and allow or deny what it lists"},
+	{"deny", parse_verdict, VERDICT_DENY, NULL},
+	{"hide", parse_later, YAML_KEY_QUIET, NULL},
+	{"dns", parse_dns, 0, NULL},
+};
 
 static int parse_network(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
@@ -176,7 +192,8 @@ static int parse_network(struct yaml *yaml, const struct yaml_key *key, void *da
 	parser->section = key->name;
 	parser->ops = network_ops;
 	parser->op_count = ARRAY_SIZE(network_ops);
-	return yaml_mapping(yaml, "\"network\"", verdicts, ARRAY_SIZE(verdicts), parser, NULL);
+	return yaml_mapping(
+		yaml, "\"network\"", network_keys, ARRAY_SIZE(network_keys), parser, NULL);
 }
 
 int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -282,7 +299,7 @@ static int parse_execute_code(struct yaml *yaml, const struct yaml_key *key, voi
 	return r;
 }
 
-#define WRITE_ADDRESSES "and name addresses under network"
+#define WRITE_NAMES "and write the names under network"
 
 static const struct yaml_key top_keys[] = {
 	{"apiVersion", policy_parse_version, 0, NULL},
@@ -302,8 +319,8 @@ static const struct yaml_key top_keys[] = {
 	{"allowed_paths", parse_paths, VERDICT_ALLOW, NULL},
 	{"denied_paths", parse_paths, VERDICT_DENY, NULL},
 	{"execute_code", parse_execute_code, 0, NULL},
-	{"allowed_domains", parse_later, YAML_KEY_QUIET, WRITE_ADDRESSES ".allow.connect"},
-	{"denied_domains", parse_later, YAML_KEY_QUIET, WRITE_ADDRESSES ".deny.connect"},
+	{"allowed_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".allow.connect"},
+	{"denied_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".deny.connect"},
 	{"max_size_mb", parse_later, YAML_KEY_QUIET, NULL},
 	{"max_requests_per_minute", parse_later, YAML_KEY_QUIET, NULL},
 	{"requires_approval", parse_later, YAML_KEY_QUIET, NULL},

@@ -41,6 +41,15 @@ bool pattern_covers(const char *pattern, const char *path);
 bool pattern_name_matches(
 	const char *pattern, size_t pattern_length, const char *text, size_t length);
 
+/* A name of the DNS, of which `length` bytes stand in a policy, into the form of `peer.name`; with "*."
+ * before it, all beneath. Other alphabets become their A-labels (RFC 5891). Errors as above. */
+int name_parse(const char *text, size_t length, struct peer *peer, char **ret_problem);
+/* The same name in the order in which it is written: the inverse, for names in this form alone. */
+void name_written(const char *name, char ret[AMBIT_DOMAIN_SIZE]);
+
+/* An address without a port, as it stands among resolvers: port 53 of it. */
+int resolver_parse(const char *text, struct peer *ret, char **ret_problem);
+
 /* A peer as it stands in a policy; "localhost" is two. `op` is OP_CONNECT or OP_LISTEN. */
 #define PEERS_MAX 2
 int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], size_t *ret_count,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Peers: "ADDRESS[/BITS]:PORTS[/PROTOCOL]", an IPv6 address in brackets. The kernel side gives
+ * Peers: "ADDRESS[/BITS]:PORTS[/PROTOCOL]", an IPv6 address in brackets, or "NAME[:PORTS[/PROTOCOL]]"
+ * (name.c). The kernel side gives
  * every address one form (bpf/lib/address.bpf.h), so a range that it turns into another one is
  * turned here too, or refused where that is not the same.
  */
@@ -13,7 +14,6 @@
 
 #define HOST_MAX 64 /* bytes of an address with its prefix length */
 
-static const char problem_domain[] = "is a domain, which is not supported yet; write its addresses";
 static const char problem_long[] = "is longer than any address; write ADDRESS:PORT";
 
 /* A number without sign, spaces or leading zeros; -EINVAL also when it is larger than `max`. */
@@ -158,11 +158,13 @@ static bool is_unspecified(const struct peer *peer)
 	return peer->bits == address_bits(peer) && !memcmp(peer->addr, zero, sizeof(zero));
 }
 
-static bool looks_like_name(const char *host)
+/* Whether what stands before the first ':' is meant as a name: it is no number, and no IPv6 address. */
+static bool looks_like_name(const char *text)
 {
-	return host[strspn(host, "0123456789./")] &&
-	       !host[strspn(
-		       host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*")];
+	size_t length = strcspn(text, ":");
+
+	return *text != '[' && strspn(text, "0123456789./*") < length &&
+	       !(text[length] && strchr(text + length + 1, ':'));
 }
 
 /* `host` is no IPv4 address: why not. */
@@ -173,8 +175,6 @@ static int host_refuse(const char *host, const char *tail, char **ret_problem)
 			"has \"*\" for an address; write "
 			"\"0.0.0.0/0%s\" for all of IPv4 and \"[::/0]%s\" for all of IPv6",
 			tail, tail);
-	if (looks_like_name(host))
-		return text_problem(ret_problem, "%s", problem_domain);
 	return text_problem(ret_problem,
 		"has no valid IPv4 address in \"%s\"; write four "
 		"numbers from 0 to 255, such as 10.1.2.3 or 10.0.0.0/8",
@@ -229,12 +229,58 @@ static int split(const char *text, char host[HOST_MAX], const char **ret_tail, b
 			"for all ports",
 			text, text);
 	if (length >= HOST_MAX)
-		return text_problem(ret_problem, "%s",
-			strchr(begin, '.') && !brackets ? problem_domain : problem_long);
+		return text_problem(ret_problem, "%s", problem_long);
 	memcpy(host, begin, length);
 	host[length] = '\0';
 	*ret_tail = tail;
 	*ret_brackets = brackets;
+	return 0;
+}
+
+static int named_parse(const char *text, enum ambit_op op, struct peer *peer, char **ret_problem)
+{
+	size_t length = strcspn(text, ":");
+
+	if (!strncmp(text + length, "://", 3))
+		return text_problem(ret_problem, "is a URL; write its name and port, NAME:443");
+	if (op == OP_LISTEN)
+		return text_problem(
+			ret_problem, "is a name; what is listened on is an address, ADDRESS:PORT");
+	if (text[length] && tail_parse(text + length, peer, ret_problem) < 0)
+		return -EINVAL;
+	if (!text[length]) {
+		peer->tcp = peer->udp = true;
+		peer->port_high = UINT16_MAX;
+	}
+	return name_parse(text, length, peer, ret_problem);
+}
+
+int resolver_parse(const char *text, struct peer *ret, char **ret_problem)
+{
+	struct peer peer = {.tcp = true, .udp = true, .port_low = AMBIT_DNS_PORT,
+		.port_high = AMBIT_DNS_PORT};
+	bool brackets = *text == '[';
+	size_t length = strlen(text);
+	_cleanup_free_ char *host = NULL;
+	int r;
+
+	if (brackets && text[length - 1] == ']')
+		host = strndup(text + 1, length - 2);
+	else
+		host = strdup(text);
+	if (!host)
+		return -ENOMEM;
+	if (strlen(host) >= HOST_MAX || strchr(host, '/') ||
+		!host[strspn(host, ".")] || host[strspn(host, "0123456789abcdefABCDEF:.")])
+		return text_problem(ret_problem,
+			"is no address of a resolver; write one without a port, such as 127.0.0.53");
+	r = host_parse(host, "", strchr(host, ':') != NULL, &peer, ret_problem);
+	if (r < 0)
+		return r;
+	if (is_unspecified(&peer))
+		return text_problem(ret_problem, "is no address of a resolver; write \"%s\"",
+			peer.family == AMBIT_FAMILY_V4 ? "127.0.0.1" : "::1");
+	*ret = peer;
 	return 0;
 }
 
@@ -247,6 +293,13 @@ int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], s
 	bool brackets = false;
 	int r;
 
+	*ret_count = 1;
+	if (looks_like_name(text) && strncmp(text, "localhost:", strlen("localhost:")) != 0) {
+		r = named_parse(text, op, &peer, ret_problem);
+		if (r >= 0)
+			ret[0] = peer;
+		return r;
+	}
 	r = split(text, host, &tail, &brackets, ret_problem);
 	if (r < 0)
 		return r;
@@ -273,6 +326,5 @@ int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], s
 			"unspecified address reaches this machine; write \"%s%s\"",
 			peer.family == AMBIT_FAMILY_V4 ? "127.0.0.1" : "[::1]", tail);
 	ret[0] = peer;
-	*ret_count = 1;
 	return 0;
 }

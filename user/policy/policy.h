@@ -12,13 +12,29 @@
 #include "base/diag.h"
 #include "bpf/abi.h"
 
-/* One peer pattern: an address range, a port range, the protocols it is for. */
+/* One peer pattern: an address range or a name, a port range, the protocols it is for. */
 struct peer {
 	uint8_t family; /* AMBIT_FAMILY_* */
 	uint8_t bits;	/* prefix length */
 	uint8_t addr[16];
 	uint16_t port_low, port_high; /* host order, inclusive */
 	bool tcp, udp;
+	/* AMBIT_FAMILY_NAME: in small letters, from the root downwards ("com.example.api"). */
+	char name[AMBIT_DOMAIN_SIZE];
+	bool beneath; /* all names beneath that one, and not itself */
+};
+
+/* How names are looked up (network.dns), of a policy whose rules have names. */
+#define RESOLVERS_MAX 8
+struct dns {
+	unsigned line, column;	/* 0: the policy says nothing */
+	struct peer resolvers[RESOLVERS_MAX];
+	size_t resolver_count;
+	unsigned queries; /* a minute */
+	unsigned label;	  /* bytes of the longest label that is asked for */
+	unsigned grace;	  /* seconds that a lease goes on after its time to live */
+	unsigned longest; /* seconds of a lease at most, without the grace */
+	bool private_names; /* addresses of private networks may have names */
 };
 
 /* One pattern of the file. A rule that came out of a set carries the line of the policy that named
@@ -29,6 +45,7 @@ struct rule {
 	enum ambit_verdict verdict;
 	char *text; /* the pattern as it stands in the file (or "@set: pattern"); owned */
 	unsigned line, column;
+	bool resolver; /* made for a resolver of the policy: no pattern of the file */
 
 	/* After ambit_policy_resolve(). Paths: absolute globs in normal form. Symbolic links in the
 	 * part before the first glob character are followed; where that changes a pattern, both
@@ -50,6 +67,8 @@ struct policy {
 	char *name;
 	enum ambit_mode mode;
 	bool jit; /* memory that no file backs may become code */
+	bool names; /* some rule has a name, and so leases are kept; after ambit_policy_resolve() */
+	struct dns dns;
 	struct rule *rules;
 	size_t rule_count;
 	/* Address ranges that no wider allow rule covers (set "special", resolved). */
@@ -72,6 +91,7 @@ struct policy_env {
 	const char *(*lookup)(const char *name, void *data);
 	void *data;
 	const char *mountinfo; /* text of /proc/PID/mountinfo; NULL: no mounts are known */
+	const char *resolvers; /* text of /etc/resolv.conf; NULL: none is known */
 };
 
 /* Reads a whole policy file with every limit applied (size, type of file, NUL bytes). `ret_text` is

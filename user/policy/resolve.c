@@ -380,5 +380,5 @@ int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, st
 	free(policy->specials);
 	policy->specials = specials;
 	policy->special_count = special_count;
-	return 0;
+	return policy_resolve_dns(policy, env, diags);
 }

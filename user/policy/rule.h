@@ -24,6 +24,12 @@ const char *set_name(const char *text, char **ret_problem);
 /* Reads the value of `apiVersion`; an error if it is another one. */
 int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *data);
 
+/* Reads the value of `network.dns`. */
+int policy_parse_dns(struct yaml *yaml, struct dns *dns);
+/* Of a resolved policy with names: what it leaves out of `dns`, and who the resolvers are; adds every
+ * error to `diags`, -EINVAL. A name that is allowed at (file, line, column) for errors. */
+int policy_resolve_dns(struct policy *policy, const struct policy_env *env, struct diags *diags);
+
 /* Adds `pattern "TEXT" PROBLEM` and frees the problem; NULL means out of memory. */
 void policy_add_problem(
 	struct diags *diags, const char *file, struct mark mark, const char *text, char *problem);

@@ -40,16 +40,19 @@ static void put_policy(struct writer *writer, const struct record *record)
 	}
 }
 
-static void put_peer(struct writer *writer, const struct ambit_event *event)
+static void put_peer(struct writer *writer, const struct ambit_event *event, bool named)
 {
 	bool v6 = event->family == AMBIT_FAMILY_V6;
 	char text[INET6_ADDRSTRLEN];
 
-	if (!v6 && event->family != AMBIT_FAMILY_V4)
+	/* A name that was only asked about has no address. */
+	if (!v6 && event->family != AMBIT_FAMILY_V4 && !named)
 		return;
-	if (!inet_ntop(v6 ? AF_INET6 : AF_INET, event->addr, text, sizeof(text)))
-		return;
-	ambit_writer_string(writer, "addr", text);
+	if (v6 || event->family == AMBIT_FAMILY_V4) {
+		if (!inet_ntop(v6 ? AF_INET6 : AF_INET, event->addr, text, sizeof(text)))
+			return;
+		ambit_writer_string(writer, "addr", text);
+	}
 	ambit_writer_number(writer, "port", event->port);
 	ambit_writer_string(writer, "proto", event->proto == AMBIT_PROTO_UDP ? "udp" : "tcp");
 }
@@ -59,9 +62,12 @@ static void put_object(struct writer *writer, const struct record *record)
 	const struct ambit_event *event = record->event;
 	struct ambit_numbers numbers;
 
-	ambit_writer_bytes(writer, "path", "path_hex", record->path, record->path_length);
+	bool named = event->op == OP_CONNECT && record->path_length;
+
+	ambit_writer_bytes(writer, named ? "domain" : "path", named ? "domain_hex" : "path_hex",
+		record->path, record->path_length);
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
-		put_peer(writer, event);
+		put_peer(writer, event, named);
 	if (ambit_event_numbers(event, &numbers)) {
 		ambit_writer_number(writer, "level", numbers.level);
 		ambit_writer_number(writer, "number", numbers.number);

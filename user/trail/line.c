@@ -36,6 +36,21 @@ static void put_peer(FILE *out, const struct ambit_event *event)
 		fputs("/udp", out);
 }
 
+/* The name that was looked up, and the address that it led to. */
+static void put_domain(FILE *out, const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	ambit_text_word(out, record->path, record->path_length);
+	if (event->family == AMBIT_FAMILY_V4 || event->family == AMBIT_FAMILY_V6) {
+		fputs(" (", out);
+		put_peer(out, event);
+		fputc(')', out);
+		return;
+	}
+	fprintf(out, ":%u%s", event->port, event->proto == AMBIT_PROTO_UDP ? "/udp" : "");
+}
+
 static const char *family_name(unsigned family)
 {
 	static const struct {
@@ -88,7 +103,9 @@ static void put_object(FILE *out, const struct record *record)
 	const struct ambit_event *event = record->event;
 	struct ambit_numbers numbers;
 
-	if (record->path_length)
+	if (record->path_length && event->op == OP_CONNECT)
+		put_domain(out, record);
+	else if (record->path_length)
 		ambit_text_word(out, record->path, record->path_length);
 	else if (ambit_event_numbers(event, &numbers))
 		put_numbers(out, event->reason, &numbers);

@@ -243,9 +243,11 @@ static int record_at(struct stored *stored)
 	unsigned line = (unsigned)number_at(stored, "line", UINT32_MAX);
 	int error = event_at(stored, &stored->event);
 
+	bool peer = stored->event.op == OP_CONNECT;
+
 	if (!error)
-		error = bytes_at(stored, "path", "path_hex", &stored->path, &record->path,
-			&record->path_length);
+		error = bytes_at(stored, peer ? "domain" : "path", peer ? "domain_hex" : "path_hex",
+			&stored->path, &record->path, &record->path_length);
 	if (!error)
 		error = bytes_at(
 			stored, "exe", "exe_hex", &stored->exe, &record->exe, &record->exe_length);

@@ -101,7 +101,9 @@ static void answers(void **state)
 		{"--connect", "169.254.169.254:80", 1},
 		{"--connect", "10.1.0.0/16:5432", 2},
 		{"--connect", "10.1.2.3:1-9", 2},
-		{"--connect", "example.com:443", 2},
+		{"--connect", "example.com:443", 1},
+		{"--connect", "example.com", 2},
+		{"--connect", "*.example.com:443", 2},
 		{"--connect", "nonsense", 2},
 		{"--listen", "0.0.0.0:80", 1},
 	};

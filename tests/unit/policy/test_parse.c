@@ -108,7 +108,7 @@ static void aliases_of_the_seed(void **state)
 	assert_string_equal(none->rules[0].text, "/");
 	expect(HEAD "allowed_domains: [a.b]\ndenied_domains: [a.b]\nmax_size_mb: 5\n"
 		    "max_requests_per_minute: 5\nrequires_approval: true\nexecute_code: 1\n",
-		"3:1: \"allowed_domains\" is not supported yet; remove it, and name addresses\n"
+		"3:1: \"allowed_domains\" is not supported yet; remove it, and write the names\n"
 		"4:1: \"denied_domains\" is not supported yet\n"
 		"5:1: \"max_size_mb\" is not supported yet\n"
 		"6:1: \"max_requests_per_minute\" is not supported yet\n"
@@ -136,9 +136,36 @@ static void not_supported_yet(void **state)
 		"12:28: \"hide\" is not supported yet\n"
 		"12:47: \"hide\" is not supported yet\n"
 		"13:11: \"ask\" is not supported yet\n");
-	expect(HEAD "network: {allow: {connect: [\"api.example.com:443\", \"*.x.org:443\"]}}\n",
-		"3:29: pattern \"api.example.com:443\" is a domain, which is not supported yet\n"
-		"3:52: pattern \"*.x.org:443\" is a domain, which is not supported yet\n");
+}
+
+static void dns(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy =
+		parse(HEAD "network: {dns: {resolvers: [10.0.0.53, '::1', '[::2]'], private: allow,\n"
+			   "  queriesPerMinute: 30, labelLength: 20, grace: 5, longest: 600}}\n");
+
+	(void)state;
+	assert_int_equal(policy->dns.resolver_count, 3);
+	assert_int_equal(policy->dns.resolvers[0].family, AMBIT_FAMILY_V4);
+	assert_int_equal(policy->dns.resolvers[0].port_low, 53);
+	assert_int_equal(policy->dns.resolvers[2].addr[15], 2);
+	assert_true(policy->dns.private_names);
+	assert_int_equal(policy->dns.queries, 30);
+	assert_int_equal(policy->dns.label, 20);
+	assert_int_equal(policy->dns.grace, 5);
+	assert_int_equal(policy->dns.longest, 600);
+	expect(HEAD "network: {dns: {resolvers: [x, 1.2.3.4/8, 0.0.0.0, '1.2.3.4:53'], private: yes,\n"
+		    "  queriesPerMinute: 0, labelLength: 64, grace: -1, longest: a, other: 1}}\n",
+		"3:29: pattern \"x\" is no address of a resolver\n"
+		"3:32: pattern \"1.2.3.4/8\" is no address of a resolver\n"
+		"3:43: pattern \"0.0.0.0\" is no address of a resolver; write \"127.0.0.1\"\n"
+		"3:52: pattern \"1.2.3.4:53\" has no valid IPv6 address\n"
+		"3:76: \"private\" must be \"allow\" or \"deny\"\n"
+		"4:21: \"queriesPerMinute\" must be a number of questions a minute from 1 to\n"
+		"4:37: \"labelLength\" must be a number of bytes from 1 to 63\n"
+		"4:48: \"grace\" must be a number of seconds from 1 to 86400\n"
+		"4:61: \"longest\" must be a number of seconds\n"
+		"4:64: unknown key \"other\" in \"network.dns\"\n");
 }
 
 static void jit(void **state)
@@ -305,6 +332,7 @@ int main(void)
 		cmocka_unit_test(aliases_of_the_seed),
 		cmocka_unit_test(not_supported_yet),
 		cmocka_unit_test(jit),
+		cmocka_unit_test(dns),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(types),
 		cmocka_unit_test(yaml_that_is_refused),

@@ -175,19 +175,19 @@ static void good_peers(void **state)
 		const char *text;
 		struct peer peer;
 	} cases[] = {
-		{"1.2.3.4:443", {4, 32, {1, 2, 3, 4}, 443, 443, true, true}},
-		{"10.0.0.0/8:5432", {4, 8, {10}, 5432, 5432, true, true}},
-		{"0.0.0.0/0:*", {4, 0, {}, 0, 65535, true, true}},
-		{"127.0.0.1:3000-3999/tcp", {4, 32, {127, 0, 0, 1}, 3000, 3999, true, false}},
-		{"127.0.0.1:53/udp", {4, 32, {127, 0, 0, 1}, 53, 53, false, true}},
-		{"[2001:db8::/32]:443", {6, 32, {0x20, 1, 0xd, 0xb8}, 443, 443, true, true}},
-		{"[::1]:*", {6, 128, {[15] = 1}, 0, 65535, true, true}},
-		{"[::/0]:80", {6, 0, {}, 80, 80, true, true}},
-		{"[::ffff:1.2.3.4]:80", {4, 32, {1, 2, 3, 4}, 80, 80, true, true}},
-		{"[::ffff:10.0.0.0/104]:80", {4, 8, {10}, 80, 80, true, true}},
-		{"[::ffff:0:0/96]:80", {4, 0, {}, 80, 80, true, true}},
-		{"[64:ff9b::a00:0/104]:80", {4, 8, {10}, 80, 80, true, true}},
-		{"[2002:a00::/24]:80", {4, 8, {10}, 80, 80, true, true}},
+		{"1.2.3.4:443", {4, 32, {1, 2, 3, 4}, 443, 443, true, true, "", false}},
+		{"10.0.0.0/8:5432", {4, 8, {10}, 5432, 5432, true, true, "", false}},
+		{"0.0.0.0/0:*", {4, 0, {}, 0, 65535, true, true, "", false}},
+		{"127.0.0.1:3000-3999/tcp", {4, 32, {127, 0, 0, 1}, 3000, 3999, true, false, "", false}},
+		{"127.0.0.1:53/udp", {4, 32, {127, 0, 0, 1}, 53, 53, false, true, "", false}},
+		{"[2001:db8::/32]:443", {6, 32, {0x20, 1, 0xd, 0xb8}, 443, 443, true, true, "", false}},
+		{"[::1]:*", {6, 128, {[15] = 1}, 0, 65535, true, true, "", false}},
+		{"[::/0]:80", {6, 0, {}, 80, 80, true, true, "", false}},
+		{"[::ffff:1.2.3.4]:80", {4, 32, {1, 2, 3, 4}, 80, 80, true, true, "", false}},
+		{"[::ffff:10.0.0.0/104]:80", {4, 8, {10}, 80, 80, true, true, "", false}},
+		{"[::ffff:0:0/96]:80", {4, 0, {}, 80, 80, true, true, "", false}},
+		{"[64:ff9b::a00:0/104]:80", {4, 8, {10}, 80, 80, true, true, "", false}},
+		{"[2002:a00::/24]:80", {4, 8, {10}, 80, 80, true, true, "", false}},
 	};
 	struct peer peers[PEERS_MAX];
 	size_t count;
@@ -252,8 +252,18 @@ static void bad_peers(void **state)
 		{"[fe80::1%eth0]:1", "has no valid IPv6 address"},
 		{":443", "has no valid IPv4 address"},
 		{"*:443", "has \"*\" for an address; write \"0.0.0.0/0:443\""},
-		{"example.com:443", "is a domain, which is not supported yet"},
-		{"*.example.com:443", "is a domain, which is not supported yet"},
+		{"a..b:443", "has an empty label"},
+		{".", "has no port"},
+		{"a.:b", "has no valid port"},
+		{"a_b.c:1", "has a \"_\" in a name"},
+		{"a b:1", "has a \" \" in a name"},
+		{"*.*.x:1", "has a \"*\" inside of a name"},
+		{"a*.b", "has a \"*\" inside of a name"},
+		{"-a.b", "has a label that begins or ends with a hyphen"},
+		{"a-.b", "has a label that begins or ends with a hyphen"},
+		{"a.5:80", "ends like an address"},
+		{"https://a.b/x", "is a URL"},
+		{"\xff.b:1", "is no name of the DNS"},
 		{"0.0.0.0:80", "can never match"},
 		{"[::]:80", "can never match"},
 		{"[2002:a00:1::/64]:80", "is part of one 6to4 address"},
@@ -274,6 +284,78 @@ static void bad_peers(void **state)
 	}
 }
 
+static void good_names(void **state)
+{
+	static const struct {
+		const char *text, *name;
+		bool beneath, tcp, udp;
+		uint16_t low, high;
+	} cases[] = {
+		{"api.example.com:443", "com.example.api", false, true, true, 443, 443},
+		{"API.Example.COM.:443/tcp", "com.example.api", false, true, false, 443, 443},
+		{"*.example.org", "org.example", true, true, true, 0, 65535},
+		{"example.net:8000-8999/udp", "net.example", false, false, true, 8000, 8999},
+		{"db:*", "db", false, true, true, 0, 65535},
+		{"*.com", "com", true, true, true, 0, 65535},
+		{"1a.2b:1", "2b.1a", false, true, true, 1, 1},
+		{"b\u00fccher.de:443", "de.xn--bcher-kva", false, true, true, 443, 443},
+		{"xn--bcher-kva.de:443", "de.xn--bcher-kva", false, true, true, 443, 443},
+		{"localhost.example:80", "example.localhost", false, true, true, 80, 80},
+	};
+	struct peer peers[PEERS_MAX];
+	size_t count;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *problem = NULL;
+
+		memset(peers, 0, sizeof(peers));
+		if (peer_parse(cases[i].text, OP_CONNECT, peers, &count, &problem))
+			fail_msg("%s: %s", cases[i].text, problem);
+		assert_int_equal(count, 1);
+		assert_int_equal(peers[0].family, AMBIT_FAMILY_NAME);
+		assert_string_equal(peers[0].name, cases[i].name);
+		assert_int_equal(peers[0].beneath, cases[i].beneath);
+		assert_int_equal(peers[0].tcp, cases[i].tcp);
+		assert_int_equal(peers[0].udp, cases[i].udp);
+		assert_int_equal(peers[0].port_low, cases[i].low);
+		assert_int_equal(peers[0].port_high, cases[i].high);
+	}
+}
+
+/* The longest label and name are taken, one byte more is not; a wildcard leaves room for a label. */
+static void long_names(void **state)
+{
+	static const struct {
+		unsigned labels, last;
+		bool wildcard, good;
+	} cases[] = {
+		{3, 61, false, true}, {3, 62, false, false}, {0, 63, false, true},
+		{0, 64, false, false}, {3, 59, true, true}, {3, 60, true, false},
+	};
+	_cleanup_free_ char *problem = NULL;
+	struct peer peers[PEERS_MAX];
+	size_t count;
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512] = "";
+
+		if (cases[i].wildcard)
+			strcat(text, "*.");
+		for (unsigned k = 0; k < cases[i].labels; k++)
+			sprintf(text + strlen(text), "%063d.", 0);
+		sprintf(text + strlen(text), "%.*sa", (int)cases[i].last - 1,
+			"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+		if (!peer_parse(text, OP_CONNECT, peers, &count, &problem) != cases[i].good)
+			fail_msg("%zu: %s", strlen(text), problem ?: "taken");
+		free(problem);
+		problem = NULL;
+	}
+	assert_int_equal(peer_parse("a.b:1", OP_LISTEN, peers, &count, &problem), -EINVAL);
+	assert_non_null(strstr(problem, "is a name"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +365,8 @@ int main(void)
 		cmocka_unit_test(unknown_places),
 		cmocka_unit_test(good_peers),
 		cmocka_unit_test(bad_peers),
+		cmocka_unit_test(good_names),
+		cmocka_unit_test(long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Questions and answers of cells whose policy has names: attached to the cgroup of each such cell, and
+ * gone with it.
+ *
+ *   dns_egress   what goes to port 53 is one question for a name that a rule covers, or is not sent
+ *   dns_ingress  what comes from there and answers such a question makes leases, before the cell sees it
+ *
+ * Who can be reached on port 53 at all is decided by net.bpf.c, as for every other peer.
+ */
+#include "lib/question.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define DROP 0
+#define PASS 1
+
+#define PROTOCOL_IP   bpf_htons(0x0800)
+#define PROTOCOL_IPV6 bpf_htons(0x86dd)
+#define NEXT_ICMPV6   58
+#define FRAGMENT      bpf_htons(0x1fff)
+
+/* Ports, and where the payload begins; false: no such packet. `at` is where the IP header ends. */
+static __always_inline bool ports_read(
+	void *at, void *end, __u32 offset, struct packet *packet)
+{
+	struct tcphdr *tcp;
+	struct udphdr *udp;
+
+	barrier_var(at); /* or it is calculated again, and the verifier does not know it any more */
+	tcp = at;
+	udp = at;
+	if ((void *)(udp + 1) > end)
+		return false;
+	packet->source = bpf_ntohs(udp->source);
+	packet->target = bpf_ntohs(udp->dest);
+	packet->payload = offset + sizeof(*udp);
+	if (packet->proto == AMBIT_PROTO_UDP)
+		return true;
+	if ((void *)(tcp + 1) > end)
+		return false;
+	packet->payload = offset + tcp->doff * 4;
+	packet->sequence = tcp->seq;
+	return true;
+}
+
+enum { PACKET_BAD, PACKET_OTHER, PACKET_READ };
+
+/* The headers lie together where the kernel calls this (they were written or read by it just before).
+ * `peer` is the target's address, or the source's. */
+static __always_inline int packet_read(struct __sk_buff *skb, struct packet *packet, bool target)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv6hdr *v6 = data;
+	struct iphdr *v4 = data;
+	__u32 size;
+
+	if (skb->protocol == PROTOCOL_IP) {
+		if ((void *)(v4 + 1) > end)
+			return PACKET_BAD;
+		packet->proto = v4->protocol;
+		if (packet->proto != AMBIT_PROTO_TCP && packet->proto != AMBIT_PROTO_UDP)
+			return PACKET_OTHER;
+		size = v4->ihl * 4;
+		if (v4->frag_off & FRAGMENT || size < sizeof(*v4))
+			return PACKET_BAD;
+		address_v4(&packet->peer, target ? v4->daddr : v4->saddr);
+		return ports_read(data + size, end, size, packet) ? PACKET_READ : PACKET_BAD;
+	}
+	if (skb->protocol != PROTOCOL_IPV6)
+		return PACKET_OTHER;
+	if ((void *)(v6 + 1) > end)
+		return PACKET_BAD;
+	packet->proto = v6->nexthdr;
+	if (packet->proto == NEXT_ICMPV6)
+		return PACKET_OTHER;
+	/* Headers between cannot be asked for by a socket of a cell (option.bpf.h). */
+	if (packet->proto != AMBIT_PROTO_TCP && packet->proto != AMBIT_PROTO_UDP)
+		return PACKET_BAD;
+	address_v6(&packet->peer, target ? v6->daddr.in6_u.u6_addr32 : v6->saddr.in6_u.u6_addr32);
+	return ports_read(data + sizeof(*v6), end, sizeof(*v6), packet) ? PACKET_READ : PACKET_BAD;
+}
+
+/* Decides what goes to a resolver. Without a scratch buffer nothing can be read. */
+static __always_inline int egress_dns(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ambit_names *all = names_of(packet->cgroup);
+	struct verdict v = {.slot = -1, .reason = REASON_NO_SCRATCH};
+	struct scratch *scratch;
+	__u32 slot = 0;
+	bool pass = false;
+
+	/* Its rows are gone: the cell ends. */
+	if (!all)
+		return DROP;
+	v.cell = all->cell;
+	scratch = FAULT(SCRATCH_DNS, NULL, scratch_claim(&slot));
+	if (scratch) {
+		v.slot = slot;
+		scratch->path.start = PATH_END;
+		packet->at = packet->payload;
+		packet->size = skb->len - packet->payload;
+		pass = packet->proto == AMBIT_PROTO_TCP ? stream_pass(skb, packet, scratch, &v)
+							 : question_pass(skb, packet, scratch, &v);
+	}
+	if (!pass)
+		pass = question_deny(all, packet, &v);
+	if (scratch)
+		scratch_release(scratch);
+	return pass ? PASS : DROP;
+}
+
+SEC("cgroup_skb/egress")
+int dns_egress(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+	int read = packet_read(skb, &packet, true);
+
+	if (read == PACKET_OTHER)
+		return PASS;
+	if (read == PACKET_BAD)
+		return DROP;
+	if (packet.target != AMBIT_DNS_PORT)
+		return PASS;
+	/* Nothing is said, by TCP alone. */
+	if (packet.payload >= skb->len)
+		return packet.proto == AMBIT_PROTO_TCP ? PASS : DROP;
+	/* Several messages in one, which are told apart later (UDP_SEGMENT). */
+	if (packet.proto == AMBIT_PROTO_UDP && skb->gso_size)
+		packet.payload = skb->len;
+	packet.cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	return egress_dns(skb, &packet);
+}
+
+SEC("cgroup_skb/ingress")
+int dns_ingress(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+
+	if (packet_read(skb, &packet, false) != PACKET_READ || packet.source != AMBIT_DNS_PORT ||
+		packet.payload >= skb->len)
+		return PASS;
+	packet.cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	packet.at = packet.payload;
+	packet.size = skb->len - packet.payload;
+	/* Of a stream, a message that came in one piece, with its length or without: some servers write
+	 * that alone. What comes in pieces makes no lease. */
+	if (packet.proto == AMBIT_PROTO_TCP) {
+		__u8 head[2];
+
+		if (bpf_skb_load_bytes(skb, packet.at, head, sizeof(head)))
+			return PASS;
+		if ((__u32)(head[0] << 8 | head[1]) == packet.size - 2) {
+			packet.at += 2;
+			packet.size -= 2;
+		}
+	}
+	answer_read(skb, &packet);
+	return PASS;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One message to or from a resolver: may it be sent, what does it lease. */
+#ifndef AMBIT_QUESTION_H
+#define AMBIT_QUESTION_H
+
+#include "names.bpf.h"
+
+struct packet {
+	struct address peer; /* the resolver */
+	__u16 source, target; /* ports, host order */
+	__u32 proto;
+	__u32 payload; /* where it begins */
+	__u32 at, size; /* of the message that is looked at */
+	__u32 sequence; /* of a segment */
+	__u64 cgroup;
+};
+
+/* Seconds for an answer; a resolver library gives up long before. */
+#define ANSWER_SECONDS 60
+/* Questions that may come at once, as time: as many as a minute has. */
+#define BURST_NS (60ULL * 1000000000)
+#define RATE_TRIES 16
+
+/* Whether the rate allows one more question, which is paid for then. When another program was first it
+ * is looked at again; who never is gets none. */
+FRAME bool rate_pay(struct ambit_names *all)
+{
+	__u64 now = bpf_ktime_get_boot_ns(), each = BURST_NS / (all->queries ?: 1);
+
+	for (__u32 i = 0; i < RATE_TRIES; i++) {
+		__u64 old = LOOK(all->paid), paid = (old > now ? old : now) + each;
+
+		if (paid > now + BURST_NS)
+			return false;
+		if (__sync_val_compare_and_swap(&all->paid, old, paid) == old) {
+			all->limited = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct turned {
+	struct match match;
+	const struct dns *dns;
+};
+
+static long turned_step(__u32 index, struct turned *turned)
+{
+	__u32 at = turned->dns->front + index;
+
+	if (at >= 255 || !turned->match.state || turned->match.error)
+		return 1;
+	match_byte(&turned->match, turned->dns->turned[at & 255]);
+	return 0;
+}
+
+/* The state behind the question's name; `ret` is what may be asked of it at all. False if a table is
+ * missing. */
+FRAME bool question_match(
+	const struct dns *dns, struct ambit_cell *cell, __u32 *ret_state, struct ambit_accept *ret)
+{
+	struct turned turned = {.dns = dns};
+
+	if (!match_start(&turned.match, cell->policy, MATCH_PEER))
+		return false;
+	if (turned.match.state)
+		match_byte(&turned.match, AMBIT_PEER_NAME);
+	if (FAULT(LOOP_MATCH, -E2BIG, bpf_loop(AMBIT_DOMAIN_SIZE, turned_step, &turned, 0)) < 0)
+		return false;
+	if (turned.match.state && !turned.match.error)
+		match_byte(&turned.match, '/');
+	*ret_state = turned.match.state;
+	if (turned.match.state && !turned.match.error)
+		match_byte(&turned.match, AMBIT_PROTO_ANY);
+	return match_accept(&turned.match, ret);
+}
+
+/* Begins to write a row: false while another program does. */
+static __always_inline bool version_claim(__u32 *version)
+{
+	__u32 old = LOOK(*version);
+
+	return !(old & 1) && __sync_val_compare_and_swap(version, old, old + 1) == old;
+}
+
+static __always_inline void version_publish(__u32 *version)
+{
+	__sync_fetch_and_add(version, 1);
+}
+
+/* So that denials can name it. */
+FRAME int domain_keep(struct ambit_names *all, const struct dns *dns)
+{
+	__u32 domain = dns->hash;
+	struct ambit_domain *row = &all->domains[domain & ((1 << AMBIT_DOMAIN_BITS) - 1)];
+
+	if (row->domain == domain || !version_claim(&row->version))
+		return 0;
+	row->domain = domain;
+	row->length = dns->text_size;
+	__builtin_memcpy(row->text, dns->text, sizeof(row->text));
+	version_publish(&row->version);
+	return 0;
+}
+
+/* Where a question can stand, by the port that it came from and its id. */
+static __always_inline struct ambit_question *question_row(
+	struct ambit_names *all, __u32 key, __u32 way)
+{
+	__u32 first = (key ^ all->seed) * HASH_FACTOR >> (64 - AMBIT_QUESTION_BITS);
+
+	return &all->questions[((first & ~(AMBIT_WAYS - 1)) + way) &
+			       ((1 << AMBIT_QUESTION_BITS) - 1)];
+}
+
+/* Keeps a question that is sent: in its own place, or in that of the oldest. */
+FRAME int question_keep(struct ambit_names *all, const struct dns *dns, const struct packet *packet,
+	__u32 state, __u32 epoch)
+{
+	__u32 key = (__u32)packet->source << 16 | dns->id, oldest = ~0U;
+	struct ambit_question *row = NULL;
+
+	for (__u32 i = 0; i < AMBIT_WAYS; i++) {
+		struct ambit_question *other = question_row(all, key, i);
+		__u32 asked = other->key == key ? 0 : other->asked;
+
+		if (asked < oldest) {
+			oldest = asked;
+			row = other;
+		}
+	}
+	if (!row || !version_claim(&row->version))
+		return 0;
+	lease_address(&packet->peer, row->resolver);
+	row->hash = dns->hash;
+	row->key = key;
+	row->state = state;
+	row->epoch = epoch;
+	row->type = dns->type;
+	row->proto = packet->proto;
+	row->asked = seconds_now();
+	version_publish(&row->version);
+	return 0;
+}
+
+/* The question's name as the path of the scratch slot. */
+FRAME int question_show(struct scratch *scratch)
+{
+	__u32 length = scratch->dns.text_size & 255, start = PATH_END - length;
+
+	scratch->path.start = PATH_END;
+	if (length && length < AMBIT_DOMAIN_SIZE &&
+		!bpf_probe_read_kernel(&scratch->path.bytes[start & PATH_MASK], length,
+			FAULT(STRING_PATH, NULL, scratch->dns.text)))
+		scratch->path.start = start;
+	return 0;
+}
+
+/* Decides a question that was read: true to send it, or a reason (and a rule) in `v`. */
+FRAME bool question_decide(struct ambit_names *all, struct dns *dns, const struct packet *packet,
+	struct verdict *v)
+{
+	__u32 before = LOOK(kept.fence), state = 0, epoch;
+	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(v->cell));
+	struct ambit_accept accept;
+
+	if (!cell) {
+		v->reason = cell_missing(v->cell);
+		return false;
+	}
+	if (!question_match(dns, cell, &state, &accept)) {
+		v->reason = REASON_NO_POLICY;
+		return false;
+	}
+	v->rule = accept.deny[0];
+	v->reason = accept.deny[0]	? REASON_RULE
+		    : !accept.allow[0] ? REASON_NO_RULE
+		    : dns->longest > all->label ? REASON_LABEL
+						: REASON_RULE;
+	if (accept.deny[0] || v->reason != REASON_RULE) {
+		/* Where it is sent all the same (audit), what it leads to has a name. */
+		if (cell->mode != MODE_AUDIT)
+			return false;
+		state = 0;
+	} else if (!rate_pay(all)) {
+		v->reason = REASON_RATE;
+		v->silent = __sync_lock_test_and_set(&all->limited, 1);
+		return false;
+	}
+	epoch = cell->epoch;
+	domain_keep(all, dns);
+	/* What is of two policies leases nothing. */
+	question_keep(all, dns, packet, fence_stands(before) ? state : 0, epoch);
+	return state;
+}
+
+/* A segment that was not sent is sent again, by whoever runs then, which is no further act of the cell. */
+static __always_inline bool is_repeated(struct ambit_names *all, const struct packet *packet)
+{
+	__u64 segment = (__u64)packet->source << 32 | packet->sequence;
+
+	return packet->proto == AMBIT_PROTO_TCP &&
+	       __sync_lock_test_and_set(&all->dropped, segment) == segment;
+}
+
+/* Reads a message of [1, DNS_SIZE] bytes into the scratch slot; false: it cannot be read. */
+static __always_inline bool message_read(
+	struct __sk_buff *skb, const struct packet *packet, struct scratch *scratch)
+{
+	__u32 size = packet->size;
+
+	if (size < DNS_HEADER || size > DNS_SIZE)
+		return false;
+	scratch->dns.length = size;
+	barrier_var(size);
+	/* The bounds once more, of the register that the call takes. */
+	if (size < DNS_HEADER || size > DNS_SIZE)
+		return false;
+	return !bpf_skb_load_bytes(skb, packet->at, scratch->dns.message, size);
+}
+
+/* Whether a message to a resolver is sent; or why not, in `v`. */
+FRAME bool question_pass(struct __sk_buff *skb, const struct packet *packet, struct scratch *scratch,
+	struct verdict *v)
+{
+	struct ambit_names *all = names_of(packet->cgroup);
+
+	v->reason = REASON_QUESTION;
+	if (!all || !message_read(skb, packet, scratch) || !dns_question(&scratch->dns) ||
+		scratch->dns.answer || !dns_spell(&scratch->dns, all->seed))
+		return false;
+	if (question_decide(all, &scratch->dns, packet, v))
+		return true;
+	question_show(scratch);
+	return false;
+}
+
+/* Messages in one segment: a resolver library sends two questions at once. */
+#define SEGMENT_MESSAGES 4
+
+/*
+ * Each segment has to be whole messages, each with its length before it, as a resolver library writes
+ * them: what is cut up cannot be read, and is not sent.
+ */
+FRAME bool stream_pass(struct __sk_buff *skb, struct packet *packet, struct scratch *scratch,
+	struct verdict *v)
+{
+	__u32 at = packet->payload;
+
+	for (__u32 i = 0; i < SEGMENT_MESSAGES && at < skb->len; i++) {
+		__u8 head[2];
+
+		v->reason = REASON_QUESTION;
+		if (bpf_skb_load_bytes(skb, at, head, sizeof(head)))
+			return false;
+		packet->at = at + sizeof(head);
+		packet->size = head[0] << 8 | head[1];
+		at = packet->at + packet->size;
+		if (at > skb->len || !question_pass(skb, packet, scratch, v))
+			return false;
+	}
+	v->reason = REASON_QUESTION;
+	return at >= skb->len;
+}
+
+FRAME int report_question(const struct verdict *v)
+{
+	return report_as(v, false);
+}
+
+/* Reports a message that is not sent, with the name in the scratch slot, if it has one. True: it is sent
+ * all the same. */
+static __always_inline bool question_deny(
+	struct ambit_names *all, const struct packet *packet, struct verdict *v)
+{
+	if (is_repeated(all, packet))
+		return !enforce(v->cell);
+	v->verdict = VERDICT_DENY;
+	v->op = OP_CONNECT;
+	v->hook = HOOK_socket_sendmsg;
+	v->proto = packet->proto;
+	v->family = packet->peer.family;
+	v->port = AMBIT_DNS_PORT;
+	__builtin_memcpy(v->addr, packet->peer.bytes, sizeof(v->addr));
+	report_question(v);
+	return !enforce(v->cell);
+}
+
+/* --- answers --- */
+
+/* Networks that no name leads to, however it is answered: this machine, the link, groups, and what is
+ * nobody's. A special address (metadata) needs a rule of its own (peer.bpf.h). */
+static __always_inline bool v4_is_public(__u32 ip, bool private_names)
+{
+	__u32 first = ip >> 24, half = ip >> 16;
+
+	if (first == 0 || first == 127 || first >= 224 || half == 0xa9fe)
+		return false;
+	return private_names || !(first == 10 || half >> 4 == 0xac1 || half == 0xc0a8 ||
+					(ip >> 22) == (100 << 2 | 1));
+}
+
+static __always_inline bool v6_is_public(const __u8 *bytes, bool private_names)
+{
+	__u32 words[4];
+
+	__builtin_memcpy(words, bytes, sizeof(words));
+	/* ::/96 has "any", loopback and IPv4 in a form of old; fe80::/9 the link and sites. */
+	if ((!words[0] && !words[1] && !words[2]) || bytes[0] == 0xff ||
+		(bytes[0] == 0xfe && bytes[1] & 0x80))
+		return false;
+	return private_names || (bytes[0] & 0xfe) != 0xfc;
+}
+
+/* An address of an answer in the form in which connect knows it; false if no name leads there. */
+static __always_inline bool answer_address(
+	const struct dns_address *from, bool private_names, struct address *ret)
+{
+	__u32 words[4];
+
+	__builtin_memcpy(words, from->bytes, sizeof(words));
+	if (from->family == AMBIT_FAMILY_V4) {
+		address_v4(ret, words[0]);
+	} else {
+		if (!words[0] && !words[1] && words[2] == bpf_htonl(0xffff))
+			return false; /* v4-mapped: what has that in the DNS? */
+		address_v6(ret, words);
+	}
+	if (ret->family == AMBIT_FAMILY_V6)
+		return v6_is_public(ret->bytes, private_names);
+	__builtin_memcpy(words, ret->bytes, sizeof(words[0]));
+	return v4_is_public(bpf_ntohl(words[0]), private_names);
+}
+
+/* Gives a name its place among those of an address: its own, one that is over, or that which will be
+ * first. */
+static __always_inline void lease_write(struct ambit_lease *row, const struct ambit_lease_name *name)
+{
+	__u32 place = 0, least = ~0U;
+
+	for (__u32 i = 0; i < AMBIT_LEASE_NAMES; i++) {
+		const struct ambit_lease_name *other = &row->names[i & (AMBIT_LEASE_NAMES - 1)];
+		__u32 until = other->domain == name->domain ? 0 : other->until + 1;
+
+		if (until < least) {
+			least = until;
+			place = i;
+		}
+	}
+	row->names[place & (AMBIT_LEASE_NAMES - 1)] = *name;
+}
+
+/* When the last of an address's names is over. */
+static __always_inline __u32 lease_until(const struct ambit_lease *row)
+{
+	__u32 until = 0;
+
+	for (__u32 i = 0; i < AMBIT_LEASE_NAMES; i++)
+		if (row->names[i].until > until)
+			until = row->names[i].until;
+	return until;
+}
+
+FRAME int lease_put(
+	struct ambit_names *all, const struct address *address, const struct ambit_lease_name *name)
+{
+	struct ambit_lease *row = NULL;
+	__u32 least = ~0U, first;
+	__u64 key[2];
+
+	lease_address(address, key);
+	first = lease_first(all, key);
+	for (__u32 i = 0; i < AMBIT_WAYS; i++) {
+		struct ambit_lease *other = lease_row(all, first, i);
+		bool own = other->address[0] == key[0] && other->address[1] == key[1];
+		__u32 until = own ? 0 : lease_until(other) + 1;
+
+		if (until < least) {
+			least = until;
+			row = other;
+		}
+	}
+	/* Another program writes it: so many tries, and then there is no lease. */
+	for (__u32 i = 0; row && i < ROW_TRIES; i++) {
+		if (!version_claim(&row->version))
+			continue;
+		if (row->address[0] != key[0] || row->address[1] != key[1]) {
+			row->address[0] = key[0];
+			row->address[1] = key[1];
+			__builtin_memset(row->names, 0, sizeof(row->names));
+		}
+		lease_write(row, name);
+		version_publish(&row->version);
+		return 1;
+	}
+	return 0;
+}
+
+/* The question that a message answers; NULL if none was asked, or it was answered before. */
+FRAME struct ambit_question *question_find(
+	struct ambit_names *all, const struct dns *dns, const struct packet *packet)
+{
+	__u32 key = (__u32)packet->target << 16 | dns->id, now = seconds_now();
+	__u64 resolver[2];
+
+	lease_address(&packet->peer, resolver);
+	for (__u32 i = 0; i < AMBIT_WAYS; i++) {
+		struct ambit_question *row = question_row(all, key, i);
+
+		if (row->key == key && row->hash == dns->hash && row->type == dns->type &&
+			row->proto == packet->proto && row->resolver[0] == resolver[0] &&
+			row->resolver[1] == resolver[1] && row->asked &&
+			now - row->asked < ANSWER_SECONDS && !(LOOK(row->version) & 1))
+			return row;
+	}
+	return NULL;
+}
+
+struct leasing {
+	struct ambit_names *all;
+	struct dns *dns;
+	struct ambit_lease_name name;
+	__u32 now;
+};
+
+static long lease_step(__u32 index, struct leasing *leasing)
+{
+	struct dns_address *from = &leasing->dns->addresses[index & (DNS_ADDRESSES - 1)];
+	struct ambit_names *all = leasing->all;
+	struct address address = {};
+	__u32 ttl = from->ttl;
+
+	if (index >= leasing->dns->count)
+		return 1;
+	if (!answer_address(from, all->private_names, &address))
+		return 0;
+	leasing->name.until = leasing->now + (ttl < all->longest ? ttl : all->longest) + all->grace;
+	lease_put(all, &address, &leasing->name);
+	return 0;
+}
+
+FRAME int answer_lease(
+	struct __sk_buff *skb, const struct packet *packet, struct scratch *scratch)
+{
+	struct ambit_names *all = names_of(packet->cgroup);
+	struct leasing leasing = {.dns = &scratch->dns, .now = seconds_now()};
+	struct ambit_question *question;
+
+	if (!all || !message_read(skb, packet, scratch) || !dns_question(&scratch->dns) ||
+		!scratch->dns.answer || !dns_spell(&scratch->dns, all->seed))
+		return 0;
+	question = question_find(all, &scratch->dns, packet);
+	if (!question)
+		return 0;
+	leasing.all = all;
+	leasing.name.state = question->state;
+	leasing.name.epoch = question->epoch;
+	leasing.name.domain = scratch->dns.hash;
+	dns_answers(&scratch->dns);
+	if (scratch->dns.error)
+		return 0;
+	/* From now on others may answer as they like. */
+	if (!__sync_lock_test_and_set(&question->asked, 0))
+		return 0;
+	DNS_LOOP(DNS_ADDRESSES, lease_step, &leasing);
+	return 0;
+}
+
+/* Makes leases of what answers a question of the cell. */
+FRAME int answer_read(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 slot = 0;
+	struct scratch *scratch = FAULT(SCRATCH_DNS, NULL, scratch_claim(&slot));
+
+	if (!scratch)
+		return 0;
+	answer_lease(skb, packet, scratch);
+	scratch_release(scratch);
+	return 0;
+}
+
+#endif
