@@ -28,7 +28,7 @@ FUZZ_SEEDS_set	  = policies/sets
 
 $(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) -lyaml -ljson-c -o $@
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) $(PURELIBS) -o $@
 
 .PHONY: $(FUZZ_TARGETS:%=fuzz-%) fuzz-keep
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%
