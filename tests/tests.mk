@@ -17,7 +17,7 @@ $(BUILD)/san/%.o: %.c
 
 $(BUILD)/unit/%: tests/unit/%.c $(PURE_SAN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=gnu17 -O1 -g $(WARN) $(SANITIZE) $< $(PURE_SAN) -lyaml -ljson-c -lidn2 -lcmocka -lpcre2-8 -o $@
+	$(CC) $(CPPFLAGS) -std=gnu17 -O1 -g $(WARN) $(SANITIZE) $< $(PURE_SAN) $(PURELIBS) -lcmocka -lpcre2-8 -o $@
 
 -include $(PURE_SAN:.o=.d)
 

@@ -9,6 +9,7 @@ _ambit_options() { # VERB
 	check | ps) echo "--json --help" ;;
 	why) echo "--policy --read --write --exec --unix --connect --listen --user --json --help" ;;
 	log) echo "--denied --follow --json --help" ;;
+	verify) echo "--key --unfinished --show-key --json --help" ;;
 	arm) echo "--best-effort --help" ;;
 	disarm) echo "--help" ;;
 	esac
@@ -50,7 +51,7 @@ _ambit() {
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run audit check why log ps doctor arm disarm --help --version" -- "$word")
+			"run audit check why log verify ps doctor arm disarm --help --version" -- "$word")
 		return
 	fi
 	# bash splits at "=": --policy=FILE is three words.
@@ -71,11 +72,11 @@ _ambit() {
 	fi
 	case $before in
 	-u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
-	--connect | --listen) ;;
+	-k | --key | --connect | --listen) ;;
 	*)
 		if [[ $word == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_ambit_options "$verb")" -- "$word")
-		elif _ambit_takes_word "$before" || [[ $verb == check || $verb == log ]]; then
+		elif _ambit_takes_word "$before" || [[ $verb == check || $verb == log || $verb == verify ]]; then
 			_ambit_files "$word"
 		fi
 		;;

@@ -16,7 +16,7 @@ $(BUILD)/bench/exit: tests/bench/exit.c
 # With the very objects of ambit.
 $(BUILD)/bench/compile: tests/bench/compile.c tests/bench/rulebook.h $(PURE_C:%.c=$(BUILD)/%.o)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/bench $(CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) -lyaml -ljson-c -lidn2 -o $@
+	$(CC) $(CPPFLAGS) -Itests/bench $(CFLAGS) $(LDFLAGS) $(filter %.c %.o,$^) $(PURELIBS) -o $@
 
 # Objects of BPF and the programs that load them: floor is attached in a guest, pure is run natively.
 $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(BPF_H) $(wildcard tests/bench/*.h)

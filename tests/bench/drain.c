@@ -89,7 +89,7 @@ static uint64_t turn(struct drain *skeleton, struct ring *ring, struct recorder 
 	skeleton->bss->events = BATCH;
 	check("a run", bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.fill), &options));
 	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	ambit_source_clock(&recorder->source);
+	ambit_recorder_clock(recorder);
 	ring_drain(ring, handle, recorder);
 	ambit_recorder_expire(recorder, clock_ns(CLOCK_MONOTONIC));
 	ambit_recorder_flush(recorder);

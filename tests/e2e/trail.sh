@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2154
-# That the trail keeps up: what is alike becomes one line, and denials find room.
+# That the trail keeps up: what is alike becomes one line, and denials find room. And that nobody
+# changes it unseen.
 
 flood() {
 	skip_preemptible
@@ -42,8 +43,59 @@ denials_find_room() {
 	expect "that it was counted" [ $(($(trail_events exec) + spared)) = 231 ]
 }
 
+# What verify says of a trail that a command was done to.
+expect_verify() { # STATUS PATTERN COMMAND that changes its input
+	wanted=$1 pattern=$2
+	shift 2
+	"$@" <"$work/case/trail" >"$work/case/changed"
+	ambit verify --key "$key" "$work/case/changed" >"$work/case/said" 2>&1
+	got=$?
+	cat "$work/case/said"
+	expect "status $wanted of verify after: $*" [ "$got" = "$wanted" ]
+	expect "\"$pattern\" after: $*" grep -q "$pattern" "$work/case/said"
+}
+chained() {
+	ambit run -p "$life_policy" --trail "$work/case/trail" -- \
+		sh -c 'probe read /t/out/file; probe write /t/out/file; true' 2>"$work/case/err"
+	key=$(sed -n 's/^ambit: trail key: //p' "$work/case/err")
+	lines=$(wc -l <"$work/case/trail")
+	expect "a key in the summary" [ "${#key}" = 64 ]
+	expect "the same key in the trail" [ "$(ambit verify --show-key "$work/case/trail")" = "$key" ]
+	expect "lines to change" [ "$lines" -ge 5 ]
+	expect_verify 0 "^whole: $lines lines, 1 chain" cat
+	expect_verify 1 "changed:3: seq 2: edit" sed '3s/"pid":/"pld":/'
+	expect_verify 1 "changed:$lines: seq $((lines - 1)): edit" sed "${lines}s/\"denied\":./\"denied\":0/"
+	expect_verify 1 "changed:3: seq 3: deletion" sed 3d
+	expect_verify 1 "changed:2: seq 2: reordering" sed '2{h;d};3{G}'
+	expect_verify 1 "changed:$((lines - 1)): seq $((lines - 2)): missing tail" sed "${lines}d"
+	expect_verify 1 "changed:2: torn last line" head -c $(($(head -n 1 "$work/case/trail" | wc -c) + 50))
+	# Somebody else's trail in its place is whole, but not by this key.
+	mv "$work/case/trail" "$work/case/mine"
+	run_cell probe read /t/out/file
+	expect_status 0 ambit verify "$work/case/trail"
+	expect_verify 1 "changed:1: seq 0: foreign key" cat
+}
+# The power fails in the middle of a line; the next run goes on and says so.
+chained_after_a_cut() {
+	start_waiting 'sleep 1000 & wait'
+	kill -KILL "$ambit_pid"
+	wait "$ambit_pid"
+	size=$(wc -c <"$work/case/trail")
+	head -c $((size - 40)) "$work/case/trail" >"$work/case/cut" && cat "$work/case/cut" >"$work/case/trail"
+	printf '{"v":1,"type":"dec' >>"$work/case/trail"
+	expect_status 1 ambit verify "$work/case/trail"
+	run_cell true
+	# The file begins with half a line, or with the start of the run that was killed and half a line.
+	ambit verify --unfinished "$work/case/trail" >"$work/case/said" 2>&1
+	expect "that verify passes" [ "$?" = 0 ]
+	cat "$work/case/said"
+	expect "that it says where the trail was cut" grep -q "cut short when it was written" "$work/case/said"
+	expect "a line that speaks of it" grep -q '"torn":[1-9]' "$work/case/trail"
+	expect "that log passes over it" sh -c "ambit log $work/case/trail | grep -q 'end  status 0'"
+}
+
 trail_all() {
-	for name in flood denials-find-room; do
+	for name in flood denials-find-room chained chained-after-a-cut; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

@@ -6,7 +6,7 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy set mounts event trail dns
+FUZZ_TARGETS  = policy set mounts event trail dns verify
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
@@ -16,6 +16,7 @@ $(BUILD)/fuzz/set: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/mounts: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/event: $(FUZZ_TRAIL_C)
 $(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
+$(BUILD)/fuzz/verify: $(FUZZ_TRAIL_C) user/cli/lines.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
@@ -23,13 +24,14 @@ FUZZ_OPTIONS_mounts = -max_len=1024
 FUZZ_OPTIONS_event  = -max_len=16384
 FUZZ_OPTIONS_trail  = -max_len=16384
 FUZZ_OPTIONS_dns    = -max_len=4096
+FUZZ_OPTIONS_verify = -max_len=16384 -dict=tests/fuzz/verify.dict
 # Further seeds, which are files of the tree already.
 FUZZ_SEEDS_policy = policies
 FUZZ_SEEDS_set	  = policies/sets
 
 $(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/lib/dns.h bpf/hooks.def)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) -lyaml -ljson-c -lidn2 -o $@
+	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) $(PURELIBS) -o $@
 
 .PHONY: $(FUZZ_TARGETS:%=fuzz-%) fuzz-keep
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%

@@ -39,6 +39,7 @@ int ambit_verb_arm(int argc, char **argv);
 int ambit_verb_disarm(int argc, char **argv);
 int ambit_verb_ps(int argc, char **argv);
 int ambit_verb_log(int argc, char **argv);
+int ambit_verb_verify(int argc, char **argv);
 
 /* --- ui.c: how ambit speaks --- */
 

@@ -148,7 +148,7 @@ int ambit_follow(const char *path, bool follow, struct lines *lines, struct diag
 		error = follow ? follow_on(&follower) : read_on(&follower);
 	if (error)
 		ambit_diag_set(diag, path, 0, 0, "cannot read the trail: %s%s", strerror(-error),
-			error == -EACCES ? ": trails belong to root: sudo ambit log" : "");
+			error == -EACCES ? ": trails belong to root, so read it with sudo" : "");
 	if (follower.fd >= 0)
 		close(follower.fd);
 	if (follower.inotify >= 0)

@@ -84,6 +84,17 @@ static void print_mark(const struct trail_entry *entry)
 		printf("strayed  %" PRIu64 " processes left the cell's cgroup and were ended\n",
 			entry->strayed);
 		break;
+	case TRAIL_MISSING:
+		printf("missing  %" PRIu64 " lines could not be written\n", entry->missing);
+		break;
+	case TRAIL_CLOCK:
+		fputs("clock  ", stdout);
+		put_time(stdout, entry->was);
+		puts("it would be, had it not been set");
+		break;
+	case TRAIL_STOP:
+		puts("stop  without an end of the command");
+		break;
 	case TRAIL_END:
 		printf("end  status %d  %" PRIu64 " allowed  %" PRIu64 " %s  events lost: %" PRIu64
 		       "%s\n",

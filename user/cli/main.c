@@ -12,6 +12,7 @@ static const struct verb verbs[] = {
 	{"check", ambit_verb_check, "check a policy file"},
 	{"why", ambit_verb_why, "what a policy says about one path or peer"},
 	{"log", ambit_verb_log, "print a trail"},
+	{"verify", ambit_verb_verify, "is a trail whole, and if not, what was done to it"},
 	{"ps", ambit_verb_ps, "list the cells that are running"},
 	{"doctor", ambit_verb_doctor, "what this kernel can enforce, and proof"},
 	{"arm", ambit_verb_arm, "load ambit into the kernel"},

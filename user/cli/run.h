@@ -134,6 +134,9 @@ void ambit_session_tick(struct session *session);
 int ambit_session_drain(struct session *session, bool all);
 /* Appends a line to the trail; takes `json`. */
 void ambit_session_write(struct session *session, char *json);
+/* Appends the last line of the trail and signs it for good; takes `json`. */
+void ambit_session_end(struct session *session, char *json);
+/* Writes a line that ambit stops, where there is no last one. */
 void ambit_session_close(struct session *session);
 
 /* --- summary.c --- */

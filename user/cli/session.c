@@ -215,7 +215,7 @@ int ambit_session_drain(struct session *session, bool all)
 	session->due = 0;
 	do {
 		session->budget = TURN_EVENTS;
-		ambit_source_clock(&session->recorder.source);
+		ambit_recorder_clock(&session->recorder);
 		result = ambit_cell_drain(session->cell, handle, session);
 		ambit_recorder_expire(&session->recorder,
 			all && result != -EAGAIN ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC));
@@ -244,14 +244,28 @@ void ambit_session_tick(struct session *session)
 		ambit_session_drain(session, false);
 }
 
+void ambit_session_end(struct session *session, char *json)
+{
+	_cleanup_free_ char *line = json;
+
+	ambit_recorder_mark(&session->recorder, line);
+	ambit_recorder_end(&session->recorder);
+	check_trail(session);
+}
+
 void ambit_session_close(struct session *session)
 {
-	int error = ambit_trail_close(TAKE_PTR(session->trail));
+	struct recorder *recorder = &session->recorder;
+	int error;
 
-	if (error && !session->recorder.error)
+	/* The command was not started, or its end could not be written. */
+	if (recorder->chain.seq && !recorder->chain.closed)
+		ambit_session_end(session, ambit_stop_json());
+	ambit_recorder_close(recorder);
+	error = ambit_trail_close(TAKE_PTR(session->trail));
+	if (error && !recorder->error)
 		ambit_ui_say("cannot finish the trail \"%s\": %s", session->trail_path,
 			strerror(-error));
-	ambit_recorder_close(&session->recorder);
 	if (session->timer_fd >= 0)
 		close(session->timer_fd);
 	ambit_fold_free(session->fold);

@@ -56,6 +56,7 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 {
 	const struct ambit_counters *counters = end->counters;
 	bool audit = session->mode == MODE_AUDIT;
+	char key[2 * SEAL_KEY + 1];
 
 	fprintf(out,
 		"ambit: cell %s: %" PRIu64 " allowed, %" PRIu64 " %s, events lost: %" PRIu64 "\n",
@@ -89,6 +90,8 @@ static void put_text(FILE *out, const struct session *session, const struct trai
 		fprintf(out, "ambit: %" PRIu64 " lines are missing in the trail\n",
 			session->recorder.missing);
 	fprintf(out, "ambit: trail: %s\n", session->trail_path);
+	ambit_seal_hex(session->recorder.chain.key, SEAL_KEY, key);
+	fprintf(out, "ambit: trail key: %s\n", key);
 }
 
 static void print_text(const struct session *session, const struct trail_end *end)
@@ -163,7 +166,7 @@ void ambit_summary(struct session *session, int status)
 	json = ambit_end_json(&end);
 	if (json && session->options->json && !session->options->quiet)
 		fprintf(stderr, "%s\n", json);
-	ambit_session_write(session, TAKE_PTR(json));
+	ambit_session_end(session, TAKE_PTR(json));
 	if (!session->options->json && !session->options->quiet)
 		print_text(session, &end);
 	free(tallies.items);

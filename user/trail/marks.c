@@ -10,11 +10,17 @@
 
 static const char *const modes[] = {[MODE_ENFORCE] = "enforce", [MODE_AUDIT] = "audit"};
 
-static void begin(struct writer *writer, const char *type, const char *cell, uint32_t cell_id)
+/* Of a line that is about the trail and not about a cell. */
+static void begin_own(struct writer *writer, const char *type)
 {
 	ambit_writer_begin(writer, type);
 	ambit_writer_time(writer, "time", clock_ns(CLOCK_REALTIME));
 	ambit_writer_number(writer, "mono_ns", clock_ns(CLOCK_MONOTONIC));
+}
+
+static void begin(struct writer *writer, const char *type, const char *cell, uint32_t cell_id)
+{
+	begin_own(writer, type);
 	ambit_writer_string(writer, "cell", cell);
 	ambit_writer_number(writer, "cell_id", cell_id);
 }
@@ -107,6 +113,32 @@ char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count)
 
 	begin(&writer, "strayed", cell, cell_id);
 	ambit_writer_number(&writer, "strayed", count);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_missing_json(uint64_t count)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "missing");
+	ambit_writer_number(&writer, "missing", count);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_clock_json(uint64_t was)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "clock");
+	ambit_writer_time(&writer, "was", was);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_stop_json(void)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "stop");
 	return ambit_writer_end(&writer);
 }
 

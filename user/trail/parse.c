@@ -26,6 +26,9 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_LOST] = "lost",
 	[TRAIL_SKIPPED] = "skipped",
 	[TRAIL_STRAYED] = "strayed",
+	[TRAIL_MISSING] = "missing",
+	[TRAIL_CLOCK] = "clock",
+	[TRAIL_STOP] = "stop",
 	[TRAIL_END] = "end"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
@@ -308,6 +311,8 @@ static int entry_fill(struct stored *stored)
 	entry->lost = number_at(stored, "lost", UINT64_MAX);
 	entry->skipped = number_at(stored, "skipped", UINT64_MAX);
 	entry->strayed = number_at(stored, "strayed", UINT64_MAX);
+	entry->missing = number_at(stored, "missing", UINT64_MAX);
+	entry->was = time_at(stored, "was");
 	entry->weaker = string_at(stored, "best_effort", NULL);
 	entry->status = (int)number_at(stored, "status", 255);
 	entry->audit = mode && !strcmp(mode, "audit");

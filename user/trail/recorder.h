@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The records of a ring and the marks of a run -> the file. Lines come together in memory and are
- * written many at a time: ambit_recorder_flush() after each batch.
+ * The records of a ring and the marks of a run -> the file, chained. Lines come together in memory and
+ * are written many at a time: ambit_recorder_flush() after each batch, whose last line it signs.
  */
 #ifndef AMBIT_RECORDER_H
 #define AMBIT_RECORDER_H
 
+#include "trail/chain.h"
 #include "trail/repeats.h"
 #include "trail/source.h"
 #include "trail/writer.h"
@@ -18,12 +19,18 @@ struct recorder {
 	struct trail_source source;
 	struct repeats *repeats;
 	struct writer batch;
+	struct chain chain;
+	int64_t clock;	     /* what CLOCK_REALTIME was ahead of CLOCK_BOOTTIME, ns */
+	uint64_t clock_at;   /* when it was looked at (CLOCK_BOOTTIME, ns) */
+	bool ending;	     /* the last line that there is now is the last of the trail */
 	uint64_t unreadable; /* ring records that were no events */
 	uint64_t missing;    /* lines that are not in the trail */
+	uint64_t untold;     /* of them those that the trail does not say are missing */
 	int error;	     /* the first write that failed */
 };
 
-/* Policy and name have to outlive it. -ENOMEM leaves nothing to be closed. */
+/* Policy and name have to outlive it. An error, that of ambit_chain_open() or -ENOMEM, leaves nothing to
+ * be closed. */
 int ambit_recorder_open(struct recorder *recorder, struct trail *trail, const struct policy *policy,
 	const char *cell);
 /* Takes one record of a ring. True: it became a line, and `ret` is it; false: it is none, or is
@@ -34,8 +41,12 @@ bool ambit_recorder_take(
 void ambit_recorder_mark(struct recorder *recorder, const char *json);
 /* Adds the lines of events that were counted until `now` (ambit_repeats_expire()). */
 void ambit_recorder_expire(struct recorder *recorder, uint64_t now);
-/* Writes what is there to the file. */
+/* Compares the clocks, to be called for each batch of events; a step of the wall clock becomes a line. */
+void ambit_recorder_clock(struct recorder *recorder);
+/* Signs what is there and writes it to the file. */
 void ambit_recorder_flush(struct recorder *recorder);
+/* The same, and no line will follow. Where that line does not get into the file, the trail stays open. */
+void ambit_recorder_end(struct recorder *recorder);
 void ambit_recorder_close(struct recorder *recorder);
 
 #endif

@@ -6,25 +6,106 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <nettle/sha2.h>
 #include "base/util.h"
+#include "trail/seal.h"
+#include "trail/tail.h"
 
 struct trail {
 	int fd;
-	bool torn; /* the file ends in the middle of a line */
+	bool new; /* nobody else has it open, and our first write is yet to come */
+	struct trail_before before;
+	uint64_t torn; /* bytes that the file ends in and that are no line */
+	struct sha256_ctx torn_hash;
+	bool unended; /* the file ends in a line that lacks its newline and nothing else */
 };
+
+/* Who has a trail open holds this lock, shared, until the end. It belongs to the open file and not to
+ * the process, and only who may write the file can keep others from it. */
+static int lock_trail(int fd, int command, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	int result;
+
+	do
+		result = fcntl(fd, command, &lock);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? -errno : 0;
+}
+
+/* Alone: nobody writes to the file, so what it ends in is all there will be of that line, and another
+ * who opens it waits until our first line is in it. */
+static void lock_open(struct trail *trail)
+{
+	trail->new = !lock_trail(trail->fd, F_OFD_SETLK, F_WRLCK);
+	trail->before.beside = !trail->new;
+	if (!trail->new)
+		lock_trail(trail->fd, F_OFD_SETLKW, F_RDLCK);
+}
+
+static void torn_add(struct trail *trail, const char *bytes, size_t size)
+{
+	if (!trail->torn)
+		sha256_init(&trail->torn_hash);
+	sha256_update(&trail->torn_hash, size, (const uint8_t *)bytes);
+	trail->torn += size;
+}
+
+static int read_end(struct trail *trail)
+{
+	_cleanup_(tail_cleanup) struct tail tail = {0};
+	int error = ambit_tail_read(trail->fd, &tail);
+	const char *rest = tail.bytes + tail.size - tail.rest;
+	struct seal seal;
+
+	if (error)
+		return error;
+	if (tail.has_line)
+		ambit_seal_hash(tail.bytes + tail.line, tail.line_size, trail->before.last);
+	/* Beside others it may be the part of a line that is being written. */
+	if (!tail.rest || trail->before.beside)
+		return 0;
+	trail->unended = !ambit_seal_parse(rest, tail.rest, &seal);
+	if (trail->unended)
+		ambit_seal_hash(rest, tail.rest, trail->before.last);
+	else
+		torn_add(trail, rest, tail.rest);
+	return 0;
+}
+
+/* The trail takes `fd`. */
+static int begin(int fd, struct trail **ret)
+{
+	struct trail *trail = calloc(1, sizeof(*trail));
+	int error;
+
+	if (!trail) {
+		close(fd);
+		return -ENOMEM;
+	}
+	trail->fd = fd;
+	lock_open(trail);
+	error = read_end(trail);
+	if (error) {
+		close(fd);
+		free(trail);
+		return error;
+	}
+	*ret = trail;
+	return 0;
+}
 
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 {
 	/* O_NONBLOCK: opening a fifo must not wait for a reader before it is refused. */
 	_cleanup_close_ int fd = open(path,
-		O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+		O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
 		0600);
-	struct trail *trail;
 	struct stat st;
+	int error;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		int error = -errno;
-
+		error = -errno;
 		ambit_diag_set(diag, NULL, 0, 0, "cannot open the trail \"%s\": %s%s", path,
 			strerror(-error),
 			error == -ELOOP ? ": name the file, not a link to it" : "");
@@ -41,12 +122,26 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 			path);
 		return -EPERM;
 	}
-	trail = malloc(sizeof(*trail));
-	if (!trail)
-		return -ENOMEM;
-	*trail = (struct trail){.fd = TAKE_FD(fd)};
-	*ret = trail;
-	return 0;
+	error = begin(TAKE_FD(fd), ret);
+	if (error)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot read the end of the trail \"%s\": %s", path,
+			error == -EFBIG ? "there are no lines in it; name another file"
+					: strerror(-error));
+	return error;
+}
+
+const struct trail_before *ambit_trail_before(const struct trail *trail)
+{
+	return &trail->before;
+}
+
+void ambit_trail_torn(const struct trail *trail, struct trail_torn *ret)
+{
+	struct sha256_ctx context = trail->torn_hash; /* it may grow yet */
+
+	*ret = (struct trail_torn){.size = trail->torn};
+	if (trail->torn)
+		sha256_digest(&context, sizeof(ret->hash), ret->hash);
 }
 
 static uint64_t newlines(const char *bytes, size_t size)
@@ -59,10 +154,31 @@ static uint64_t newlines(const char *bytes, size_t size)
 	return count;
 }
 
+/* What a write left at the end, of whose `size` bytes `written` came through, behind a newline if it was
+ * to be `ended`; how many lines are whole. The first of them accounts for what was torn before it. */
+static uint64_t note_end(
+	struct trail *trail, const char *lines, size_t size, size_t written, bool ended)
+{
+	const char *newline = memrchr(lines, '\n', written);
+	const char *rest = newline ? newline + 1 : lines;
+	size_t left = (size_t)(lines + written - rest);
+	uint64_t whole = newlines(lines, written);
+
+	trail->unended = left && written < size && lines[written] == '\n';
+	whole += trail->unended;
+	if (whole)
+		trail->torn = 0;
+	else if (ended && trail->torn)
+		torn_add(trail, "\n", 1);
+	if (left && !trail->unended)
+		torn_add(trail, rest, left);
+	return whole;
+}
+
 int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole)
 {
 	struct iovec parts[] = {
-		{.iov_base = (void *)"\n", .iov_len = trail->torn},
+		{.iov_base = (void *)"\n", .iov_len = trail->torn || trail->unended},
 		{.iov_base = (void *)lines, .iov_len = size},
 	};
 	size_t written;
@@ -76,9 +192,12 @@ int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint6
 		return -errno;
 	if (!done)
 		return size ? -ENOSPC : 0;
-	written = (size_t)done - trail->torn;
-	trail->torn = written && lines[written - 1] != '\n';
-	*ret_whole = newlines(lines, written);
+	written = (size_t)done - parts[0].iov_len;
+	*ret_whole = note_end(trail, lines, size, written, parts[0].iov_len);
+	if (trail->new && *ret_whole) {
+		lock_trail(trail->fd, F_OFD_SETLK, F_RDLCK);
+		trail->new = false;
+	}
 	return written == size ? 0 : -ENOSPC;
 }
 

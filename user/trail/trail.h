@@ -6,7 +6,9 @@
  *   record.c  bytes of the ring -> record       json.c   record -> line for machines
  *   parse.c   line for machines -> record       line.c   record -> line for people
  *   marks.c   start, gaps and end of a trail    trail.c  the file
- *   writer.c  JSON                              repeats.c  events that are alike
+ *   writer.c  JSON                              tail.c   how a file ends
+ *   seal.c    what chains a line to others      repeats.c  events that are alike
+ *   chain.c   lines -> chain                    verify.c  chain -> what was done to it
  *   recorder.c  events and marks -> file, in batches
  */
 #ifndef AMBIT_TRAIL_H
@@ -132,6 +134,12 @@ char *ambit_lost_json(const char *cell, uint32_t cell_id, const struct ambit_cou
 char *ambit_skipped_json(const char *cell, uint32_t cell_id, uint64_t count);
 /* `count` processes had left the cgroup of the cell. */
 char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count);
+/* `count` lines before this one could not be written. */
+char *ambit_missing_json(uint64_t count);
+/* The wall clock was set: without that it would show `was` (ns since 1970). */
+char *ambit_clock_json(uint64_t was);
+/* ambit ends, and the command was not started. */
+char *ambit_stop_json(void);
 /* Of all operations together. */
 uint64_t ambit_counts_sum(const __u64 counts[OP_MAX]);
 /* Events that never came out of the kernel, whatever the reason. */
@@ -146,6 +154,9 @@ enum trail_type {
 	TRAIL_LOST,
 	TRAIL_SKIPPED,
 	TRAIL_STRAYED,
+	TRAIL_MISSING,
+	TRAIL_CLOCK,
+	TRAIL_STOP,
 	TRAIL_END,
 	TRAIL_TYPE_MAX
 };
@@ -159,6 +170,8 @@ struct trail_entry {
 	uint64_t lost;		  /* TRAIL_LOST, TRAIL_END */
 	uint64_t skipped;	  /* TRAIL_SKIPPED, TRAIL_END */
 	uint64_t strayed;	  /* TRAIL_STRAYED */
+	uint64_t missing;	  /* TRAIL_MISSING */
+	uint64_t was;		  /* TRAIL_CLOCK: what the clock would show, ns since 1970 */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */
 	const char *weaker;	  /* TRAIL_START, TRAIL_END: as in struct trail_start; NULL: nothing */
@@ -176,11 +189,26 @@ static inline void entry_cleanup(struct trail_entry **entry)
 /* --- the file --- */
 
 struct trail;
-/* Opens (0600, append, created) a trail. Refuses what is not a regular file, and symbolic links. */
+/* What the file held when it was opened. */
+struct trail_before {
+	uint8_t last[32]; /* hash of its last whole line; all zero: it had none */
+	bool beside;	  /* another run has it open and may be writing */
+};
+/* What it ends in and is no line: the rest of one that was cut short by a write that failed, or, after
+ * a crash, before it was opened. */
+struct trail_torn {
+	uint64_t size; /* 0: it ends with a line */
+	uint8_t hash[32];
+};
+
+/* Opens (0600, append, created) a trail. Refuses what is not a regular file, symbolic links, and a file
+ * in whose end there are no lines. */
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag);
+const struct trail_before *ambit_trail_before(const struct trail *trail);
+void ambit_trail_torn(const struct trail *trail, struct trail_torn *ret);
 /* Appends lines, each with its newline, in one write. A short or failed write is a negative errno;
- * `ret_whole` is how many lines are in the file. A line that was cut short is ended by the next
- * write, so that it spoils no other. */
+ * `ret_whole` is how many lines are in the file, the last perhaps without its newline. A line that was
+ * cut short is ended by the next write, so that it spoils no other. */
 int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole);
 /* Writes what the kernel still holds back to the disk and frees `trail`. NULL is fine. */
 int ambit_trail_close(struct trail *trail);

@@ -113,7 +113,7 @@ static bool put_text(struct writer *writer, const char *bytes, size_t size)
 	return valid;
 }
 
-static void put_hex(struct writer *writer, const char *bytes, size_t size)
+static void put_hex(struct writer *writer, const uint8_t *bytes, size_t size)
 {
 	char *to = room(writer, 2 * size + 2);
 
@@ -121,7 +121,7 @@ static void put_hex(struct writer *writer, const char *bytes, size_t size)
 		return;
 	*to++ = '"';
 	for (size_t i = 0; i < size; i++) {
-		*to++ = digits[(uint8_t)bytes[i] >> 4];
+		*to++ = digits[bytes[i] >> 4];
 		*to++ = digits[bytes[i] & 15];
 	}
 	*to++ = '"';
@@ -167,7 +167,12 @@ void ambit_writer_bytes(
 	put_key(writer, key);
 	if (put_text(writer, bytes, size) || !hex_key)
 		return;
-	put_key(writer, hex_key);
+	ambit_writer_hex(writer, hex_key, (const uint8_t *)bytes, size);
+}
+
+void ambit_writer_hex(struct writer *writer, const char *key, const uint8_t *bytes, size_t size)
+{
+	put_key(writer, key);
 	put_hex(writer, bytes, size);
 }
 
@@ -218,9 +223,9 @@ void ambit_writer_again(struct writer *writer, const char *bytes, size_t size)
 	put(writer, bytes, size);
 }
 
-static bool line_end(struct writer *writer, const char *end)
+bool ambit_writer_line(struct writer *writer)
 {
-	put(writer, end, strlen(end));
+	put(writer, "}\n", 2);
 	if (writer->failed)
 		writer->size = writer->line;
 	else
@@ -228,17 +233,21 @@ static bool line_end(struct writer *writer, const char *end)
 	return !writer->failed;
 }
 
-bool ambit_writer_line(struct writer *writer)
-{
-	return line_end(writer, "}\n");
-}
-
-bool ambit_writer_copy(struct writer *writer, const char *line)
+void ambit_writer_copy(struct writer *writer, const char *object)
 {
 	writer->line = writer->size;
 	writer->failed = false;
-	put(writer, line, strlen(line));
-	return line_end(writer, "\n");
+	put(writer, object, strlen(object) - 1);
+}
+
+bool ambit_writer_reopen(struct writer *writer, size_t size)
+{
+	writer->failed = false; /* was another line's, which was taken away */
+	if (!room(writer, size))
+		return false;
+	writer->size -= 2;
+	writer->lines--;
+	return true;
 }
 
 char *ambit_writer_end(struct writer *writer)

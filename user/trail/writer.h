@@ -42,10 +42,15 @@ void ambit_writer_close(struct writer *writer, char bracket);
 void ambit_writer_item(struct writer *writer, const char *value);
 /* Keys and values that a writer made before, with the comma in front. */
 void ambit_writer_again(struct writer *writer, const char *bytes, size_t size);
+/* Bytes in hexadecimal. */
+void ambit_writer_hex(struct writer *writer, const char *key, const uint8_t *bytes, size_t size);
 /* Ends the line with a newline; false if it failed and was taken away. */
 bool ambit_writer_line(struct writer *writer);
-/* A line that is whole already, without its newline; false likewise. */
-bool ambit_writer_copy(struct writer *writer, const char *line);
+/* Begins a line with an object that is whole already (no newline), so that keys can follow. */
+void ambit_writer_copy(struct writer *writer, const char *object);
+/* Takes the end off the line that was ended last, so that `size` bytes more can follow it, which then
+ * cannot fail; false, and all as it was, without memory. */
+bool ambit_writer_reopen(struct writer *writer, size_t size);
 /* The one line of a writer, without a newline, malloc()ed; NULL if anything failed. Ends the
  * writer. */
 char *ambit_writer_end(struct writer *writer);

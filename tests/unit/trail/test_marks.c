@@ -120,6 +120,30 @@ static void lost(void **state)
 	assert_true(test_as_json_c(line));
 }
 
+/* Lines about the trail itself. */
+static void of_its_own(void **state)
+{
+	const struct {
+		enum trail_type type;
+		char *line;
+	} marks[] = {{TRAIL_MISSING, ambit_missing_json(12)},
+		{TRAIL_CLOCK, ambit_clock_json(1767323045000000007)},
+		{TRAIL_STOP, ambit_stop_json()}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
+
+		assert_true(test_as_json_c(marks[i].line));
+		assert_int_equal(ambit_entry_parse(marks[i].line, strlen(marks[i].line), &entry), 0);
+		assert_int_equal(entry->type, marks[i].type);
+		assert_true(entry->record.wall > 0 && !entry->record.event);
+		assert_int_equal(entry->missing, marks[i].type == TRAIL_MISSING ? 12 : 0);
+		assert_int_equal(entry->was, marks[i].type == TRAIL_CLOCK ? 1767323045000000007 : 0);
+		free(marks[i].line);
+	}
+}
+
 static void lines_that_are_none(void **state)
 {
 	static const char *const lines[] = {"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"v\":1}",
@@ -197,7 +221,7 @@ static void file(void **state)
 	assert_int_equal(ambit_trail_open(dir, &trail, &diag), -EISDIR);
 	assert_int_equal(unlink(path) | unlink(link), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(ambit_trail_open(path, &trail, &diag), -ENXIO);
+	assert_int_equal(ambit_trail_open(path, &trail, &diag), -EINVAL);
 	assert_int_equal(unlink(path) | rmdir(dir), 0);
 	assert_int_equal(ambit_trail_open("/dev/full", &trail, &diag), -EINVAL);
 	ambit_diag_clear(&diag);
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(end),
 		cmocka_unit_test(lost), cmocka_unit_test(skipped),
 		cmocka_unit_test(strayed),
+		cmocka_unit_test(of_its_own),
 		cmocka_unit_test(lines_that_are_none),
 		cmocka_unit_test(mutated_lines),
 		cmocka_unit_test(file),
