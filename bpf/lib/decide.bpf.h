@@ -158,27 +158,33 @@ static __always_inline bool is_internal(__u64 dentry)
 }
 
 /* A path that was found only from a known directory on is found as a whole, to be reported. */
-static __always_inline int path_whole(__u32 slot)
+static __always_inline void path_whole(struct scratch *scratch, __u32 slot)
 {
-	struct scratch *scratch =
-		FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
-
-	if (scratch && scratch->path.prefix &&
+	if (scratch->path.prefix &&
 		path_build(slot, BUFFER_PATH, scratch->path.from_dentry, scratch->path.from_mnt,
 			scratch->path.mnt_ns) != PATH_DONE)
 		scratch->path.start = PATH_END;
-	return 0;
 }
 
 /* Reports a denial; 1: carry it out. */
 static __always_inline int path_deny(const struct path_request *request, struct verdict *v)
 {
-	if (v->slot >= 0)
-		path_whole(v->slot);
+	__u32 slot = v->slot;
+	struct scratch *scratch =
+		v->slot < 0 ? NULL
+			    : FAULT(SLOT_RIGHTS, NULL, bpf_map_lookup_elem(&scratches, &slot));
+
+	if (scratch) {
+		path_whole(scratch, slot);
+		scratch->event.cell = 0;
+	}
 	v->verdict = VERDICT_DENY;
 	v->cell = request->cell;
 	v->hook = request->hook;
 	report(v);
+	/* The event says whether the cell enforces, if there is one: its row need not be found again. */
+	if (scratch && scratch->event.cell == request->cell)
+		return scratch->event.flags & AMBIT_EVENT_ENFORCED;
 	return enforce(request->cell);
 }
 
