@@ -131,7 +131,14 @@ enum ambit_mode {
 		"the name led to this address, but that is too long ago: look it up again")          \
 	X(NAMES, "names", "what the cell has looked up could not be read")                          \
 	X(STRAY, "stray-socket",                                                                    \
-		"the socket was made outside of the cell's cgroup, where no question is read")
+		"the socket was made outside of the cell's cgroup, where no question is read")             \
+	/* the next ones in the order of AMBIT_LIMITS */                                            \
+	X(CONNECTS, "connects-per-minute", "connectsPerMinute of the policy is reached")            \
+	X(EGRESS_HOUR, "egress-per-hour", "egressPerHour of the policy is reached")                 \
+	X(EGRESS_DAY, "egress-per-day", "egressPerDay of the policy is reached")                    \
+	X(FILE_SIZE, "file-size", "the file is larger than fileSize of the policy")                 \
+	X(UNCOUNTED, "uncounted-socket",                                                            \
+		"the process left the cgroup of its cell, where what a socket sends is counted")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -249,6 +256,7 @@ struct ambit_cell {
 #define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 #define AMBIT_CELL_NAMES 16 /* its policy has names: a row in `names` */
+/* 32, 64, 128: limits.h */
 
 /*
  * What all credentials of a cell's tasks have, and those of others do not: the launcher sets these bits,
@@ -387,6 +395,8 @@ struct ambit_kept {
 	__u32 fence; /* counted up by user space before and after it replaces a row of `cells` */
 	__u32 moves; /* renames by cells */
 	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
+	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
+	__u32 reserved;
 	struct ambit_allowed verdicts[1 << AMBIT_HASH_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];
@@ -404,6 +414,8 @@ struct ambit_tally_key {
 	__u16 reason;
 	__u32 reserved;
 };
+
+#include "limits.h"
 
 /* In place of a helper's number: calls of the kernel's bpf_rdonly_cast() (bpf/compat.bpf.h). */
 #define AMBIT_CALL_CAST 0x616d6274

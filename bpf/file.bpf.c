@@ -11,6 +11,7 @@
  */
 #include "lib/decide.bpf.h"
 #include "lib/handle.bpf.h"
+#include "lib/limits.bpf.h"
 #include "lib/near.bpf.h"
 #include "lib/overlay.bpf.h"
 #include "lib/refer.bpf.h"
@@ -47,6 +48,25 @@ static __always_inline __u32 open_asked(struct file *file)
 	return (file->f_flags & (OPEN_ACCESS | OPEN_EXEC | OPEN_TRUNC | OPEN_TMPFILE));
 }
 
+/*
+ * What `fileSize` says about a file that is opened to be read: whether it is larger, at this moment. A
+ * verdict is not kept then, because the file may grow.
+ */
+FRAME __u32 open_limited(struct file *file, __u32 id, __u32 flags)
+{
+	/* NULL is an answer: the decision that follows denies for it. */
+	struct ambit_cell *cell = cell_row(id);
+	struct ambit_limits *row;
+
+	if (!cell || !(cell->flags & AMBIT_CELL_FILE_SIZE))
+		return flags;
+	flags &= ~REQUEST_KEPT;
+	if (!(open_ops(file) & BIT(OP_READ)) || file_type(file) != MODE_REGULAR)
+		return flags;
+	row = FAULT(LIMITS_FILE, NULL, limits_row(id));
+	return row && (__u64)file->f_inode->i_size <= row->file_size ? flags : flags | REQUEST_LARGE;
+}
+
 /* What no verdict is kept for. */
 FRAME int open_decide(struct file *file, __u64 key)
 {
@@ -65,6 +85,8 @@ FRAME int open_decide(struct file *file, __u64 key)
 	/* O_TMPFILE has two bits, one of them O_DIRECTORY. */
 	request.flags = file->f_flags & OPEN_TMPFILE ? REQUEST_UNHASHED : REQUEST_KEPT;
 	request.key = key;
+	if (LOOK(kept.limited))
+		request.flags = open_limited(file, key, request.flags);
 	if (near_allows(&request))
 		return 0;
 	return decide_path(&request) ? -EACCES : 0;

@@ -149,6 +149,23 @@ struct {
 	__array(values, struct ring);
 } rings SEC(".maps") __weak;
 
+/* Cell id -> its limits, and what is left of them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__type(value, struct ambit_limits);
+} limits SEC(".maps") __weak;
+
+/* Cgroup that egress.bpf.c is attached to -> its cell. Made by the kernel with the attachment and gone
+ * with it, filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, struct bpf_cgroup_storage_key);
+	__type(value, struct ambit_label);
+} cell_cgroups SEC(".maps") __weak;
+
 /* What is kept (lib/kept.bpf.h): the section .bss, defined in file.bpf.c. User space pins it as `kept`. */
 #ifdef AMBIT_ALONE /* a test of one file */
 struct ambit_kept kept;

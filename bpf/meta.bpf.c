@@ -5,6 +5,7 @@
  * all of them have to allow it.
  */
 #include "lib/decide.bpf.h"
+#include "lib/limits.bpf.h"
 #include "lib/mounts.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -23,7 +24,7 @@ FRAME __u32 meta_cell(__u64 dentry)
 
 /* Of a task that may be in a cell. INSIDE_PROG() would be a frame too many: beneath decide_mounts() there
  * are as many as the verifier knows (8). So what needs registers is called. */
-static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
+static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook, __u32 flags)
 {
 	struct path_request request = {};
 
@@ -33,7 +34,7 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 		return zero();
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
-	request.flags = REQUEST_UNHASHED; /* a descriptor outlives the name it was opened by */
+	request.flags = flags | REQUEST_UNHASHED; /* a descriptor outlives the name it was opened by */
 	return decide_mounts(&request) ? -EACCES : 0;
 }
 
@@ -42,22 +43,47 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook)
 #define ATTRIBUTE_TIMES (1 << 7 | 1 << 8 | 1 << 16) /* ATIME_SET, MTIME_SET, TOUCH */
 #define ATTRIBUTE_ATIME (1 << 4)
 #define ATTRIBUTE_MTIME (1 << 5)
+#define ATTRIBUTE_SIZE	(1 << 3)
 #define ATTRIBUTE_PATHS (1 << 0 | 1 << 1 | 1 << 2 | 1 << 3) /* MODE, UID, GID, SIZE */
 
+/* Whether truncate(2) would make a file larger than the cell may have it. Writes are the kernel's to stop
+ * (RLIMIT_FSIZE, user/cli/launch.c); it would stop this too, but tell nobody. */
+FRAME bool grows_too_large(__u64 attributes)
+{
+	__u32 id = cell_current();
+	/* NULL is an answer: a cell without a row denies elsewhere. */
+	struct ambit_cell *cell = cell_row(id);
+	struct ambit_limits *row;
+	__s64 size = 0;
+
+	if (!cell || !(cell->flags & AMBIT_CELL_FILE_SIZE))
+		return false;
+	row = FAULT(LIMITS_FILE, NULL, limits_row(id));
+	return !row || READ_FIELD(size, iattr, attributes, ia_size) || (__u64)size > row->file_size;
+}
+
+/* What a change of attributes asks for. */
+enum { SETATTR_NOTHING, SETATTR_TIMES, SETATTR_LARGE };
+
 /* `attributes` is the address of a struct iattr. */
-FRAME bool sets_times(__u64 attributes)
+FRAME int setattr_asks(__u64 attributes)
 {
 	unsigned int valid = 0;
 
 	if (READ_FIELD(valid, iattr, attributes, ia_valid))
 		valid = ATTRIBUTE_TIMES;
-	return !(valid & ATTRIBUTE_PATHS) && valid & (ATTRIBUTE_TIMES | ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+	if (valid & ATTRIBUTE_SIZE && LOOK(kept.limited) && grows_too_large(attributes))
+		return SETATTR_LARGE;
+	return !(valid & ATTRIBUTE_PATHS) && valid & (ATTRIBUTE_TIMES | ATTRIBUTE_ATIME | ATTRIBUTE_MTIME)
+		       ? SETATTR_TIMES
+		       : SETATTR_NOTHING;
 }
 
 SEC("lsm/inode_setattr")
 int BPF_PROG(meta_inode_setattr)
 {
 	__u64 dentry, attributes;
+	int asks;
 
 	if (OUTSIDE())
 		return zero();
@@ -66,13 +92,14 @@ int BPF_PROG(meta_inode_setattr)
 	barrier_var(attributes);
 	if (setattr_has_idmap)
 		attributes = ctx[2];
-	if (!sets_times(attributes))
+	asks = setattr_asks(attributes);
+	if (asks == SETATTR_NOTHING)
 		return zero();
 	dentry = ctx[0];
 	barrier_var(dentry);
 	if (setattr_has_idmap)
 		dentry = ctx[1];
-	return meta_decide(dentry, HOOK_inode_setattr);
+	return meta_decide(dentry, HOOK_inode_setattr, asks == SETATTR_LARGE ? REQUEST_LARGE : 0);
 }
 
 /* The dentry is the second argument of all of these, on every kernel that has them. */
@@ -82,7 +109,7 @@ int BPF_PROG(meta_inode_setattr)
 	{                                                     \
 		if (OUTSIDE())                                \
 			return zero();                        \
-		return meta_decide(ctx[1], HOOK_##hook);      \
+		return meta_decide(ctx[1], HOOK_##hook, 0);   \
 	}
 
 META(inode_setxattr)
@@ -96,5 +123,5 @@ int BPF_PROG(meta_inode_file_setattr)
 {
 	if (OUTSIDE())
 		return zero();
-	return meta_decide(ctx[0], HOOK_inode_file_setattr);
+	return meta_decide(ctx[0], HOOK_inode_file_setattr, 0);
 }

@@ -10,6 +10,7 @@
  *   socket_accept                      likewise, for a listener that came from outside
  *   unix_stream_connect, unix_may_send unix sockets, by the path of the peer or its cell
  */
+#include "lib/egress.bpf.h"
 #include "lib/mounts.bpf.h"
 #include "lib/option.bpf.h"
 #include "lib/peer.bpf.h"
@@ -64,14 +65,20 @@ int INSIDE_PROG(net_socket_post_create, struct socket *socket, int family, int t
 	int kern)
 {
 	struct sock *sk = socket->sk;
+	enum ambit_reason reason = REASON_NO_LABEL;
 	__u32 cell;
 
 	if (kern)
 		return 0;
 	cell = cell_current();
-	if (!cell || (sk && label_socket(sk, cell)))
+	if (!cell)
 		return 0;
-	return deny(cell, HOOK_socket_post_create, OP_SOCKET, REASON_NO_LABEL) ? -EPERM : 0;
+	if (sk && label_socket(sk, cell)) {
+		reason = REASON_UNCOUNTED;
+		if ((family != FAMILY_INET && family != FAMILY_INET6) || !egress_uncounted(cell, sk))
+			return 0;
+	}
+	return deny(cell, HOOK_socket_post_create, OP_SOCKET, reason) ? -EPERM : 0;
 }
 
 /* Fills cell, hook, op and protocol; false: not for us to decide here (outside, or unix, which has
@@ -229,6 +236,21 @@ static __always_inline int decide_named(
 	return decide_peer(request) ? -EPERM : 0;
 }
 
+/* What is left of a limit of bytes has to be enough. */
+FRAME int sendmsg_egress(struct socket *socket, struct msghdr *message, int size)
+{
+	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
+	struct sock *sk = socket->sk;
+
+	v.cell = cell_current();
+	v.op = OP_CONNECT;
+	v.hook = HOOK_socket_sendmsg;
+	if (!v.cell || !sk || !egress_refused(v.cell, sk, message, size, &v))
+		return 0;
+	report(&v);
+	return enforce(v.cell) ? -EPERM : 0;
+}
+
 #define CONTROL_ASK 2
 
 /* Without an address a message goes to the peer that connect decided; or, on a socket that the
@@ -271,6 +293,8 @@ int BPF_PROG(net_socket_sendmsg)
 	if (result == CONTROL_ASK)
 		result = decide_control(cell, (__u64)BPF_CORE_READ(message, msg_control),
 			message->msg_controllen);
+	if (!result && LOOK(kept.limited))
+		result = sendmsg_egress((struct socket *)ctx[0], message, ctx[2]);
 	return result ? -EPERM : 0;
 }
 

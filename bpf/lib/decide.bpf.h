@@ -9,6 +9,9 @@
 #include "kept.bpf.h"
 #include "match.bpf.h"
 
+/* Of `flags`: what no rule denies is denied because the file is larger than the cell may have it. */
+#define REQUEST_LARGE 128
+
 static __always_inline bool allows(const struct right *right)
 {
 	return right->allow && !right->deny;
@@ -210,6 +213,9 @@ GLOBAL int decide_path(const struct path_request *request)
 		v.reason = reason;
 		result = path_deny(request, &v);
 	} else if (first_denied(&scratch->rights[0], request->ops, &v)) {
+		result = path_deny(request, &v);
+	} else if (request->flags & REQUEST_LARGE) {
+		v.reason = REASON_FILE_SIZE;
 		result = path_deny(request, &v);
 	} else {
 		if (!(request->flags & REQUEST_KEPT) || !path_is_kept(&scratch->path) ||

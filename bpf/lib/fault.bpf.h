@@ -130,7 +130,14 @@
 	/* names */                                                                               \
 	X(NAMES)                                                                                  \
 	X(SCRATCH_DNS)                                                                            \
-	X(SOCKET_CGROUP)
+	X(SOCKET_CGROUP)                                                                          \
+	/* limits */                                                                              \
+	X(LIMITS_PEER)                                                                            \
+	X(LIMITS_SEND)                                                                            \
+	X(LIMITS_SOCKET)                                                                          \
+	X(LIMITS_FILE)                                                                            \
+	X(LIMITS_PACKET)                                                                          \
+	X(READ_ia_size)
 
 enum ambit_fault {
 #define X(name) FAULT_##name,

@@ -5,6 +5,7 @@
 
 #include "address.bpf.h"
 #include "kept.bpf.h"
+#include "limits.bpf.h"
 #include "match.bpf.h"
 #include "names.bpf.h"
 
@@ -40,7 +41,7 @@ static __always_inline bool match_peer(
 	return !match->error;
 }
 
-/* The reason of a deny in `v`; false: allowed. */
+/* The reason of a deny in `v`; false: allowed, as far as no limit is reached. */
 FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 {
 	struct ambit_cell *cell =
@@ -186,13 +187,23 @@ static __always_inline bool peer_keep(
 	return true;
 }
 
+/* Counts a verdict that allows, and keeps it, but for what each connect has to draw from a limit. */
+static __always_inline void peer_allow(const struct peer_request *request, const __u64 address[2],
+	__u32 before, bool limited)
+{
+	if (limited || !keeps || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
+		!peer_keep(request, address, before))
+		count_allowed(
+			request->cell, request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
+}
+
 /* The verdict on a peer. 1: deny, 0: let it pass. */
 GLOBAL int decide_peer(const struct peer_request *request)
 {
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
 	__u32 before = LOOK(kept.fence);
 	__u64 address[2];
-	bool denied;
+	bool limited, denied;
 
 	if (!request)
 		return 1;
@@ -209,12 +220,13 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	denied = peer_denied(request, &v);
 	if (v.cell_flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT)
 		denied = named_denied(request, &v, denied, before);
+	limited = request->op == OP_CONNECT && v.cell_flags & AMBIT_CELL_CONNECTS;
+	/* Nothing is drawn for what is denied anyway. */
+	if (!denied && limited)
+		denied = limits_connect(request->cell, &request->address, request->proto, &v);
 	if (!denied) {
-		/* What a name says ends with time, so nothing of such a cell is kept. */
-		if (!keeps || v.cell_flags & AMBIT_CELL_NAMES || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
-			!peer_keep(request, address, before))
-			count_allowed(request->cell,
-				request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
+		/* What a name says ends with time, so nothing of such a cell is kept either. */
+		peer_allow(request, address, before, limited || v.cell_flags & AMBIT_CELL_NAMES);
 		return 0;
 	}
 	report_peer(&v);

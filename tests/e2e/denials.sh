@@ -226,7 +226,7 @@ denials_all() { # TABLE
 	LONGNAME=$(printf '%0255d' 0)
 	mkdir -p /names
 	rows_split "$1"
-	for policy in files refer programs net names names-few pass tasks jit places overlay; do
+	for policy in files refer programs net names names-few pass tasks jit places overlay rates; do
 		[ -d "$work/rows/$policy" ] || continue
 		tree_is_fresh=
 		rows_each row_outside

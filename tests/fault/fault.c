@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fault POLICY           the rows that are WARM
- * fault POLICY DENIALS   all others
+ * fault POLICY warm|limited   the rows that are WARM, or LIMITED
+ * fault POLICY DENIALS        all others
  *
  * In a guest with a tree and peers (run), under a kernel that was armed by a build with faults. For
  * each row, where the kernel keeps what the row says:
@@ -43,7 +43,7 @@ static const char *const reason_codes[] = {
 
 static struct session outside, enforce, audit;
 static uint32_t enforce_id, audit_id;
-static bool warm; /* the rows that this run is for */
+static enum before asked; /* the rows that this run is for: COLD stands for all others */
 static int failed;
 
 /* What a row left, to be looked for in the trails when they are complete. */
@@ -84,6 +84,7 @@ static void before(struct session *session, enum before what)
 		[MOVED] = {RENAMES},
 		[NAMED] = {"read /t/out/marked"},
 		[WARM] = {"read /t/in/marked", "read /t/out/marked"},
+		[LIMITED] = {},
 	};
 	pid_t pid;
 
@@ -151,7 +152,8 @@ static pid_t act_counted(const struct row *row, struct session *session, uint32_
 		has_tally(row));
 	expect(left, "the loss is counted", lost(&after, row->record) > lost(&before, row->record),
 		lossy);
-	return pid;
+	/* A packet leaves in nobody's name. */
+	return row->fault == FAULT_LIMITS_PACKET ? 0 : pid;
 }
 
 /* A fault that decides: `act` is allowed by the policy. */
@@ -185,7 +187,7 @@ static void row_keeps(const struct row *row, struct left *left)
 
 static bool is_asked(const struct row *row)
 {
-	return (row->before == WARM) == warm;
+	return (row->before == WARM || row->before == LIMITED ? row->before : COLD) == asked;
 }
 
 static bool row_is_possible(const struct row *row)
@@ -279,9 +281,9 @@ int main(int argc, char **argv)
 	static struct left left[512];
 	char *policy = argc > 1 ? argv[1] : "";
 
-	if (argc < 2 || rows_count > ARRAY_SIZE(left))
+	if (argc < 3 || rows_count > ARRAY_SIZE(left))
 		return 2;
-	warm = argc == 2;
+	asked = strcmp(argv[2], "warm") == 0 ? WARM : strcmp(argv[2], "limited") == 0 ? LIMITED : COLD;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	outside = session_start((char *[]){"probe", "obey", NULL});
 	enforce = session_start((char *[]){"ambit", "run", "-q", "-p", policy, "--trail",
@@ -311,7 +313,7 @@ int main(int argc, char **argv)
 		if (is_asked(&rows[i]))
 			row_judge(&rows[i], &left[i]);
 	}
-	if (!warm) {
+	if (asked == COLD) {
 		faults_judge();
 		reasons_judge(argv[2]);
 	}

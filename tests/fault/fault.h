@@ -49,6 +49,7 @@ enum before {
 	MOVED, /* nothing at all: something was renamed, which makes the names of programs void, too */
 	NAMED, /* the name of the program */
 	WARM,  /* the directories, but no verdict on the file: the short way is gone */
+	LIMITED, /* as COLD, in cells that have limits, of which nothing much is kept */
 };
 
 struct row {

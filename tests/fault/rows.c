@@ -11,6 +11,7 @@
 #define TOUCHES	  "touch /t/in/file"
 #define REACHES	  "unix-stream /u/in/sock.stream"
 #define CONNECTS  "connect udp 127.0.0.1 7001"
+#define SENDS	  "sendto udp 127.0.0.1 7001"
 #define LISTS_ROOT "list /t/in/top" /* run mounts it */
 #define READS_MANY "read /t/many" /* leads to where states lie in another segment than the first */
 #define READS_DEEP "read /t/deep" /* more directories above it than a walk notes */
@@ -29,6 +30,9 @@
 /* A shorter way: when it fails the long one decides. */
 #define SHORTER(fault, when, before)                                                               \
 	ROW_FROM(before, fault, KEEPS, IN_TRAIL, when, FORBIDDEN, READ, NO_RULE, EACCES)
+/* Of a cell with limits. */
+#define LIMIT(fault, act, op, reason, error)                                                       \
+	ROW_FROM(LIMITED, fault, DENIES, IN_TRAIL, ALWAYS, act, op, reason, error)
 /* One and the same fault in front of acts of every kind. */
 #define DENY_PATHS(fault, reason)                                                                  \
 	DENY(fault, OPENS, READ, reason, EACCES), DENY(fault, EXECUTES, EXEC, reason, EACCES),     \
@@ -189,6 +193,14 @@ const struct row rows[] = {
 	DENY(NAMES, CONNECTS, CONNECT, NAMES, EPERM),
 	DENY(SOCKET_CGROUP, "query good.203-0-113-20.ok.test", CONNECT, STRAY, EPERM),
 	DENY(SCRATCH_DNS, "query good.203-0-113-20.ok.test", CONNECT, NO_SCRATCH, EPERM),
+
+	LIMIT(LIMITS_PEER, CONNECTS, CONNECT, NO_CELL, EPERM),
+	LIMIT(LIMITS_SOCKET, CONNECTS, SOCKET, UNCOUNTED, EPERM),
+	LIMIT(LIMITS_SEND, SENDS, CONNECT, NO_CELL, EPERM),
+	LIMIT(LIMITS_PACKET, SENDS, CONNECT, NO_CELL, EPERM),
+	LIMIT(LIMITS_FILE, OPENS, READ, FILE_SIZE, EACCES),
+	LIMIT(LIMITS_FILE, "ftruncate /t/in/file 5", WRITE, FILE_SIZE, EACCES),
+	LIMIT(READ_ia_size, "ftruncate /t/in/file 5", WRITE, FILE_SIZE, EACCES),
 };
 /* clang-format on */
 const size_t rows_count = ARRAY_SIZE(rows);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "compile/limits.h"
 #include "policy/env.h"
 #include "policy/text.h"
 
@@ -54,6 +55,7 @@ static int check_file(const char *file, const struct policy_env *env, struct dia
 	struct policy **ret_policy, struct tables **ret_tables)
 {
 	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	struct ambit_limits limits;
 	struct diag diag = {};
 	int r;
 
@@ -63,7 +65,9 @@ static int check_file(const char *file, const struct policy_env *env, struct dia
 	r = ambit_policy_mounts(policy, env, diags);
 	if (r < 0)
 		return r;
-	r = ambit_tables_compile(policy, &diag, ret_tables);
+	r = ambit_limits_compile(policy, 0, &limits, &diag);
+	if (r >= 0)
+		r = ambit_tables_compile(policy, &diag, ret_tables);
 	if (r < 0)
 		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
 			diag.text ? diag.text : "out of memory");

@@ -76,6 +76,7 @@ struct target {
 	char *name;    /* NULL for a uid without an account; owned */
 	char *home;    /* owned */
 	char *shell;   /* NULL without one; owned */
+	uint64_t file_size; /* the most that its files may grow to, in bytes; 0: no limit */
 	bool switched; /* another user than the one ambit runs as was asked for */
 };
 

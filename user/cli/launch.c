@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include "base/util.h"
@@ -97,6 +98,26 @@ static int limit(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
+/*
+ * What the kernel keeps every write to, by whatever call (generic_write_checks() and inode_newsize_ok()).
+ * Nobody in a cell can raise it: that takes CAP_SYS_RESOURCE, which no cell has (bpf/guard.bpf.c). The
+ * signal that comes with it would end programs that know how to say EFBIG.
+ */
+static int limit_files(uint64_t size)
+{
+	struct rlimit limit;
+
+	if (!size)
+		return 0;
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_max > size)
+		limit.rlim_max = size;
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &limit) < 0 || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
 static void restore_signals(const struct signal_state *signals)
 {
 	sigaction(SIGPIPE, &signals->pipe, NULL);
@@ -134,6 +155,8 @@ static void __attribute__((noreturn)) child(const struct target *target, char **
 		stage = STAGE_LIMIT;
 		error = limit(parent);
 	}
+	if (!error)
+		error = limit_files(target->file_size);
 	if (error) {
 		report(report_fd, stage, -error);
 		_exit(EXIT_AMBIT);

@@ -2,12 +2,14 @@
 #include <string.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "compile/limits.h"
 #include "policy/env.h"
 #include "policy/text.h"
 
 static int compile(const char *file, const char *trail, const struct policy_env *env,
 	struct diags *diags, struct loaded *loaded)
 {
+	struct ambit_limits limits;
 	struct diag diag = {0};
 	int error = file ? ambit_policy_load(file, env, diags, &loaded->policy)
 			 : ambit_policy_empty("audit", MODE_AUDIT, &loaded->policy);
@@ -19,6 +21,8 @@ static int compile(const char *file, const char *trail, const struct policy_env 
 	if (error)
 		return error;
 	error = ambit_tables_compile(loaded->policy, &diag, &loaded->tables);
+	if (!error)
+		error = ambit_limits_compile(loaded->policy, 0, &limits, &diag);
 	if (error)
 		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
 			diag.text ?: strerror(-error));

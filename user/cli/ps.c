@@ -14,6 +14,50 @@ static const char *mode_text(const struct cell_info *info)
 	return info->row.mode == MODE_AUDIT ? "audit" : "enforce";
 }
 
+static const char *const limit_names[] = {
+#define X(name, key, seconds) [LIMIT_##name] = key,
+	AMBIT_LIMITS(X)
+#undef X
+};
+
+/* Calls `each` for every limit that a cell has. */
+static void limits_each(const struct cell_info *info,
+	void (*each)(const char *name, unsigned line, uint64_t used, uint64_t limit, void *data),
+	void *data)
+{
+	for (unsigned group = 0; info->limited && group < AMBIT_LIMIT_GROUPS; group++) {
+		for (unsigned kind = 0; kind < LIMIT_MAX; kind++) {
+			const struct ambit_bucket *bucket = &info->limits.buckets[group][kind];
+
+			if (bucket->limit)
+				each(limit_names[kind], info->limits.lines[group],
+					ambit_bucket_used(bucket), bucket->limit, data);
+		}
+	}
+}
+
+static void print_limit(
+	const char *name, unsigned line, uint64_t used, uint64_t limit, void *data)
+{
+	(void)data;
+	printf("          %s %" PRIu64 "/%" PRIu64, name, used, limit);
+	if (line)
+		printf("  (line %u)", line);
+	putchar('\n');
+}
+
+static void add_limit(const char *name, unsigned line, uint64_t used, uint64_t limit, void *data)
+{
+	struct json_object *row = json_object_new_object();
+
+	json_object_object_add(row, "limit", json_object_new_string(name));
+	if (line)
+		json_object_object_add(row, "line", json_object_new_uint64(line));
+	json_object_object_add(row, "used", json_object_new_uint64(used));
+	json_object_object_add(row, "of", json_object_new_uint64(limit));
+	json_object_array_add(data, row);
+}
+
 static void print_row(const struct cell_info *info, void *data)
 {
 	(void)data;
@@ -24,6 +68,24 @@ static void print_row(const struct cell_info *info, void *data)
 		ambit_counts_sum(info->counters.denied), ambit_events_lost(&info->counters));
 	ambit_text_word(stdout, info->note, strlen(info->note));
 	putchar('\n');
+	limits_each(info, print_limit, NULL);
+	if (info->limited && info->limits.file_size)
+		printf("          fileSize %" PRIu64 "\n", (uint64_t)info->limits.file_size);
+}
+
+/* Nothing of a cell without any. */
+static void add_limits(struct json_object *row, const struct cell_info *info)
+{
+	struct json_object *limits;
+
+	if (!info->limited)
+		return;
+	limits = json_object_new_array();
+	limits_each(info, add_limit, limits);
+	json_object_object_add(row, "limits", limits);
+	if (info->limits.file_size)
+		json_object_object_add(
+			row, "file_size", json_object_new_uint64(info->limits.file_size));
 }
 
 static void print_json(const struct cell_info *info, void *data)
@@ -45,6 +107,7 @@ static void print_json(const struct cell_info *info, void *data)
 			json_object_new_uint64(ambit_counts_sum(info->counters.denied)));
 		json_object_object_add(
 			row, "lost", json_object_new_uint64(ambit_events_lost(&info->counters)));
+		add_limits(row, info);
 		puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN));
 	}
 	json_object_put(row);

@@ -7,9 +7,11 @@
  */
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include "base/util.h"
 #include "cli/run.h"
+#include "compile/limits.h"
 
 struct run {
 	struct run_options options;
@@ -45,6 +47,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.epoch = AMBIT_EPOCH,
 		.ring_size = run->options.ring,
 		.cgroup = true,
+		.limits = run->loaded.policy,
 	};
 	int error = ambit_loaded_links(&run->loaded, &links, diag);
 
@@ -64,6 +67,26 @@ static int open_cell(struct run *run, struct diag *diag)
 	if (!error)
 		error = ambit_cell_note(run->cell, run->session.cell_name);
 	return error;
+}
+
+/* What a socket sends is counted in the cgroup that it was made in. */
+static int refuse_sockets(const struct policy *policy, struct diag *diag)
+{
+	if (!(ambit_limits_flags(policy) & AMBIT_CELL_EGRESS))
+		return 0;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int family = AF_UNIX;
+		socklen_t size = sizeof(family);
+
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
+		if (family == AF_UNIX)
+			continue;
+		ambit_diag_set(diag, NULL, 0, 0,
+			"descriptor %d of the command is a network socket, and the policy limits what is "
+			"sent, which is counted for sockets made in the cell only: hand it a pipe", fd);
+		return -ENOTSUP;
+	}
+	return 0;
 }
 
 static int start(struct run *run, struct diag *diag)
@@ -92,8 +115,10 @@ static int prepare(struct run *run, struct diag *diag)
 		.keep_nothing = ambit_keeps_nothing(),
 		.policy = run->loaded.policy,
 	};
-	int error = ambit_relay_open(&run->relay, &run->signals);
+	int error = refuse_sockets(run->loaded.policy, diag);
 
+	if (!error)
+		error = ambit_relay_open(&run->relay, &run->signals);
 	if (!error)
 		error = ambit_kernel_arm(&options, &run->kernel, diag);
 	if (!error)
@@ -193,6 +218,8 @@ static int load_policy(struct run *run, struct diag *diag)
 	if (error)
 		return error;
 	run->mode = run->options.audit ? MODE_AUDIT : run->loaded.policy->mode;
+	if (run->mode == MODE_ENFORCE)
+		run->target.file_size = run->loaded.policy->file_size.value;
 	return 0;
 }
 

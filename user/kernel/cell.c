@@ -243,6 +243,8 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	if (result == 0 && options->ring_size)
 		result = ring_new(cell, options->ring_size, diag);
 	row.ring = cell->ring_key;
+	if (result == 0)
+		result = limits_bind(cell->kernel, options, cell->cgroup, &row, diag);
 	return result < 0 ? result : cell_begin(cell, options->tables, &row, diag);
 }
 
@@ -471,5 +473,6 @@ int ambit_cells_reap(struct kernel *kernel)
 	}
 	if (reaped)
 		reap_policies(kernel);
+	limits_sweep(kernel);
 	return reaped;
 }

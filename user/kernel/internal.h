@@ -9,7 +9,7 @@
 /* The maps that user space needs; pinned under their names. */
 #define KERNEL_MAPS(X)                                                                             \
 	X(arming) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)    \
-	X(identities) X(names) X(bss)
+	X(identities) X(names) X(bss) X(limits) X(cell_cgroups)
 
 struct kernel {
 #define X(name) int name;
@@ -168,6 +168,15 @@ int names_begin(struct kernel *kernel, uint32_t cell, uint64_t cgroup, const cha
 	const struct dns *dns, struct diag *diag);
 /* Takes the row away; then nothing is sent to port 53 from there any more. */
 void names_end(struct kernel *kernel, uint64_t cgroup);
+
+/* Makes the row of a cell's limits, attaches what counts to its cgroup (`path`), and puts into its row
+ * which limits there are. Before the row is in `cells`. */
+int limits_bind(struct kernel *kernel, const struct cell_options *options, const char *path,
+	struct ambit_cell *row, struct diag *diag);
+/* The limits of a cell as of now; false if it has none. */
+bool limits_read(struct kernel *kernel, uint32_t id, struct ambit_limits *ret);
+/* Takes away what is left of cells that are gone. */
+void limits_sweep(struct kernel *kernel);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

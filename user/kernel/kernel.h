@@ -91,6 +91,8 @@ struct cell_options {
 	uint64_t epoch;
 	size_t ring_size;
 	bool cgroup; /* make a cgroup; without it the cell has labelled tasks only */
+	const struct policy *limits; /* whose limits it has; NULL: none. They need the cgroup, and stay as
+				      * they are when the cell gets another policy. */
 };
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
 	struct diag *diag);
@@ -141,8 +143,12 @@ struct cell_info {
 	struct ambit_cell row;
 	struct ambit_counters counters;
 	unsigned processes;
+	bool limited; /* `limits` is filled */
+	struct ambit_limits limits; /* as of now */
 	char note[128]; /* of ambit_cell_note(); empty without one */
 };
+/* What is drawn of a limit, in its units. */
+uint64_t ambit_bucket_used(const struct ambit_bucket *bucket);
 /* Calls `each` for every bound cell, in no order. */
 int ambit_cells_each(struct kernel *kernel,
 	void (*each)(const struct cell_info *info, void *data), void *data);

@@ -56,6 +56,7 @@ int ambit_cells_each(
 			counters_read(kernel, id, &info.counters) < 0)
 			continue;
 		kept_add(kernel, id, &info.counters);
+		info.limited = limits_read(kernel, id, &info.limits);
 		info.processes = count_processes(id);
 		read_note(&info);
 		each(&info, data);

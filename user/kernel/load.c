@@ -70,6 +70,7 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 	/* It is run once, with the maps alone. */
 	bpf_program__set_autoload(skeleton->progs.kept_begin, !parts);
 	names_select(skeleton, false);
+	bpf_program__set_autoload(skeleton->progs.cell_egress, false);
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(
 			skeleton->obj, hook_rows[row].program);
@@ -376,6 +377,28 @@ int loading_names(const struct loading *loading, const char *maps, struct ambit_
 		return result;
 	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
 	names_select(skeleton, true);
+	result = maps_share(skeleton, maps, diag);
+	if (result == 0)
+		result = skeleton_load(skeleton, diag);
+	if (result == 0)
+		*ret = TAKE_PTR(skeleton);
+	return result;
+}
+
+int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag)
+{
+	_cleanup_(loading_clear) struct loading loading = {};
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	int result = types_read(&loading.btf, diag);
+
+	if (result == 0)
+		result = programs_open(&loading, &skeleton, diag);
+	if (result == 0)
+		result = hooks_select(skeleton, &loading, 0, 0, diag);
+	if (result < 0)
+		return result;
+	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
+	bpf_program__set_autoload(skeleton->progs.cell_egress, true);
 	result = maps_share(skeleton, maps, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);

@@ -35,6 +35,8 @@ int loading_programs(const struct loading *loading, const char *maps, unsigned p
 /* The same for the programs of names.c. */
 int loading_names(const struct loading *loading, const char *maps, struct ambit_bpf **ret,
 	struct diag *diag);
+/* Loads the program that counts what cells send, with the maps pinned in `maps`. */
+int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag);
 void programs_cleanup(struct ambit_bpf **skeleton); /* frees any of these */
 
 /* --- names.c --- */

@@ -32,7 +32,7 @@ static int parse_resolver(struct yaml *yaml, const char *text, struct mark mark,
 static int parse_resolvers(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
 	(void)key;
-	return yaml_list(yaml, "\"network.dns.resolvers\"", parse_resolver, data);
+	return yaml_list(yaml, "\"network.dns.resolvers\"", parse_resolver, NULL, data);
 }
 
 static int parse_private(struct yaml *yaml, const struct yaml_key *key, void *data)

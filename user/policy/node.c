@@ -91,8 +91,10 @@ static const struct yaml_key *key_find(struct yaml *yaml, const char *where,
 	const char *text = yaml_text(yaml);
 
 	if (yaml->event.type != YAML_SCALAR_EVENT) {
-		yaml_error(yaml, yaml_mark(yaml), "a key of %s must be a text, not %s", where,
-			yaml_type(yaml));
+		yaml_error(yaml, yaml_mark(yaml),
+			"a key of %s must be a text, not %s; put quotes around a text that begins "
+			"with \"[\" or \"{\"",
+			where, yaml_type(yaml));
 		return NULL;
 	}
 	for (size_t i = 0; text && i < count; i++) {
@@ -159,7 +161,8 @@ int yaml_mapping(struct yaml *yaml, const char *where, const struct yaml_key *ke
 }
 
 int yaml_list(struct yaml *yaml, const char *where,
-	int (*item)(struct yaml *yaml, const char *text, struct mark mark, void *data), void *data)
+	int (*item)(struct yaml *yaml, const char *text, struct mark mark, void *data),
+	int (*mapping)(struct yaml *yaml, void *data), void *data)
 {
 	int r;
 
@@ -184,7 +187,9 @@ int yaml_list(struct yaml *yaml, const char *where,
 		mark = yaml_mark(yaml);
 		if (yaml->event.type == YAML_ALIAS_EVENT)
 			continue; /* refused already */
-		if (yaml->event.type != YAML_SCALAR_EVENT)
+		if (mapping && yaml->event.type == YAML_MAPPING_START_EVENT)
+			r = mapping(yaml, data);
+		else if (yaml->event.type != YAML_SCALAR_EVENT)
 			yaml_error(yaml, mark,
 				"%s must hold texts, not %s; put quotes around a "
 				"text that begins with \"[\" or \"{\"",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/array.h"
 #include "base/util.h"
+#include "policy/limits.h"
 #include "policy/pattern.h"
 #include "policy/rule.h"
 #include "policy/text.h"
@@ -107,6 +108,24 @@ static int parse_pattern(struct yaml *yaml, const char *text, struct mark mark, 
 	return 0;
 }
 
+/* A peer with limits of its own. */
+static int parse_limited(struct yaml *yaml, void *data)
+{
+	struct parser *parser = data;
+	struct policy *policy = parser->policy;
+	size_t before = policy->rule_count;
+	_cleanup_free_ char *text = NULL;
+	struct rule rule = {};
+	int r = limits_parse_peer(yaml, &rule);
+
+	text = rule.text;
+	if (r >= 0 && text)
+		r = parse_pattern(yaml, text, (struct mark){rule.line, rule.column}, parser);
+	if (r >= 0 && policy->rule_count > before)
+		memcpy(policy->rules[before].limits, rule.limits, sizeof(rule.limits));
+	return r;
+}
+
 static int parse_op(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
 	struct parser *parser = data;
@@ -116,7 +135,9 @@ static int parse_op(struct yaml *yaml, const struct yaml_key *key, void *data)
 	if (!where)
 		return -ENOMEM;
 	parser->op_bits = BIT(key->value);
-	return yaml_list(yaml, where, parse_pattern, parser);
+	return yaml_list(yaml, where, parse_pattern,
+		key->value == OP_CONNECT && parser->verdict == VERDICT_ALLOW ? parse_limited : NULL,
+		parser);
 }
 
 static int parse_verdict(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -262,6 +283,14 @@ static int parse_jit(struct yaml *yaml, const struct yaml_key *key, void *data)
 	return yaml_skip(yaml);
 }
 
+static int parse_limits(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+
+	(void)key;
+	return limits_parse(yaml, parser->policy);
+}
+
 /* Names of the tool permissions that ambit grew out of, as other words for rules. */
 static int parse_paths(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
@@ -274,7 +303,23 @@ static int parse_paths(struct yaml *yaml, const struct yaml_key *key, void *data
 	parser->op_bits = BIT(OP_READ) | BIT(OP_WRITE);
 	if (parser->verdict == VERDICT_DENY)
 		parser->op_bits |= BIT(OP_EXEC);
-	return yaml_list(yaml, where, parse_pattern, parser);
+	return yaml_list(yaml, where, parse_pattern, NULL, parser);
+}
+
+/* In MiB. */
+static int parse_max_size(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+
+	return limit_parse_size(yaml, key, 1U << 20, &parser->policy->file_size);
+}
+
+static int parse_max_requests(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+
+	return limit_parse_rate(
+		yaml, key, LIMIT_CONNECTS, &parser->policy->limits[LIMIT_CONNECTS]);
 }
 
 static int parse_execute_code(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -308,7 +353,7 @@ static const struct yaml_key top_keys[] = {
 	{"jit", parse_jit, 0, NULL},
 	{"files", parse_files, 0, NULL},
 	{"network", parse_network, 0, NULL},
-	{"limits", parse_later, YAML_KEY_QUIET, NULL},
+	{"limits", parse_limits, 0, NULL},
 	{"processes", parse_later, YAML_KEY_QUIET, NULL},
 	{"hide", parse_later, YAML_KEY_QUIET, NULL},
 	{"tools", parse_later, YAML_KEY_QUIET, NULL},
@@ -321,8 +366,8 @@ static const struct yaml_key top_keys[] = {
 	{"execute_code", parse_execute_code, 0, NULL},
 	{"allowed_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".allow.connect"},
 	{"denied_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".deny.connect"},
-	{"max_size_mb", parse_later, YAML_KEY_QUIET, NULL},
-	{"max_requests_per_minute", parse_later, YAML_KEY_QUIET, NULL},
+	{"max_size_mb", parse_max_size, 0, NULL},
+	{"max_requests_per_minute", parse_max_requests, 0, NULL},
 	{"requires_approval", parse_later, YAML_KEY_QUIET, NULL},
 };
 /* Rows of `top_keys` that no policy can do without. */

@@ -37,6 +37,12 @@ struct dns {
 	bool private_names; /* addresses of private networks may have names */
 };
 
+/* A limit; 0: there is none. */
+struct quota {
+	uint64_t value; /* connects or bytes */
+	unsigned line;
+};
+
 /* One pattern of the file. A rule that came out of a set carries the line of the policy that named
  * the set. */
 struct rule {
@@ -46,6 +52,7 @@ struct rule {
 	char *text; /* the pattern as it stands in the file (or "@set: pattern"); owned */
 	unsigned line, column;
 	bool resolver; /* made for a resolver of the policy: no pattern of the file */
+	struct quota limits[LIMIT_MAX]; /* of what the rule allows (OP_CONNECT) */
 
 	/* After ambit_policy_resolve(). Paths: absolute globs in normal form. Symbolic links in the
 	 * part before the first glob character are followed; where that changes a pattern, both
@@ -69,6 +76,8 @@ struct policy {
 	bool jit; /* memory that no file backs may become code */
 	bool names; /* some rule has a name, and so leases are kept; after ambit_policy_resolve() */
 	struct dns dns;
+	struct quota limits[LIMIT_MAX]; /* of the whole cell */
+	struct quota file_size;
 	struct rule *rules;
 	size_t rule_count;
 	/* Address ranges that no wider allow rule covers (set "special", resolved). */

@@ -156,7 +156,10 @@ static int rule_begin(
 		.line = from->line,
 		.column = from->column,
 	};
-	int r = text ? ARRAY_GROW(resolver, rules, resolver->rule_count + 1) : -ENOMEM;
+	int r;
+
+	memcpy(rule.limits, from->limits, sizeof(rule.limits));
+	r = text ? ARRAY_GROW(resolver, rules, resolver->rule_count + 1) : -ENOMEM;
 
 	if (r < 0) {
 		free(text);

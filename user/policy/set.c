@@ -76,7 +76,7 @@ static int parse_items(struct yaml *yaml, const struct yaml_key *key, void *data
 		return yaml_skip(yaml);
 	}
 	set->has_peers = key->value;
-	return yaml_list(yaml, key->name, item_add, set);
+	return yaml_list(yaml, key->name, item_add, NULL, set);
 }
 
 static const struct yaml_key set_keys[] = {

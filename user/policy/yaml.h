@@ -69,8 +69,10 @@ struct yaml_key {
 int yaml_mapping(struct yaml *yaml, const char *where, const struct yaml_key *keys, size_t count,
 	void *data, unsigned *ret_seen);
 
-/* Reads a list of texts and hands each to `item`. */
+/* Reads a list of texts and hands each to `item`; and mappings to `mapping`, which reads them to their
+ * end, unless it is NULL. */
 int yaml_list(struct yaml *yaml, const char *where,
-	int (*item)(struct yaml *yaml, const char *text, struct mark mark, void *data), void *data);
+	int (*item)(struct yaml *yaml, const char *text, struct mark mark, void *data),
+	int (*mapping)(struct yaml *yaml, void *data), void *data);
 
 #endif

@@ -33,11 +33,11 @@ static void put_policy(struct writer *writer, const struct record *record)
 		ambit_writer_string(
 			writer, "section", ambit_section(record->rule->op, record->rule->verdict));
 		ambit_writer_string(writer, "pattern", record->rule->text);
-	} else if (event->reason == REASON_NO_RULE) {
-		if (record->section_line)
-			ambit_writer_number(writer, "line", record->section_line);
-		ambit_writer_string(writer, "section", ambit_section(event->op, VERDICT_ALLOW));
+	} else if (record->section_line) {
+		ambit_writer_number(writer, "line", record->section_line);
 	}
+	if (event->reason == REASON_NO_RULE && !record->rule)
+		ambit_writer_string(writer, "section", ambit_section(event->op, VERDICT_ALLOW));
 }
 
 static void put_peer(struct writer *writer, const struct ambit_event *event, bool named)

@@ -62,6 +62,16 @@ static unsigned section_line(const struct policy *policy, enum ambit_op op)
 	return 0;
 }
 
+/* The line of the cell's limit that a denial is about; 0: it is about none of them. */
+static unsigned limit_line(const struct ambit_event *event, const struct policy *policy)
+{
+	if (event->reason == REASON_FILE_SIZE)
+		return policy->file_size.line;
+	if (event->reason < REASON_CONNECTS || event->reason > REASON_EGRESS_DAY || event->rule)
+		return 0;
+	return policy->limits[event->reason - REASON_CONNECTS].line;
+}
+
 static const struct rule *rule_of(const struct ambit_event *event, const struct policy *policy)
 {
 	return event->rule == AMBIT_RULE_SPECIAL ? NULL : ambit_policy_rule(policy, event->rule);
@@ -74,8 +84,8 @@ void ambit_record_explain(struct record *record, const struct policy *policy)
 	record->policy = policy->file;
 	record->policy_name = policy->name;
 	record->rule = rule_of(event, policy);
-	if (event->reason == REASON_NO_RULE)
-		record->section_line = section_line(policy, event->op);
+	record->section_line = event->reason == REASON_NO_RULE ? section_line(policy, event->op)
+							       : limit_line(event, policy);
 }
 
 static bool event_is_sound(const struct ambit_event *event, size_t size)
@@ -105,7 +115,8 @@ int ambit_record_decode(
 		.policy_name = source->policy->name,
 		.rule = rule_of(event, source->policy),
 		.section_line =
-			event->reason == REASON_NO_RULE ? source->section_lines[event->op] : 0,
+			event->reason == REASON_NO_RULE ? source->section_lines[event->op]
+							: limit_line(event, source->policy),
 		.wall = source->wall + event->time,
 		.source = source,
 	};
@@ -137,8 +148,10 @@ struct trail_text *ambit_source_text(const struct record *record)
 		return NULL;
 	if (record->rule)
 		return &source->texts[TEXTS_RULE + record->rule->id - 1];
-	return &source->texts[record->event->reason == REASON_NO_RULE ? record->event->op
-								     : TEXTS_NONE];
+	if (record->event->reason == REASON_NO_RULE)
+		return &source->texts[record->event->op];
+	/* One text for all that has neither a rule nor a line. */
+	return record->section_line ? NULL : &source->texts[TEXTS_NONE];
 }
 
 void ambit_source_close(struct trail_source *source)

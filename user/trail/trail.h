@@ -37,7 +37,7 @@ struct record {
 	const char *policy_name; /* `name` in that file */
 	const struct rule *rule; /* NULL without one */
 	/* Without a rule: the line of the first rule that allows the operation, which is where one
-	 * that is missing would go; 0 if the policy has none. */
+	 * that is missing would go, or of the cell's limit that was reached; 0 if the policy has none. */
 	unsigned section_line;
 	uint64_t wall; /* CLOCK_REALTIME of the event, ns since 1970 */
 	uint64_t count; /* events that this one stands for; 0 is 1 */

@@ -106,31 +106,28 @@ static void aliases_of_the_seed(void **state)
 	assert_int_equal(none->rule_count, 1);
 	assert_int_equal(none->rules[0].verdict, VERDICT_DENY);
 	assert_string_equal(none->rules[0].text, "/");
-	expect(HEAD "allowed_domains: [a.b]\ndenied_domains: [a.b]\nmax_size_mb: 5\n"
-		    "max_requests_per_minute: 5\nrequires_approval: true\nexecute_code: 1\n",
+	expect(HEAD "allowed_domains: [a.b]\ndenied_domains: [a.b]\n"
+		    "requires_approval: true\nexecute_code: 1\n",
 		"3:1: \"allowed_domains\" is not supported yet; remove it, and write the names\n"
 		"4:1: \"denied_domains\" is not supported yet\n"
-		"5:1: \"max_size_mb\" is not supported yet\n"
-		"6:1: \"max_requests_per_minute\" is not supported yet\n"
-		"7:1: \"requires_approval\" is not supported yet\n"
-		"8:15: \"execute_code\" must be true or false\n");
+		"5:1: \"requires_approval\" is not supported yet\n"
+		"6:15: \"execute_code\" must be true or false\n");
 }
 
 static void not_supported_yet(void **state)
 {
 	(void)state;
-	expect(HEAD "limits: {fileSize: 50MiB}\nprocesses: 512\nhide: [/x]\nask: {}\n"
-		    "tools: {}\nflow: []\ncontent: x\nimports: [a]\nrequires_approval: x\n"
+	expect(HEAD "imports: [a]\nprocesses: 512\nhide: [/x]\nask: {}\n"
+		    "tools: {}\nflow: []\ncontent: x\n\nrequires_approval: x\n"
 		    "files: {ask: {write: [x]}, hide: [a], allow: {hide: [x]}}\n"
 		    "network: {ask: {connect: [x]}}\n",
-		"3:1: \"limits\" is not supported yet; remove it\n"
+		"3:1: \"imports\" is not supported yet; remove it\n"
 		"4:1: \"processes\" is not supported yet\n"
 		"5:1: \"hide\" is not supported yet\n"
 		"6:1: \"ask\" is not supported yet\n"
 		"7:1: \"tools\" is not supported yet\n"
 		"8:1: \"flow\" is not supported yet\n"
 		"9:1: \"content\" is not supported yet\n"
-		"10:1: \"imports\" is not supported yet\n"
 		"11:1: \"requires_approval\" is not supported yet\n"
 		"12:9: \"ask\" is not supported yet\n"
 		"12:28: \"hide\" is not supported yet\n"
@@ -229,7 +226,7 @@ static void types(void **state)
 		"6:6: \"files.allow.read\" holds an empty line\n"
 		"7:7: \"files.allow.read\" holds a text with a NUL byte");
 	expect(HEAD "network: {allow: {connect: [[::1]:443]}}\n",
-		"3:29: \"network.allow.connect\" must hold texts, not a mapping; put quotes\n"
+		"3:29: a key of a peer with limits must be a text, not a list; put quotes\n"
 		"3:30: is not YAML");
 	expect("- a\n", "1:1: a policy must be a mapping with the keys apiVersion, name");
 	expect("just text\n", "1:1: a policy must be a mapping");

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a cell sends in bytes, counted and refused where every byte passes: at the packets of the sockets
+ * in its cgroup. Attached to the cgroups of cells with such limits alone.
+ *
+ * Not where it is handed over (socket_sendmsg): of a message a socket may take a part, and on 6.1 sendfile
+ * and splice do not come by there (docs/notes/2026-11-27-limits.md).
+ *
+ *   TCP      the bytes of the stream in each segment, sent again or not. What has none passes: without
+ *            acknowledgements nothing could be received or closed.
+ *   the rest whole packets, headers included
+ */
+#include "lib/limits.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define PASS 1
+#define DROP 0
+
+/* IP headers: RFC 791, RFC 8200; TCP: RFC 9293 */
+#define IPV4_SIZE	 20
+#define IPV6_SIZE	 40
+#define PORTS_SIZE	 4
+#define TCP_OFFSET_AT	 12
+
+struct packet {
+	struct address peer;
+	__u64 cost;  /* bytes that count */
+	__u8 proto;  /* 0: neither TCP nor UDP, or not to be read */
+};
+
+/* Protocol and address; the size of the IP header, or 0 if it cannot be read. */
+static __always_inline __u32 packet_ip(struct __sk_buff *skb, struct packet *ret)
+{
+	__u8 head[IPV6_SIZE] = {};
+	__u32 words[4];
+
+	if (bpf_skb_load_bytes(skb, 0, head, IPV4_SIZE))
+		return 0;
+	if (head[0] >> 4 == 4) {
+		__builtin_memcpy(words, &head[16], sizeof(words[0]));
+		address_v4(&ret->peer, words[0]);
+		ret->proto = head[9];
+		return (head[0] & 15) * 4;
+	}
+	if (bpf_skb_load_bytes(skb, 0, head, IPV6_SIZE))
+		return 0;
+	__builtin_memcpy(words, &head[24], sizeof(words));
+	address_v6(&ret->peer, words);
+	ret->proto = head[6];
+	return IPV6_SIZE;
+}
+
+/* What is not understood counts as a whole, for every rule that limits its address. */
+static __always_inline void packet_read(struct __sk_buff *skb, struct packet *ret)
+{
+	__u32 ip = packet_ip(skb, ret), headers;
+	__u8 ports[PORTS_SIZE] = {}, offset = 0;
+	bool tcp = ret->proto == AMBIT_PROTO_TCP;
+
+	ret->cost = skb->len;
+	if (!tcp && ret->proto != AMBIT_PROTO_UDP)
+		ret->proto = 0;
+	if (!ip || !ret->proto || bpf_skb_load_bytes(skb, ip, ports, sizeof(ports)) ||
+		(tcp && bpf_skb_load_bytes(skb, ip + TCP_OFFSET_AT, &offset, 1))) {
+		ret->proto = 0;
+		return;
+	}
+	ret->peer.port = ports[2] << 8 | ports[3];
+	headers = ip + (offset >> 4) * 4;
+	if (tcp)
+		ret->cost = skb->len > headers ? skb->len - headers : 0;
+}
+
+/*
+ * The event of a packet that was refused. Packets leave when a socket is written to, but also when an
+ * answer comes, in whatever task runs then: so it names no process. What is handed over when it is too
+ * late already was refused by name before (lib/egress.bpf.h).
+ */
+FRAME int packet_event(const struct verdict *v, struct ambit_counters *counts)
+{
+	struct ambit_event event = {};
+	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
+	__u32 key = cell ? cell->ring : 0;
+	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &key));
+
+	if (cell && ring) {
+		event_fill(&event, v, cell);
+		event_output(ring, &event, sizeof(event), counts);
+	} else if (counts) {
+		__sync_fetch_and_add(&counts->lost_full, 1);
+	}
+	return 0;
+}
+
+/* Counts and reports that a packet was refused, as report() does of acts; without a row because there
+ * is none. */
+FRAME int packet_report(struct ambit_limits *row, const struct draw *draw, __u32 id,
+	const struct packet *packet)
+{
+	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
+	struct ambit_counters *counts;
+
+	/* NULL is an answer: of a cell that is gone nobody asks any more, and its counters may be
+	 * another's. */
+	if (!cell_row(id))
+		return 0;
+	v.cell = id;
+	v.op = OP_CONNECT;
+	v.hook = HOOK_socket_sendmsg;
+	v.proto = packet->proto;
+	v.family = packet->peer.family;
+	v.port = packet->peer.port;
+	__builtin_memcpy(v.addr, packet->peer.bytes, sizeof(v.addr));
+	v.reason = REASON_NO_CELL;
+	if (row)
+		limits_verdict(row, draw, &v);
+	counts = FAULT(COUNTERS, NULL, counters_row(id));
+	if (counts)
+		__sync_fetch_and_add(&counts->denied[OP_CONNECT], 1);
+	tally(&v, counts);
+	return v.silent ? 0 : packet_event(&v, counts);
+}
+
+SEC("cgroup_skb/egress")
+int cell_egress(struct __sk_buff *skb)
+{
+	struct ambit_label *label = bpf_get_local_storage(&cell_cgroups, 0);
+	struct ambit_limits *row;
+	struct packet packet = {};
+	struct draw draw = {};
+	__u32 id = label->cell, groups = GROUPS_ALL;
+
+	packet_read(skb, &packet);
+	if (!packet.cost)
+		return PASS;
+	row = FAULT(LIMITS_PACKET, NULL, limits_row(id));
+	if (row && packet.peer.family)
+		groups = limits_groups(row, &packet.peer, packet.proto);
+	if (row)
+		limits_draw(row, groups, KINDS_EGRESS, packet.cost, false, bpf_ktime_get_ns(), &draw);
+	if (row && !draw.refused)
+		return PASS;
+	packet_report(row, &draw, id, &packet);
+	/* The row, because the cell may be gone. */
+	if (row)
+		return row->mode == MODE_AUDIT ? PASS : DROP;
+	return enforce(id) ? DROP : PASS;
+}

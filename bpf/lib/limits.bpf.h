@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Limits of rate and volume.
+ *
+ * An act may draw from several buckets: those of the cell, and those of each rule that limits its peer.
+ * All are looked at and drawn from under the one lock of the row, so it is from all of them or from none,
+ * and what many tasks draw at once is the same as if they had come one after the other: never more than
+ * there is, and nobody is refused while there is enough.
+ */
+#ifndef AMBIT_LIMITS_H
+#define AMBIT_LIMITS_H
+
+#include "address.bpf.h"
+#include "bucket.h"
+#include "emit.bpf.h"
+
+#define KIND(limit) (1U << LIMIT_##limit)
+#define KINDS_EGRESS (KIND(EGRESS_HOUR) | KIND(EGRESS_DAY))
+#define GROUP_CELL 1U /* of the bit set of groups */
+#define GROUPS_ALL ((1U << AMBIT_LIMIT_GROUPS) - 1)
+
+/* The limits of a cell; NULL without any. */
+static __always_inline struct ambit_limits *limits_row(__u32 id)
+{
+	/* NULL is an answer. */
+	return bpf_map_lookup_elem(&limits, &id);
+}
+
+static __always_inline bool destination_has(
+	const struct ambit_destination *row, const __u64 address[2], __u8 family)
+{
+	return row->family == family && !((address[0] ^ row->address[0]) & row->mask[0]) &&
+	       !((address[1] ^ row->address[1]) & row->mask[1]);
+}
+
+/* The groups of buckets that are for a peer. Of a protocol that is neither (0) all that are for its
+ * address. Nobody changes these fields. */
+FRAME __u32 limits_groups(const struct ambit_limits *row, const struct address *peer, __u8 proto)
+{
+	__u32 groups = GROUP_CELL;
+	__u64 address[2];
+
+	__builtin_memcpy(address, peer->bytes, sizeof(address));
+	for (__u32 i = 0; i < AMBIT_DESTINATIONS_MAX && i < row->destination_count; i++) {
+		const struct ambit_destination *to = &row->destinations[i];
+
+		if (!destination_has(to, address, peer->family))
+			continue;
+		if (proto == AMBIT_PROTO_TCP ? !to->tcp : proto == AMBIT_PROTO_UDP ? !to->udp : 0)
+			continue;
+		if (!proto || (peer->port >= to->port_low && peer->port <= to->port_high))
+			groups |= 1U << (to->group & 31);
+	}
+	return groups;
+}
+
+/* What came of a draw. */
+struct draw {
+	__u32 refused; /* number of the first bucket that had not enough, from 1 on; 0: drawn */
+	__u32 tell;    /* and that has to be reported */
+};
+
+/* A bit of a set of all buckets. */
+#define BUCKETS (AMBIT_LIMIT_GROUPS * LIMIT_MAX)
+_Static_assert(BUCKETS <= 64, "a bit for each bucket");
+
+/* Fills the buckets that are asked for; a bit for each that has less than `cost`. */
+static __always_inline __u64 buckets_lacking(
+	struct ambit_limits *row, __u32 groups, __u32 kinds, __u64 cost, __u64 now)
+{
+	__u64 lacking = 0;
+
+	for (__u32 group = 0; group < AMBIT_LIMIT_GROUPS; group++) {
+		if (!(groups >> group & 1))
+			continue;
+#pragma unroll
+		for (__u32 kind = 0; kind < LIMIT_MAX; kind++) {
+			struct ambit_bucket *bucket = &row->buckets[group][kind];
+
+			if (!(kinds >> kind & 1) || !bucket->limit)
+				continue;
+			bucket_fill(bucket, bucket_tick(kind), now);
+			lacking |= bucket_lacks(bucket, cost) << (group * LIMIT_MAX + kind);
+		}
+	}
+	return lacking;
+}
+
+static __always_inline void buckets_draw(
+	struct ambit_limits *row, __u32 groups, __u32 kinds, __u64 cost)
+{
+	for (__u32 group = 0; group < AMBIT_LIMIT_GROUPS; group++) {
+		if (!(groups >> group & 1))
+			continue;
+#pragma unroll
+		for (__u32 kind = 0; kind < LIMIT_MAX; kind++) {
+			struct ambit_bucket *bucket = &row->buckets[group][kind];
+
+			if (kinds >> kind & 1 && bucket->limit)
+				bucket->room -= cost * BUCKET_PARTS;
+		}
+	}
+}
+
+/*
+ * Draws `cost` from the buckets of `groups` and `kinds` (bit sets); or only looks (`look`). Called with
+ * the time, because nothing may be called under the lock.
+ */
+static __always_inline void limits_draw(struct ambit_limits *row, __u32 groups, __u32 kinds,
+	__u64 cost, bool look, __u64 now, struct draw *ret)
+{
+	__u32 refused = 0, tell = 0;
+	__u64 lacking;
+
+	bpf_spin_lock(&row->lock);
+	lacking = buckets_lacking(row, groups, kinds, cost, now);
+	if (!lacking && !look)
+		buckets_draw(row, groups, kinds, cost);
+	if (lacking) {
+		refused = __builtin_ctzll(lacking);
+		barrier_var(refused);
+		if (refused < BUCKETS) /* it is: for the verifier */
+			tell = bucket_tells(&row->buckets[0][0] + refused,
+				bucket_tick(refused % LIMIT_MAX), now);
+		refused++;
+	}
+	bpf_spin_unlock(&row->lock);
+	ret->refused = refused;
+	ret->tell = tell;
+}
+
+/* Puts what a draw was refused by into a verdict. Denials that follow one that was reported are counted
+ * only. */
+static __always_inline void limits_verdict(
+	const struct ambit_limits *row, const struct draw *draw, struct verdict *v)
+{
+	__u32 bucket = draw->refused - 1, group = bucket / LIMIT_MAX;
+
+	v->reason = REASON_CONNECTS + bucket % LIMIT_MAX;
+	barrier_var(group); /* else the comparison is made before the division, and says nothing of it */
+	if (group < AMBIT_LIMIT_GROUPS)
+		v->rule = row->rules[group];
+	v->silent = !draw->tell;
+}
+
+/* Whether a connect is one too many; then why is in `v`. */
+FRAME bool limits_connect(__u32 id, const struct address *peer, __u8 proto, struct verdict *v)
+{
+	struct ambit_limits *row = FAULT(LIMITS_PEER, NULL, limits_row(id));
+	struct draw draw = {};
+
+	if (!row) {
+		v->reason = REASON_NO_CELL;
+		return true;
+	}
+	limits_draw(row, limits_groups(row, peer, proto), KIND(CONNECTS), 1, false,
+		bpf_ktime_get_ns(), &draw);
+	if (draw.refused)
+		limits_verdict(row, &draw, v);
+	return draw.refused;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/util.h"
+#include "bpf/lib/bucket.h"
+#include "compile/limits.h"
+
+static const uint32_t kind_flags[LIMIT_MAX] = {
+	[LIMIT_CONNECTS] = AMBIT_CELL_CONNECTS,
+	[LIMIT_EGRESS_HOUR] = AMBIT_CELL_EGRESS,
+	[LIMIT_EGRESS_DAY] = AMBIT_CELL_EGRESS,
+};
+
+static uint32_t flags_of(const struct quota limits[LIMIT_MAX])
+{
+	uint32_t flags = 0;
+
+	for (unsigned kind = 0; kind < LIMIT_MAX; kind++)
+		flags |= limits[kind].value ? kind_flags[kind] : 0;
+	return flags;
+}
+
+uint32_t ambit_limits_flags(const struct policy *policy)
+{
+	uint32_t flags = flags_of(policy->limits);
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		flags |= flags_of(policy->rules[i].limits);
+	return flags | (policy->file_size.value ? AMBIT_CELL_FILE_SIZE : 0);
+}
+
+static void group_fill(
+	struct ambit_bucket group[LIMIT_MAX], const struct quota limits[LIMIT_MAX], uint64_t now)
+{
+	for (unsigned kind = 0; kind < LIMIT_MAX; kind++)
+		group[kind] = (struct ambit_bucket){
+			.limit = limits[kind].value,
+			.room = limits[kind].value * BUCKET_PARTS,
+			.time = now,
+		};
+}
+
+static struct ambit_destination destination_of(const struct peer *peer, unsigned group)
+{
+	struct ambit_destination to = {
+		.port_low = peer->port_low,
+		.port_high = peer->port_high,
+		.family = peer->family,
+		.tcp = peer->tcp,
+		.udp = peer->udp,
+		.group = (uint8_t)group,
+	};
+	uint8_t mask[sizeof(to.mask)] = {}, address[sizeof(to.address)] = {};
+	size_t size = peer->family == AMBIT_FAMILY_V4 ? 4 : 16;
+
+	for (unsigned bit = 0; bit < peer->bits && bit < 8 * size; bit++)
+		mask[bit / 8] |= (uint8_t)(0x80U >> bit % 8);
+	memcpy(address, peer->addr, size);
+	memcpy(to.mask, mask, sizeof(mask));
+	memcpy(to.address, address, sizeof(address));
+	return to;
+}
+
+static int rule_refuse(const struct policy *policy, const struct rule *rule, struct diag *diag)
+{
+	ambit_diag_set(diag, policy->file, rule->line, rule->column,
+		"no more than %d rules, with %d ranges of addresses together, can have limits of their "
+		"own; put peers together, or limit the whole cell",
+		AMBIT_LIMIT_GROUPS - 1, AMBIT_DESTINATIONS_MAX);
+	return -E2BIG;
+}
+
+/* What leads to a name is known only while the cell runs. */
+static bool has_name(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->peer_count; i++)
+		if (rule->peers[i].family == AMBIT_FAMILY_NAME)
+			return true;
+	return false;
+}
+
+int ambit_limits_compile(const struct policy *policy, uint64_t now, struct ambit_limits *ret,
+	struct diag *diag)
+{
+	unsigned group = 0;
+
+	*ret = (struct ambit_limits){.file_size = policy->file_size.value};
+	group_fill(ret->buckets[0], policy->limits, now);
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (!flags_of(rule->limits))
+			continue;
+		if (has_name(rule)) {
+			ambit_diag_set(diag, policy->file, rule->line, rule->column,
+				"a rule for a name cannot have limits of its own yet; limit the whole cell, "
+				"or write the addresses");
+			return -ENOTSUP;
+		}
+		if (++group == AMBIT_LIMIT_GROUPS ||
+			rule->peer_count > AMBIT_DESTINATIONS_MAX - ret->destination_count)
+			return rule_refuse(policy, rule, diag);
+		ret->rules[group] = rule->id;
+		ret->lines[group] = rule->line;
+		group_fill(ret->buckets[group], rule->limits, now);
+		for (size_t p = 0; p < rule->peer_count; p++)
+			ret->destinations[ret->destination_count++] =
+				destination_of(&rule->peers[p], group);
+	}
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/util.h"
+#include "bpf/lib/bucket.h"
+#include "policy/limits.h"
+
+/* A number without sign, spaces or leading zeros, times `unit`; -EINVAL if there is something else, or
+ * more than a limit can be. */
+static int number_parse(const char *text, size_t length, uint64_t unit, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (!length || *text == '0')
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+		if (value > BUCKET_LIMIT_MAX / unit)
+			return -EINVAL;
+	}
+	*ret = value * unit;
+	return 0;
+}
+
+static int size_parse(const char *text, uint64_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} units[] = {{"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}};
+	size_t digits = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(text + digits, units[i].name))
+			return number_parse(text, digits, units[i].bytes, ret);
+	return number_parse(text, strlen(text), 1, ret);
+}
+
+static int limit_set(struct yaml *yaml, const struct yaml_key *key, uint64_t value, struct quota *ret)
+{
+	if (ret->value)
+		yaml_error(yaml, yaml->key, "\"%s\" says what line %u said already; remove one of the two",
+			key->name, ret->line);
+	else
+		*ret = (struct quota){.value = value, .line = yaml->key.line};
+	return yaml_skip(yaml);
+}
+
+static int limit_parse_count(struct yaml *yaml, const struct yaml_key *key, struct quota *ret)
+{
+	const char *text = yaml_text(yaml);
+	uint64_t value;
+
+	if (text && number_parse(text, strlen(text), 1, &value) >= 0)
+		return limit_set(yaml, key, value, ret);
+	yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be a whole number from 1 on", key->name);
+	return yaml_skip(yaml);
+}
+
+int limit_parse_size(
+	struct yaml *yaml, const struct yaml_key *key, uint64_t unit, struct quota *ret)
+{
+	const char *text = yaml_text(yaml);
+	uint64_t value;
+
+	if (unit != 1 && text && number_parse(text, strlen(text), unit, &value) >= 0)
+		return limit_set(yaml, key, value, ret);
+	if (unit == 1 && text && size_parse(text, &value) >= 0)
+		return limit_set(yaml, key, value, ret);
+	yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be %s", key->name,
+		unit == 1 ? "a size from 1 to 4096GiB, such as 500KiB, 10MiB or 1GiB"
+			  : "a whole number from 1 on");
+	return yaml_skip(yaml);
+}
+
+int limit_parse_rate(
+	struct yaml *yaml, const struct yaml_key *key, enum ambit_limit kind, struct quota *ret)
+{
+	return kind == LIMIT_CONNECTS ? limit_parse_count(yaml, key, ret)
+				      : limit_parse_size(yaml, key, 1, ret);
+}
+
+static int parse_limit(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct policy *policy = data;
+
+	return limit_parse_rate(
+		yaml, key, (enum ambit_limit)key->value, &policy->limits[key->value]);
+}
+
+static int parse_file_size(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct policy *policy = data;
+
+	return limit_parse_size(yaml, key, 1, &policy->file_size);
+}
+
+int limits_parse(struct yaml *yaml, struct policy *policy)
+{
+	static const struct yaml_key keys[] = {
+		{"connectsPerMinute", parse_limit, LIMIT_CONNECTS, NULL},
+		{"egressPerHour", parse_limit, LIMIT_EGRESS_HOUR, NULL},
+		{"egressPerDay", parse_limit, LIMIT_EGRESS_DAY, NULL},
+		{"fileSize", parse_file_size, 0, NULL},
+	};
+
+	return yaml_mapping(yaml, "\"limits\"", keys, ARRAY_SIZE(keys), policy, NULL);
+}
+
+static int parse_to(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct rule *rule = data;
+	const char *text = yaml_text(yaml);
+	struct mark mark = yaml_mark(yaml);
+
+	if (!text || !*text) {
+		yaml_error(yaml, mark, "\"%s\" must be one peer", key->name);
+		return yaml_skip(yaml);
+	}
+	rule->line = mark.line;
+	rule->column = mark.column;
+	rule->text = strdup(text);
+	return rule->text ? 0 : -ENOMEM;
+}
+
+static int parse_rule_limit(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct rule *rule = data;
+
+	return limit_parse_rate(
+		yaml, key, (enum ambit_limit)key->value, &rule->limits[key->value]);
+}
+
+int limits_parse_peer(struct yaml *yaml, struct rule *ret)
+{
+	static const struct yaml_key keys[] = {
+		{"to", parse_to, 0, NULL},
+		{"connectsPerMinute", parse_rule_limit, LIMIT_CONNECTS, NULL},
+		{"egressPerHour", parse_rule_limit, LIMIT_EGRESS_HOUR, NULL},
+		{"egressPerDay", parse_rule_limit, LIMIT_EGRESS_DAY, NULL},
+	};
+	const unsigned to = 1U; /* the bit of the first row */
+	struct mark mark = yaml_mark(yaml);
+	unsigned seen = 0;
+	int r = yaml_mapping(yaml, "a peer with limits", keys, ARRAY_SIZE(keys), ret, &seen);
+
+	if (r >= 0 && !(seen & to))
+		yaml_error(yaml, mark, "\"to\" is missing; add the peer that the limits are for");
+	else if (r >= 0 && seen == to)
+		yaml_error(yaml, mark, "no limit stands here; add one, or write the peer without \"to\"");
+	return r;
+}
