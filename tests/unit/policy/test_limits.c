@@ -124,8 +124,6 @@ static void no_limits(void **state)
 		"3:34: \"to\" must be one peer\n");
 	expect(HEAD "network: {allow: {connect: [{to: \"5\", fileSize: 5}]}}\n",
 		"3:39: unknown key \"fileSize\" in a peer with limits\n3:29: no limit stands here\n3:34: pattern \"5\"\n");
-	expect(HEAD "network: {allow: {connect: [{to: \"api.example.com:5\", egressPerHour: 5}]}}\n",
-		"3:34: a rule for a name cannot have limits of its own yet\n");
 	expect(HEAD "network: {deny: {connect: [{to: \"127.0.0.1:5\", egressPerHour: 5}]}}\n",
 		"3:28: \"network.deny.connect\" must hold texts, not a mapping\n");
 	expect(HEAD "network: {allow: {listen: [{to: \"127.0.0.1:5\", egressPerHour: 5}]}}\n",
