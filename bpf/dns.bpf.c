@@ -8,7 +8,7 @@
  *
  * Who can be reached on port 53 at all is decided by net.bpf.c, as for every other peer.
  */
-#include "lib/question.bpf.h"
+#include "lib/answer.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -130,6 +130,7 @@
 	/* names */                                                                               \
 	X(NAMES)                                                                                  \
 	X(SCRATCH_DNS)                                                                            \
+	X(QUESTION_CHANGED)                                                                       \
 	X(SOCKET_CGROUP)                                                                          \
 	/* limits */                                                                              \
 	X(LIMITS_PEER)                                                                            \

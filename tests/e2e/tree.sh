@@ -60,9 +60,10 @@ tree_once() {
 	for net in 203.0.113.0/24 10.9.0.0/16 192.168.9.0/24 100.64.9.0/24 169.254.7.0/24; do
 		ip route add local "$net" dev lo
 	done
-	for address in 2001:db8:5::21 fd09::1; do ip addr add "$address/128" dev lo; done
+	for address in 2001:db8:5::21 fd09::1 64:ff9b::7f00:1 64:ff9b:1::1 2002:a09:1::1 2001:0:9::1; do ip addr add "$address/128" dev lo; done
 	probe serve 0.0.0.0 7443 0.0.0.0 7444 >/dev/null
-	probe serve ::1 7443 2001:db8:5::21 7443 2001:db8:5::21 7444 fd09::1 7443 >/dev/null
+	probe serve ::1 7443 2001:db8:5::21 7443 2001:db8:5::21 7444 fd09::1 7443 \
+		64:ff9b::7f00:1 7443 64:ff9b:1::1 7443 2002:a09:1::1 7443 2001:0:9::1 7443 >/dev/null
 	probe serve-dns >/dev/null
 	probe serve-fds /u/in/fds >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
