@@ -21,9 +21,13 @@ limits_begin() { # LIMITS [PEER]: the policy of this case, and two servers
 limits_serve() { # ADDR PORT FILE
 	limits_servers="$limits_servers $(probe serve-count "$1" "$2" "$3")" || exit 1
 }
-# Each case has a shell of its own.
+# Each case has a shell of its own. The next one takes the same ports: until a server is a zombie, or
+# nothing any more, it may still have them.
 limits_end() {
 	kill $limits_servers
+	for server in $limits_servers; do
+		while grep -q '^State:.[^ZX]' "/proc/$server/status" 2>/dev/null; do :; done
+	done
 	umount -l /l
 }
 limits_run() { # COMMAND...

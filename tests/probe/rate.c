@@ -235,6 +235,8 @@ static int act_serve_count(int argc, char **argv)
 	(void)argc;
 	tcp = socket(local.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	udp = socket(local.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Connections of the server before may be waiting for their end. */
+	setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	if (file < 0 || bind(tcp, &local.any, length) < 0 || bind(udp, &local.any, length) < 0 ||
 		listen(tcp, THREADS_MAX) < 0)
 		return -errno;
