@@ -7,8 +7,9 @@ names_killed() (
 	life_policy=/e2e/policies/names-life.yaml
 	rm -f /t/in/go /t/in/said && mkfifo /t/in/go /t/in/said
 	expect_status 0 probe query good.203-0-113-50.no.test
-	start_waiting 'for name in no ok; do read -r _ </t/in/go
-		probe query good.203-0-113-50.$name.test; echo $? >/t/in/said; done & wait'
+	# It begins before ambit is killed: the shell that starts it goes at once then.
+	start_waiting wait 'for name in no ok; do read -r _ </t/in/go
+		probe query good.203-0-113-50.$name.test; echo $? >/t/in/said; done &'
 	kill -KILL "$ambit_pid"
 	wait "$ambit_pid"
 	echo go >/t/in/go
