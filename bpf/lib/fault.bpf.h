@@ -130,7 +130,6 @@
 	/* names */                                                                               \
 	X(NAMES)                                                                                  \
 	X(SCRATCH_DNS)                                                                            \
-	X(QUESTION_CHANGED)                                                                       \
 	X(SOCKET_CGROUP)                                                                          \
 	/* limits */                                                                              \
 	X(LIMITS_PEER)                                                                            \
