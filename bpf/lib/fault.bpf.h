@@ -75,6 +75,7 @@
 	X(LOOP_STEPS)                                                                             \
 	X(RENAMED)                                                                                \
 	X(NOTE)                                                                                   \
+	X(HELD)                                                                                   \
 	X(LOOP_NOTES)                                                                             \
 	X(NO_MOUNT)                                                                               \
 	X(FOLDS)                                                                                  \

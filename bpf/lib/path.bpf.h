@@ -32,7 +32,7 @@ const volatile __u64 mount_lock_address __weak = 0;
  * takes at least as long as the two microseconds of a walk, so that even with every other CPU at it
  * without a pause 128 walks in a row are not all hit. */
 #define WALKS_MAX 128
-/* While mount_lock is odd somebody holds it: for a microsecond, or on a virtual machine for as long as the
+/* While mount_lock is odd, or the d_seq of a dentry, somebody is at it: for a microsecond, or on a virtual machine for as long as the
  * holder's processor is not running, which on a busy host is tens of milliseconds. A round of waiting
  * takes 15 to 80 ns: this is at least that long. */
 #define WALK_ATTEMPTS (1 << 21)
@@ -106,19 +106,28 @@ static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
 #define RAW_FIELD(walk, type, field) \
 	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
 
+/* The d_seq of a dentry. */
+static __always_inline __u32 renames_of(__u64 dentry)
+{
+	return sequence(dentry + bpf_core_field_offset(struct dentry, d_seq));
+}
+
 /* Notes the dentry that the walk is at, before it is read. Of more than there is room for nothing is
- * known: such a walk is not proved by its notes. */
+ * known: such a walk is not proved by its notes. Nor is one that meets a dentry which is being renamed:
+ * the next one waits for that. */
 static __always_inline void note_take(struct path_buffer *walk)
 {
-	__u32 at = walk->noted;
+	__u32 at = walk->noted, then;
 
 	if (at >= WALK_NOTES) {
 		walk->noted = WALK_NOTES + 1;
 		return;
 	}
+	then = renames_of(walk->dentry);
+	if (FAULT(HELD, true, then & 1))
+		walk->held = walk->dentry;
 	walk->notes[at].dentry = walk->dentry;
-	walk->notes[at].sequence =
-		sequence(walk->dentry + bpf_core_field_offset(struct dentry, d_seq));
+	walk->notes[at].sequence = then;
 	walk->noted = at + 1;
 }
 
@@ -133,8 +142,7 @@ static long note_check(__u32 index, struct path_buffer **context)
 		return 1;
 	dentry = walk->notes[index].dentry;
 	then = walk->notes[index].sequence;
-	if (!(then & 1) && FAULT(NOTE, false,
-			sequence(dentry + bpf_core_field_offset(struct dentry, d_seq)) == then))
+	if (!(then & 1) && FAULT(NOTE, false, renames_of(dentry) == then))
 		return 0;
 	walk->noted = WALK_NOTES + 1;
 	return 1;
@@ -363,6 +371,10 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	struct sequences seen = sequences_now();
 
 	walk->noting = walk->walks >= WALKS_PLAIN || index >= WAITS_PLAIN;
+	/* Whoever renames a dentry may have lost its processor meanwhile, like the holder of mount_lock. */
+	if (walk->held && FAULT(HELD, true, renames_of(walk->held) & 1))
+		return 0;
+	walk->held = 0;
 	if (seen.mounts & 1 || (seen.renames & 1 && !walk->noting))
 		return 0;
 	/* What is kept of directories is as old as rename_lock's number, and so without a note. */
@@ -390,8 +402,9 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 	if (!(seen.renames & 1) &&
 		FAULT(RENAMED, false,
 			FAULT(NOTE, false,
-				FAULT(LOOP_NOTES, false,
-					sequences_are(seen.renames, seen.mounts)))))
+				FAULT(HELD, false,
+					FAULT(LOOP_NOTES, false,
+						sequences_are(seen.renames, seen.mounts))))))
 		return 1;
 	/* In this order: the mounts are looked at when the notes have been. */
 	if (notes_hold(context) && sequence(mount_lock_address) == seen.mounts) {
@@ -423,6 +436,7 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;
 	buffer->result = REASON_UNSTABLE;
+	buffer->held = 0;
 	buffer->walks = buffer->noted = 0;
 	(void)FAULT(LOOP_ATTEMPTS, -E2BIG, bpf_loop(WALK_ATTEMPTS, walk_attempt, &buffer, 0));
 	buffer->wanted = 0;

@@ -45,6 +45,7 @@ struct path_buffer {
 	__u64 mount; /* struct mount */
 	__u64 root;  /* mnt_root of `mount` */
 	__u64 parent, name; /* of the dentry that was read last */
+	__u64 held; /* a dentry that was being renamed when it was noted; 0: none */
 	__u64 dir; /* the dentry above the last component, and its struct mount */
 	__u64 dir_mount;
 	__u32 mnt_ns;
