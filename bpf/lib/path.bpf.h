@@ -106,10 +106,10 @@ static __always_inline bool sequences_are(__u32 renames, __u32 mounts)
 #define RAW_FIELD(walk, type, field) \
 	(*(type *)&(walk)->raw[bpf_core_field_offset(struct dentry, field)])
 
-/* The d_seq of a dentry. */
+/* The d_seq of a dentry: odd while it is being renamed. */
 static __always_inline __u32 renames_of(__u64 dentry)
 {
-	return sequence(dentry + bpf_core_field_offset(struct dentry, d_seq));
+	return FAULT(HELD, 1, sequence(dentry + bpf_core_field_offset(struct dentry, d_seq)));
 }
 
 /* Notes the dentry that the walk is at, before it is read. Of more than there is room for nothing is
@@ -124,7 +124,7 @@ static __always_inline void note_take(struct path_buffer *walk)
 		return;
 	}
 	then = renames_of(walk->dentry);
-	if (FAULT(HELD, true, then & 1))
+	if (then & 1)
 		walk->held = walk->dentry;
 	walk->notes[at].dentry = walk->dentry;
 	walk->notes[at].sequence = then;
@@ -372,7 +372,7 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 
 	walk->noting = walk->walks >= WALKS_PLAIN || index >= WAITS_PLAIN;
 	/* Whoever renames a dentry may have lost its processor meanwhile, like the holder of mount_lock. */
-	if (walk->held && FAULT(HELD, true, renames_of(walk->held) & 1))
+	if (walk->held && renames_of(walk->held) & 1)
 		return 0;
 	walk->held = 0;
 	if (seen.mounts & 1 || (seen.renames & 1 && !walk->noting))
