@@ -97,6 +97,14 @@ static __always_inline __u32 cell_current(void)
 	return __builtin_expect(!storage, 1) ? 0 : cell_of_storage(storage);
 }
 
+/* As cell_current(), where a hook has asked before: read as task_read() says why. */
+static __always_inline __u32 cell_again(void)
+{
+	struct bpf_local_storage *storage = task_read()->bpf_storage;
+
+	return storage ? cell_of_storage(storage) : 0;
+}
+
 /* Since 6.18 storage is allocated by kmalloc_nolock(), which gives up where it finds a lock taken:
  * another try a moment later is not the same try. Unrolled, because 6.1 refuses how clang lays such a
  * loop out ("back-edge"). */

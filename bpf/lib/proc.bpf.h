@@ -62,7 +62,7 @@ static __always_inline enum proc_owner task_owner(__u64 task)
 	(void)FAULT(LOOP_LABEL, -E2BIG, bpf_loop(STORAGES_MAX, label_step, &search, 0));
 	if (search.unreadable)
 		return PROC_UNREADABLE;
-	return search.cell && search.cell == cell_current() ? PROC_CELL : PROC_OTHER;
+	return search.cell && search.cell == cell_again() ? PROC_CELL : PROC_OTHER;
 }
 
 /*
