@@ -69,10 +69,11 @@ session_start() { # run|audit POLICY
 	trap '' PIPE
 }
 
-session_end() {
+session_end() { # run|audit
 	exec 3>&- 4<&-
 	trap - PIPE
 	wait "$session"
+	trailq "$work/$1.trail" >"$work/log" 2>&1 || case_failed "trail-$1-$policy" "it is not JSON from line to line"
 }
 
 # Does $act in the session's cell; the answer goes to the file RESULT.
@@ -232,10 +233,10 @@ denials_all() { # TABLE
 		rows_each row_outside
 		session_start run "$policy"
 		rows_each row_enforce
-		session_end
+		session_end run
 		session_start audit "$policy"
 		rows_each row_audit
-		session_end
+		session_end audit
 		rows_each row_case
 	done
 }

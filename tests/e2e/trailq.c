@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * trailq FILE [KEY=VALUE[|KEY=VALUE...]...]   counts the lines of a trail for which every word holds,
- * and prints the count. KEY=* asks that the key is there. Exit 2, naming the line, if one is not a
- * JSON object.
+ * and prints the count. KEY=* asks that the key is there. Exit 2, naming the line, if one that is
+ * looked at is not a JSON object: where there is a word, lines that cannot hold it are not, because
+ * reading a long trail for each of five hundred acts is what a guest was busy with.
  */
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 static bool line_has(struct json_object *line, char *condition)
 {
@@ -33,6 +36,30 @@ static bool line_has_any(struct json_object *line, const char *word)
 		hit = line_has(line, condition);
 	free(copy);
 	return hit;
+}
+
+/* Whether the text of a line has what one of the alternatives asks for. Values with characters that JSON
+ * may spell in another way are not looked for. */
+static bool text_may_have(const char *text, const char *word)
+{
+	char *copy = strdup(word), *rest = copy, *condition;
+	bool hit = !copy;
+
+	while (!hit && (condition = strsep(&rest, "|"))) {
+		const char *value = strchr(condition, '=');
+
+		hit = !value || value[1 + strspn(value + 1, PLAIN)] || strstr(text, value + 1);
+	}
+	free(copy);
+	return hit;
+}
+
+static bool text_may_have_all(const char *text, int words, char **word)
+{
+	for (int i = 0; i < words; i++)
+		if (!text_may_have(text, word[i]))
+			return false;
+	return true;
 }
 
 /* The object that all of `text` is, or NULL. */
@@ -71,6 +98,8 @@ int main(int argc, char **argv)
 		bool hit = true;
 
 		number++;
+		if (!text_may_have_all(text, argc - 2, argv + 2))
+			continue;
 		if (text[length - 1] == '\n')
 			line = line_parse(text, (size_t)length - 1);
 		if (!line) {
