@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define AMBIT_ABI 4
+#define AMBIT_ABI 5
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -386,9 +386,9 @@ struct ambit_prefix {
 	__u32 reserved;
 };
 
-#define AMBIT_HASH_BITS 16
-#define AMBIT_PREFIX_BITS 14
-#define AMBIT_PEER_BITS 13
+#define AMBIT_KEPT_BITS 14 /* no more: each run maps all verdicts and peers, 4,000 instructions a page */
+#define AMBIT_PEER_BITS 12
+#define AMBIT_BIRTH_BITS 16
 struct ambit_kept {
 	__u64 origin; /* addresses that the programs calculate with (file.bpf.c: kept_begin) */
 	__u64 label_origin;
@@ -397,10 +397,10 @@ struct ambit_kept {
 	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
 	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
 	__u32 reserved;
-	struct ambit_allowed verdicts[1 << AMBIT_HASH_BITS];
+	struct ambit_allowed verdicts[1 << AMBIT_KEPT_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
-	struct ambit_prefix prefixes[1 << AMBIT_PREFIX_BITS];
-	__u64 births[1 << AMBIT_HASH_BITS]; /* dentries that began at an address (a hash of it) */
+	struct ambit_prefix prefixes[1 << AMBIT_KEPT_BITS];
+	__u64 births[1 << AMBIT_BIRTH_BITS]; /* dentries that began at an address (a hash of it) */
 };
 
 /* One part in so many of a ring is kept for denials that are carried out. */

@@ -65,7 +65,7 @@ static __always_inline __u8 first_op(__u32 ops)
 static __always_inline struct ambit_allowed *verdict_row(
 	struct ambit_kept *all, __u64 object, __u64 key)
 {
-	return &all->verdicts[(object ^ key) * HASH_FACTOR >> (64 - AMBIT_HASH_BITS)];
+	return &all->verdicts[(object ^ key) * HASH_FACTOR >> (64 - AMBIT_KEPT_BITS)];
 }
 
 /*

@@ -143,12 +143,15 @@ static __always_inline void limits_verdict(
 	v->silent = !draw->tell;
 }
 
-/* Whether a connect is one too many; then why is in `v`. */
-FRAME bool limits_connect(__u32 id, const struct address *peer, __u8 proto, struct verdict *v)
+/* Whether a connect is one too many; then why is in `v`. The verifier looks at it by itself. */
+GLOBAL int limits_connect(__u32 id, const struct address *peer, __u8 proto, struct verdict *v)
 {
-	struct ambit_limits *row = FAULT(LIMITS_PEER, NULL, limits_row(id));
+	struct ambit_limits *row;
 	struct draw draw = {};
 
+	if (!peer || !v)
+		return true;
+	row = FAULT(LIMITS_PEER, NULL, limits_row(id));
 	if (!row) {
 		v->reason = REASON_NO_CELL;
 		return true;
@@ -157,7 +160,7 @@ FRAME bool limits_connect(__u32 id, const struct address *peer, __u8 proto, stru
 		bpf_ktime_get_ns(), &draw);
 	if (draw.refused)
 		limits_verdict(row, &draw, v);
-	return draw.refused;
+	return draw.refused != 0;
 }
 
 #endif

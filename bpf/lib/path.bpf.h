@@ -50,12 +50,12 @@ const volatile bool keeps __weak = false;
 
 static __always_inline __u64 *birth_of(struct ambit_kept *all, __u64 dentry)
 {
-	return &all->births[dentry * HASH_FACTOR >> (64 - AMBIT_HASH_BITS)];
+	return &all->births[dentry * HASH_FACTOR >> (64 - AMBIT_BIRTH_BITS)];
 }
 
 static __always_inline struct ambit_prefix *prefix_row(__u32 cell, __u64 dentry)
 {
-	return &kept.prefixes[(dentry ^ (__u64)cell << 20) * HASH_FACTOR >> (64 - AMBIT_PREFIX_BITS)];
+	return &kept.prefixes[(dentry ^ (__u64)cell << 20) * HASH_FACTOR >> (64 - AMBIT_KEPT_BITS)];
 }
 
 static __always_inline __u64 mount_of(__u64 vfsmount)

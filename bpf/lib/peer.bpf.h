@@ -77,15 +77,21 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
  * The same where the cell's policy has names, and its addresses alone said `denied`. A rule or a reserved
  * address that denies has the last word; else a name that denies, else a rule or a name that allows.
  * `before` is the fence from before any of it was read: a state of one policy means nothing in another.
+ * The verifier looks at it once, not after each way through peer_denied().
  */
-FRAME bool named_denied(
-	const struct peer_request *request, struct verdict *v, bool denied, __u32 before)
+GLOBAL int named_denied(
+	const struct peer_request *request, struct verdict *v, int denied, __u32 before)
 {
-	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(v->cell));
-	__u8 reason = v->reason;
-	__u32 rule = v->rule;
+	struct ambit_cell *cell;
+	__u8 reason;
+	__u32 rule;
 	int says;
 
+	if (!request || !v)
+		return true;
+	cell = FAULT(CELL_PEER, NULL, cell_row(v->cell));
+	reason = v->reason;
+	rule = v->rule;
 	if (!cell) {
 		v->reason = cell_missing(v->cell);
 		return true;
