@@ -178,24 +178,25 @@ static bool something_lacks(
 /*
  * Another run may need more at the same time, so a lock of its own: the one on AMBIT_RUN_DIR is shared
  * by all that have a cell, and would be waited for until the last of them ended. Whoever holds that one
- * keeps disarm away, and whoever arms the kernel anew.
+ * keeps disarm away, and whoever arms the kernel anew. `attached` is what is attached, before and after.
  */
-static int arm_rest(const struct arm_options *options, struct diag *diag)
+static int arm_rest(
+	const struct arm_options *options, struct attached *attached, struct diag *diag)
 {
 	const unsigned needs = policy_needs(options->policy);
 	_cleanup_close_ int lock = -1;
-	struct attached attached;
+	int result;
 
-	/* What cannot be read, attached_refuse() speaks of. */
-	if (options->as_it_is || attached_read(&attached) < 0 ||
-		!something_lacks(options, needs, &attached))
+	if (options->as_it_is || !something_lacks(options, needs, attached))
 		return 0;
 	lock = lock_file("arming", LOCK_EX, diag);
 	if (lock < 0)
 		return lock;
-	if (attached_read(&attached) < 0 || !something_lacks(options, needs, &attached))
-		return 0; /* the other one did it */
-	return arm_more(options, needs, &attached, diag);
+	result = attached_read_armed(attached, diag);
+	if (result < 0 || !something_lacks(options, needs, attached))
+		return result; /* the other one did it */
+	result = arm_more(options, needs, attached, diag);
+	return result < 0 ? result : attached_read_armed(attached, diag);
 }
 
 /* Pins of another version: its programs know nothing of our cells and would deny them everything. */
@@ -311,6 +312,7 @@ int ambit_kernel_open(struct kernel **ret, struct diag *diag)
 
 int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag)
 {
+	struct attached attached;
 	int lock, result = 0;
 
 	programs_words();
@@ -329,9 +331,11 @@ int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, str
 			result = -errno;
 	}
 	if (result == 0)
-		result = arm_rest(options, diag);
+		result = attached_read_armed(&attached, diag);
 	if (result == 0)
-		result = attached_refuse(options, diag);
+		result = arm_rest(options, &attached, diag);
+	if (result == 0)
+		result = attached_refuse(options, &attached, diag);
 	if (result < 0) {
 		close(lock);
 		return result;

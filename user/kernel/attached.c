@@ -107,11 +107,19 @@ static int facts_of_armed(const struct attached *attached, struct facts *ret)
 	return 0;
 }
 
-static int armed_read(struct attached *ret_attached, struct facts *ret_facts)
+static int unreadable(struct diag *diag, int result)
 {
-	int result = attached_read(ret_attached);
+	ambit_diag_set(diag, NULL, 0, 0,
+		"cannot read what is armed: %s; `ambit disarm` takes away what is left",
+		strerror(-result));
+	return result;
+}
 
-	return result < 0 ? result : facts_of_armed(ret_attached, ret_facts);
+int attached_read_armed(struct attached *ret, struct diag *diag)
+{
+	int result = attached_read(ret);
+
+	return result < 0 ? unreadable(diag, result) : 0;
 }
 
 /* What the cells need that are bound. */
@@ -146,25 +154,21 @@ int attached_wanted(struct attached *ret, unsigned *ret_needs)
 	return result;
 }
 
-int attached_refuse(const struct arm_options *options, struct diag *diag)
+int attached_refuse(
+	const struct arm_options *options, const struct attached *attached, struct diag *diag)
 {
-	struct attached attached;
 	struct facts facts;
-	int result = armed_read(&attached, &facts);
+	int result = facts_of_armed(attached, &facts);
 
-	if (result < 0) {
-		ambit_diag_set(diag, NULL, 0, 0,
-			"cannot read what is armed: %s; `ambit disarm` takes away what is left",
-			strerror(-result));
-		return result;
-	}
-	if (attached.keeps && !attached.rows[HOOK_ROW_d_instantiate]) {
+	if (result < 0)
+		return unreadable(diag, result);
+	if (attached->keeps && !attached->rows[HOOK_ROW_d_instantiate]) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"verdicts are kept, but the program that dates them is gone (\"" PIN_ABI_DIR
 			"/" PIN_LINK "file_d_instantiate\"): end the cells and run `ambit disarm`");
 		return -ENOTSUP;
 	}
-	if (facts_traced(&facts) && !attached.traced) {
+	if (facts_traced(&facts) && !attached->traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with programs that enforce nothing here, because \"bpf\" "
 			"is not in its list of LSMs (%s): `ambit disarm`, then arm it again",
@@ -176,7 +180,7 @@ int attached_refuse(const struct arm_options *options, struct diag *diag)
 	result = facts_refuse_policy(&facts, options->policy, diag);
 	if (result == 0)
 		result = facts_refuse(&facts, options_needs(options), diag);
-	if (result == 0 && attached.traced) {
+	if (result == 0 && attached->traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with --best-effort: `ambit disarm`, then arm it again "
 			"without, or take the weaker promise with --best-effort");
@@ -190,8 +194,10 @@ int ambit_kernel_state(const struct arm_options *options, struct kernel_state *r
 	struct kernel_state state = {};
 	struct attached attached;
 	struct facts facts;
-	int result = armed_read(&attached, &facts);
+	int result = attached_read(&attached);
 
+	if (result == 0)
+		result = facts_of_armed(&attached, &facts);
 	if (result < 0)
 		return result;
 	state.hooks = attached.count;

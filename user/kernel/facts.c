@@ -100,7 +100,8 @@ void facts_read_armed(unsigned flags, struct facts *ret)
 		.label_fails = flags & AMBIT_ARMING_LABEL_FAILS,
 	};
 	read_lsm(ret);
-	/* Where no decision depends on it, it is not worth a mount of debugfs. */
-	if (flags || facts_traced(ret))
+	/* Where no decision depends on it, it is not worth a mount of debugfs, whose end waits for a grace
+	 * period. */
+	if (ret->lsm_skips || ret->label_fails || facts_traced(ret))
 		read_preemption(ret);
 }

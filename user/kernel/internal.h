@@ -94,10 +94,13 @@ struct attached {
 	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
 };
 int attached_read(struct attached *ret);
+/* The same, with a diag if it fails. */
+int attached_read_armed(struct attached *ret, struct diag *diag);
 /* The same, and what the cells need that are bound: a bit set of NEEDS(). */
 int attached_wanted(struct attached *ret, unsigned *ret_needs);
-/* Says why what is armed does not do for `options`: a negative errno with a diag, or 0. */
-int attached_refuse(const struct arm_options *options, struct diag *diag);
+/* Says why what is attached does not do for `options`: a negative errno with a diag, or 0. */
+int attached_refuse(
+	const struct arm_options *options, const struct attached *attached, struct diag *diag);
 
 /* The directory under which cells are made, in the cgroup v2 hierarchy (also where it is mounted
  * hybrid); makes it. `ret_level` is its depth below the root. */
