@@ -28,7 +28,7 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 $(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/bench/floor.skel.h
-	$(CC) $(CPPFLAGS) -isystem $(BUILD)/bench -std=gnu17 -O2 -g $(WARN) $< -lbpf -lelf -lz -o $@
+	$(CC) $(CPPFLAGS) -isystem $(BUILD)/bench -std=gnu17 -O2 -g $(WARN) $< $(LDLIBS) -o $@
 
 # These use the rooms of ambit itself.
 BENCH_O	 = $(filter-out $(BUILD)/user/cli/%,$(USER_O))

@@ -39,8 +39,8 @@ function judge_added(release, name, axis, value, op, limit,  n) {
 	return verdict(signed(n), n <= (limit ? limit * slack(release) : noise_of(op)))
 }
 
-# The dearest operation, by the hooks that it takes.
-function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which) {
+# The dearest operation, by the hooks that it takes; and what an empty program takes at each of them.
+function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which, floor) {
 	worst = -1
 	for (i = 1; i <= op_count["hooks"]; i++) {
 		op = ops["hooks", i]
@@ -53,7 +53,11 @@ function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, 
 			which = op
 		}
 	}
-	return worst < 0 ? "" : verdict(sprintf("+%d (%s)", worst + 0.5, which), worst <= limit * slack(release))
+	if (worst < 0)
+		return ""
+	floor = has(release, "empty", axis, value, which) ? sprintf(", empty %+.0f", \
+		added(release, "empty", axis, value, which) / figure[release, name, "hooks", 0, which]) : ""
+	return verdict(sprintf("%+.0f (%s%s)", worst, which, floor), worst <= limit * slack(release))
 }
 
 function judge_landlock(release, name, axis, value, op,  n, other) {
