@@ -40,12 +40,13 @@ function judge_added(release, name, axis, value, op, limit,  n) {
 }
 
 # The dearest operation, by the hooks that it takes; and what an empty program takes at each of them.
-function judge_hook(release, name, axis, value, limit,  i, op, n, hooks, worst, which, floor) {
+function judge_hook(release, name, axis, value, which_ops, limit,  i, op, n, hooks, worst, which, floor) {
 	worst = -1
 	for (i = 1; i <= op_count["hooks"]; i++) {
 		op = ops["hooks", i]
 		hooks = figure[release, name, "hooks", 0, op]
-		if (hooks < 1 || !has(release, name, axis, value, op) || op ~ /fork/)
+		if (hooks < 1 || !has(release, name, axis, value, op) || op ~ /fork/ ||
+			(op in noise) != (which_ops == "noise"))
 			continue
 		n = added(release, name, axis, value, op) / hooks
 		if (n > worst) {
@@ -105,7 +106,7 @@ function judge(release, i,  kind, name, op, limit, at, axis, value) {
 		release = "native"
 	}
 	if (kind == "hook")
-		return judge_hook(release, name, axis, value, limit)
+		return judge_hook(release, name, axis, value, op, limit)
 	if (!has(release, name, axis, value, op))
 		return "not measured"
 	if (kind == "added")
