@@ -32,9 +32,9 @@ const volatile __u64 mount_lock_address __weak = 0;
  * takes at least as long as the two microseconds of a walk, so that even with every other CPU at it
  * without a pause 128 walks in a row are not all hit. */
 #define WALKS_MAX 128
-/* While mount_lock is odd, or the d_seq of a dentry, somebody is at it: for a microsecond, or on a virtual machine for as long as the
- * holder's processor is not running, which on a busy host is tens of milliseconds. A round of waiting
- * takes 15 to 80 ns: this is at least that long. */
+/* While mount_lock is odd, or the d_seq of a dentry, somebody is at it: for a microsecond, or on a virtual
+ * machine for as long as the holder's processor is not running, which on a busy host is tens of
+ * milliseconds. A round of waiting takes 15 to 80 ns: this is at least that long. */
 #define WALK_ATTEMPTS (1 << 21)
 
 enum { PATH_DONE = -1, PATH_MORE = -2 };
