@@ -71,7 +71,7 @@ function judge_landlock(release, name, axis, value, op,  n, other) {
 
 function judge_percent(release, name, axis, value, op, limit,  n) {
 	n = added(release, name, axis, value, op) * 100 / itself(release, axis, value, op)
-	return verdict(sprintf("%+.1f %%", n), n <= limit)
+	return verdict(sprintf("%+.1f %%", n), n <= limit * slack(release))
 }
 
 function judge_grow(release, name, axis, value, op, limit,  from, n, first) {
