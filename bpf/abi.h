@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #endif
 
+#include "unix.h"
 #define AMBIT_ABI 5
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
@@ -21,7 +22,6 @@
 /* NAME_MAX + 1: the longest name of one component, and the slack behind a path buffer. */
 #define AMBIT_NAME_SIZE 256
 #define AMBIT_COMM_SIZE 16
-
 /*
  * Operations. The first four are decided by path and index the columns of an `accept`; connect and
  * listen are decided by peer. The rest have no rules: they are denied by what they are.
@@ -71,7 +71,7 @@ enum ambit_mode {
 		"metadata, multicast and broadcast addresses have to be named; a wider range does "  \
 		"not cover them")                                                                   \
 	X(FAMILY, "socket-family", "only TCP, UDP, unix and routing netlink sockets exist in a cell")                \
-	X(ABSTRACT, "abstract-socket", "the peer is an abstract or unnamed socket outside the cell") \
+	X(UNNAMED, "unnamed-socket", "the peer is a socket outside the cell that has no name")        \
 	X(ADDRESS, "bad-address", "the address is malformed")                                       \
 	X(REFER, "refer",                                                                           \
 		"a link or rename must not give a file more rights than it had where it was")        \
@@ -94,7 +94,7 @@ enum ambit_mode {
 	X(UNREADABLE, "unreadable", "kernel memory that describes the object could not be read")     \
 	X(NO_SCRATCH, "no-scratch", "no scratch buffer was free")                                   \
 	X(NO_LABEL, "no-label", "the task's label could not be read or made")                       \
-	X(NO_CELL, "no-cell", "the task's cell is gone")                                            \
+	X(NO_CELL, "no-cell", "the cell of the task, or of the peer, is gone")                       \
 	X(NO_POLICY, "no-policy", "the cell's policy could not be read")                            \
 	X(RESERVED, "reserved-place",                                                               \
 		"what is written in /proc and /sys has to be named there; a wider pattern does not "  \
@@ -247,12 +247,12 @@ struct ambit_cell {
 	__u32 flags;  /* AMBIT_CELL_* */
 	__u32 id;     /* its own: a row that is free is soon another's */
 	__u32 ring;   /* key in `rings`; 0: it has none */
-	__u32 reserved;
+	__u32 known_length;
+	char known[AMBIT_KNOWN_SIZE]; /* AMBIT_PEER_CELL and a name: what it is to its peers (unix.h) */
 };
 #define AMBIT_POLICY_NOTHING 0 /* a policy that allows nothing: there as long as the kernel is armed */
 #define AMBIT_CELL_CANARY 1 /* no events: its denials are asked for */
 #define AMBIT_CELL_JIT	  2 /* memory may become code (`jit: allow`) */
-
 #define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 #define AMBIT_CELL_NAMES 16 /* its policy has names: a row in `names` */
@@ -483,7 +483,7 @@ _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
 _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
-_Static_assert(sizeof(struct ambit_cell) == 48, "cell");
+_Static_assert(sizeof(struct ambit_cell) == 120, "cell");
 _Static_assert(sizeof(struct ambit_lease) == 88, "lease");
 _Static_assert(sizeof(struct ambit_question) == 48, "question");
 _Static_assert(sizeof(struct ambit_domain) == 264, "domain");

@@ -8,12 +8,13 @@
  *                                      a message brings
  *   socket_bind, socket_listen         listen, by the local address
  *   socket_accept                      likewise, for a listener that came from outside
- *   unix_stream_connect, unix_may_send unix sockets, by the path of the peer or its cell
+ *   unix_stream_connect, unix_may_send unix sockets, by the peer's path, abstract name or cell
  */
 #include "lib/egress.bpf.h"
 #include "lib/mounts.bpf.h"
 #include "lib/option.bpf.h"
 #include "lib/peer.bpf.h"
+#include "lib/unix.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -383,37 +384,76 @@ int INSIDE_PROG(net_socket_accept, struct socket *socket)
 	return decide_local(&request, socket, family);
 }
 
-#define UNIX_ASK 2
+/* The abstract name of a socket that has no path: the bytes behind the first NUL. False if it has one and
+ * that cannot be read. */
+static __always_inline bool abstract_name(struct unix_sock *socket, struct unix_text *text)
+{
+	/* Set once, when the socket is bound. */
+	__u64 address = (__u64)BPF_CORE_READ(socket, addr);
+	const __u32 before = offsetof(struct sockaddr_un, sun_path) + 1;
+	__u32 length = 0;
+	char first = 0;
 
-/* By the peer's cell, or else by the path that it is bound to: 0: let it pass, 1: deny, UNIX_ASK: as the
- * request, which is filled, is decided. An abstract or unnamed peer outside the cell has nothing that a
- * policy could name. */
-FRAME int unix_request(struct sock *peer, struct path_request *request, enum ambit_hook hook)
+	if (!address)
+		return true;
+	address += bpf_core_field_offset(struct unix_address, name) + before;
+	if (bpf_probe_read_kernel(&first, 1, FAULT(UNIX_ADDRESS, NULL, (void *)(address - 1))))
+		return false;
+	length = BPF_CORE_READ(socket, addr, len);
+	/* A path that is gone by now, with its socket. */
+	if (first || length < before)
+		return true;
+	text->name = address;
+	text->length = length - before;
+	return true;
+}
+
+/* What is known of the peer: 0: let it pass, as among tasks of one cell; 1: deny; UNIX_ASK: `request` has
+ * the dentry that it is bound to, if any, or `text` its abstract name, and its cell. */
+FRAME int unix_request(struct sock *peer, struct path_request *request, struct unix_text *text,
+	enum ambit_hook hook)
 {
 	struct unix_sock *socket;
 
-	request->cell = cell_current();
-	if (!request->cell || label_of_socket(peer) == request->cell)
+	request->cell = text->cell = cell_current();
+	text->peer = label_of_socket(peer);
+	if (!request->cell || text->peer == request->cell)
 		return 0;
+	request->hook = text->hook = hook;
+	request->ops = BIT(OP_UNIX);
 	socket = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
 	request->dentry = socket ? (__u64)BPF_CORE_READ(socket, path.dentry) : 0;
-	if (!request->dentry)
-		return deny(request->cell, hook, OP_UNIX, REASON_ABSTRACT);
-	request->ops = BIT(OP_UNIX);
-	request->hook = hook;
+	if (!socket || (!request->dentry && !abstract_name(socket, text)))
+		return deny(request->cell, hook, OP_UNIX, REASON_UNREADABLE);
 	return UNIX_ASK;
 }
 
-/* Of a task that may be in a cell; on the cell's mounts, since a server often has a mount namespace of its
- * own. INSIDE_PROG() would be a frame too many beneath decide_mounts() (meta.bpf.c). */
+/*
+ * By the peer's cell, if it is another one, and by its path or its abstract name: deny beats allow. Of a
+ * task that may be in a cell; on the cell's mounts, since a server often has a mount namespace of its own.
+ * INSIDE_PROG() would be a frame too many beneath decide_mounts() (meta.bpf.c).
+ */
 static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 {
 	struct path_request request = {};
-	int result = unix_request(peer, &request, hook);
+	struct unix_text text = {};
+	int result = unix_request(peer, &request, &text, hook);
 
-	if (result == UNIX_ASK)
-		result = decide_mounts(&request);
-	return result ? -EPERM : 0;
+	if (result == UNIX_ASK && text.peer) {
+		text.last = !request.dentry && !text.name;
+		result = decide_text(&text);
+	}
+	if (result != UNIX_ASK && result != UNIX_LENT)
+		return result ? -EPERM : 0;
+	request.flags = result == UNIX_LENT ? REQUEST_PEER : 0;
+	if (request.dentry)
+		return decide_mounts(&request) ? -EPERM : 0;
+	if (!text.name)
+		return deny(request.cell, hook, OP_UNIX, REASON_UNNAMED) ? -EPERM : 0;
+	text.peer = 0;
+	text.last = 1;
+	text.lent = result == UNIX_LENT;
+	return decide_text(&text) ? -EPERM : 0;
 }
 
 SEC("lsm/unix_stream_connect")

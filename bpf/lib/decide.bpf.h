@@ -144,6 +144,15 @@ static __always_inline bool first_denied(
 	return false;
 }
 
+/* The same of a request. */
+static __always_inline bool request_denied(
+	struct path_rights *rights, const struct path_request *request, struct verdict *v)
+{
+	if (request->flags & REQUEST_PEER)
+		rights->rights[OP_UNIX].allow = AMBIT_RULE_SOME;
+	return first_denied(rights, request->ops, v);
+}
+
 /* include/linux/fs.h: SB_KERNMOUNT, mounted by the kernel; SB_NOUSER, and by nobody else (tracefs and
  * POSIX message queues have the first alone) */
 #define SUPER_KERNEL   (1ULL << 22)
@@ -212,7 +221,7 @@ GLOBAL int decide_path(const struct path_request *request)
 	if (reason != PATH_DONE) {
 		v.reason = reason;
 		result = path_deny(request, &v);
-	} else if (first_denied(&scratch->rights[0], request->ops, &v)) {
+	} else if (request_denied(&scratch->rights[0], request, &v)) {
 		result = path_deny(request, &v);
 	} else if (request->flags & REQUEST_LARGE) {
 		v.reason = REASON_FILE_SIZE;

@@ -22,10 +22,13 @@
 	X(LABEL_IPC)                                                                              \
 	X(LABEL_IPC_OWNER)                                                                        \
 	X(UNIX_SOCK)                                                                              \
+	X(UNIX_ADDRESS)                                                                           \
+	X(UNIX_NAME)                                                                              \
 	/* the rows of a cell */                                                                  \
 	X(CELL_PATH)                                                                              \
 	X(CELL_MOUNTS)                                                                            \
 	X(CELL_PEER)                                                                              \
+	X(CELL_UNIX)                                                                              \
 	X(CELL_FORK)                                                                              \
 	X(CELL_EXEC)                                                                              \
 	X(CELL_MODE)                                                                              \
@@ -57,6 +60,7 @@
 	X(SCRATCH_BUSY)                                                                           \
 	X(SCRATCH_PATH)                                                                           \
 	X(SCRATCH_MOUNTS)                                                                         \
+	X(SCRATCH_UNIX)                                                                           \
 	X(SCRATCH_REFER)                                                                          \
 	X(SCRATCH_EXEC)                                                                           \
 	X(SCRATCH_EVENT)                                                                          \

@@ -101,6 +101,7 @@ struct path_request {
 	__u64 key; /* of the verdict, if it may be kept (kept.bpf.h) */
 };
 #define REQUEST_KEPT	 2 /* the verdict may be kept under `key` */
+#define REQUEST_PEER	 4 /* the peer's cell is allowed: what nothing denies needs no rule of its own */
 #define REQUEST_UNHASHED 1 /* a dentry without a place in the cache is meant (O_TMPFILE, create) */
 
 struct scratch {

@@ -474,7 +474,7 @@ lifecycle_all() {
 	for name in status-passes status-126 status-127 status-signal refuses-policies refuses-missing \
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
 		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit ring-again \
-		parallel policy-shared policy-swapped outside-untouched stress race-rename disarm-refuses disarm-and-arm \
+		parallel policy-shared unix-cells policy-swapped outside-untouched stress race-rename disarm-refuses disarm-and-arm \
 		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy \
 		check-unprivileged doctor-text hybrid; do
 		case_run "$name" "$(echo "$name" | tr - _)"

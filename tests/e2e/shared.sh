@@ -38,6 +38,61 @@ policy_shared() {
 	expect_nothing_left
 }
 
+# Begins a cell of the policy "server" that listens at a path and at an abstract name; returns when it does.
+start_server() {
+	rm -f /t/in/go && mkfifo -m 666 /t/in/go
+	sed 's/^name: .*/name: server/' "$life_policy" >"$work/case/server.yaml"
+	ambit run -q -p "$work/case/server.yaml" -- \
+		sh -c 'probe serve-unix /t/in/served @served; echo >/t/in/go; read -r _ </t/in/go' &
+	server_pid=$!
+	read -r _ </t/in/go
+}
+peer_acts='stream /t/in/served.stream|stream @served.stream|seqpacket /t/in/served.seqpacket|send /t/in/served.dgram|dgram @served.dgram|send @served.dgram'
+reach_outside() {
+	echo "$peer_acts" | tr '|' '\n' | while read -r act; do
+		# shellcheck disable=SC2086 # words
+		probe unix-$act
+		printf %s $?
+	done
+}
+# Each act on the server, in a cell with these rules: its status.
+reach_server() { # MODE ALLOWED DENIED
+	sed '/^network:/,$d' "$life_policy" >"$work/case/client.yaml"
+	printf 'network:\n  allow:\n    unix: [%s]\n  deny:\n    unix: [%s]\n' "$2" "$3" >>"$work/case/client.yaml"
+	: >"$work/case/trail"
+	# shellcheck disable=SC2016 # the inner shell's
+	ambit "$1" -q -p "$work/case/client.yaml" --trail "$work/case/trail" -- sh -c '
+		echo "$1" | tr "|" "\n" | while read -r act; do probe unix-$act 2>/dev/null; printf %s $?; done
+		' sh "$peer_acts"
+}
+# What a cell serves: nobody else's unless a rule names the path, the abstract name or the cell, and what
+# denies one of them denies the peer.
+unix_cells() {
+	mkdir -p /t/in /var/log && rm -f /t/in/served.*
+	start_server
+	expect "that all of it can be reached outside" [ "$(reach_outside)" = 000000 ]
+	expect "nothing without a rule" [ "$(reach_server run '' '')" = 111111 ]
+	expect_trail op=unix verdict=deny reason=no-rule path=/t/in/served.stream
+	expect_trail op=unix verdict=deny reason=no-rule path=abstract:served.dgram
+	expect "another cell's name" [ "$(reach_server run cell:serve '')" = 111111 ]
+	expect "all by the cell" [ "$(reach_server run cell:server '')" = 000000 ]
+	expect "no denial" [ "$(trail_count verdict=deny)" = 0 ]
+	expect "all by a pattern of it" [ "$(reach_server run '"cell:s*r"' '')" = 000000 ]
+	expect "by their own names" [ "$(reach_server run '/t/in, "abstract:serv*"' '')" = 000000 ]
+	expect "none by a cell that is denied" [ "$(reach_server run '/t/in, "abstract:*"' cell:server)" = 111111 ]
+	expect_trail op=unix verdict=deny reason=rule path=cell:server
+	expect "another cell is not meant" [ "$(reach_server run '/t/in, "abstract:*"' cell:serve)" = 000000 ]
+	expect "no path that is denied, of an allowed cell" [ "$(reach_server run cell:server /t/in)" = 101100 ]
+	expect_trail op=unix verdict=deny reason=rule path=/t/in/served.stream
+	expect "no name that is denied, of an allowed cell" [ "$(reach_server run cell:server abstract:served.dgram)" = 000011 ]
+	expect_trail op=unix verdict=deny reason=rule path=abstract:served.dgram
+	expect "all of it in audit mode" [ "$(reach_server audit '' cell:server)" = 000000 ]
+	expect_trail op=unix verdict=deny enforced=false path=cell:server
+	echo >/t/in/go
+	expect_status 0 wait "$server_pid"
+	expect_nothing_left
+}
+
 # A policy is swapped over and over for another of many segments, while threads ask for a file that both
 # allow and for one that neither does: no decision is made by half of one and half of the other, and none
 # finds its tables gone.

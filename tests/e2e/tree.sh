@@ -66,7 +66,7 @@ tree_once() {
 		64:ff9b::7f00:1 7443 64:ff9b:1::1 7443 2002:a09:1::1 7443 2001:0:9::1 7443 >/dev/null
 	probe serve-dns >/dev/null
 	probe serve-fds /u/in/fds >/dev/null
-	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside >/dev/null
+	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside @inside @inside-not @a/b/c >/dev/null
 	probe ipc-make 4711
 	probe mq-keep /probe-kept
 	probe serve-nothing

@@ -42,6 +42,7 @@ static int open_cell(struct run *run, struct diag *diag)
 		.tables = run->loaded.tables,
 		.identities = &links,
 		.dns = run->loaded.policy->names ? &run->loaded.policy->dns : NULL,
+		.name = run->loaded.policy->name,
 		.mode = run->mode,
 		.flags = run->loaded.policy->jit ? AMBIT_CELL_JIT : 0,
 		.epoch = AMBIT_EPOCH,

@@ -25,7 +25,7 @@ static const struct argp_option options[] = {
 	{"read", KEY_READ, "PATH", 0, "may PATH be read?", 1},
 	{"write", KEY_WRITE, "PATH", 0, "may it be written, made, moved, taken away?", 1},
 	{"exec", KEY_EXEC, "PATH", 0, "may it be executed?", 1},
-	{"unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to?", 1},
+	{"unix", KEY_UNIX, "PATH", 0, "may the socket at PATH be connected to (abstract:NAME, cell:NAME: the peer)?", 1},
 	{"connect", KEY_CONNECT, "ADDR:PORT", 0, "may this peer or NAME:PORT be connected to (/udp: UDP)?", 1},
 	{"listen", KEY_LISTEN, "ADDR:PORT", 0, "may this address be listened on?", 1},
 	{"user", 'u', "NAME", 0, "~ is the home of this user", 2},
@@ -154,6 +154,15 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 	return 0;
 }
 
+/* A peer of a unix socket that is no path. */
+static int ask_unix(const struct why_options *why, const struct tables *tables, char **ret_name,
+	struct decision *ret)
+{
+	*ret = ambit_tables_path(tables, OP_UNIX, why->object, strlen(why->object));
+	*ret_name = strdup(why->object);
+	return *ret_name ? 0 : -ENOMEM;
+}
+
 static int ask_path(const struct why_options *why, const struct tables *tables, char **ret_path,
 	struct decision *ret)
 {
@@ -199,8 +208,14 @@ static int answer(const struct why_options *why, const struct loaded *loaded)
 	_cleanup_free_ char *path = NULL;
 	struct record record = {.event = &event};
 	struct decision decision = {0};
-	int error = is_peer ? ask_peer(why, loaded->tables, &event, &decision, &path)
-			    : ask_path(why, loaded->tables, &path, &decision);
+	int error;
+
+	if (is_peer)
+		error = ask_peer(why, loaded->tables, &event, &decision, &path);
+	else if (why->op == OP_UNIX && pattern_is_peer(why->object))
+		error = ask_unix(why, loaded->tables, &path, &decision);
+	else
+		error = ask_path(why, loaded->tables, &path, &decision);
 
 	if (error)
 		return EXIT_USAGE;

@@ -155,6 +155,14 @@ int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_
 			if (r < 0)
 				return r;
 		}
+		for (size_t n = 0; n < rule->name_count; n++) {
+			const struct ambit_accept accept =
+				path_accept(nfa, policy, rule, rule->names[n]);
+
+			r = patterns_add_unix(nfa, rule->names[n], &accept);
+			if (r < 0)
+				return r;
+		}
 	}
 	return add_places(nfa, policy, op);
 }

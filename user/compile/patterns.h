@@ -10,6 +10,10 @@
  * -EINVAL if one of them is not a pattern. */
 int patterns_add_paths(struct nfa *nfa, const struct policy *policy, enum ambit_op op);
 
+/* Adds a peer of unix sockets that is no path (pattern_is_peer() of user/policy). A '/' ends its stars, as in
+ * paths, and it covers what goes on behind one. -EINVAL if it is not a pattern. */
+int patterns_add_unix(struct nfa *nfa, const char *name, const struct ambit_accept *accept);
+
 /* Adds the peers of all rules that the tree is for and the special ranges. */
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy);
 

@@ -218,6 +218,9 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	if (stat("/proc/self/ns/mnt", &namespace) < 0)
 		return fail(diag, "/proc/self/ns/mnt", -errno);
 	row.mnt_ns = namespace.st_ino;
+	if (options->name)
+		row.known_length = (uint32_t)snprintf(row.known, sizeof(row.known), "%s%.*s",
+			AMBIT_PEER_CELL, AMBIT_POLICY_NAME, options->name);
 	if (options->cgroup) {
 		result = cgroup_new(cell, &cgroup, diag);
 		if (result < 0)

@@ -86,6 +86,7 @@ struct cell_options {
 	const struct tables *tables; /* NULL: nothing is allowed */
 	const struct identities *identities; /* of files with several names; NULL: none are known */
 	const struct dns *dns; /* how its names are looked up; NULL: its policy has none */
+	const char *name; /* of its policy, at most AMBIT_POLICY_NAME bytes; NULL: no peer can name it */
 	enum ambit_mode mode;
 	uint32_t flags; /* AMBIT_CELL_* */
 	uint64_t epoch;

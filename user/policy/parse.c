@@ -11,8 +11,7 @@
 #include "policy/rule.h"
 #include "policy/text.h"
 
-#define BIT(op)	  (1U << (op))
-#define NAME_SIZE 64 /* longest name of a policy */
+#define BIT(op) (1U << (op))
 
 struct parser {
 	struct policy *policy;
@@ -82,6 +81,8 @@ static char *pattern_problem(const char *text, enum ambit_op op)
 		set_name(text, &problem);
 	else if (op_has_peers(op))
 		peer_parse(text, op, peers, &count, &problem);
+	else if (pattern_is_peer(text) && op != OP_UNIX)
+		problem = strdup(PATTERN_NO_FILE);
 	else
 		pattern_resolve(text, NULL, &path, &problem);
 	return problem;
@@ -240,13 +241,12 @@ static int parse_name(struct yaml *yaml, const struct yaml_key *key, void *data)
 	size_t length = text ? strlen(text) : 0;
 
 	(void)key;
-	if (!length || length > NAME_SIZE || *text == '.' ||
-		text[strspn(text,
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")]) {
+	if (!length || length > AMBIT_POLICY_NAME || *text == '.' ||
+		text[strspn(text, AMBIT_POLICY_LETTERS)]) {
 		yaml_error(yaml, yaml_mark(yaml),
 			"\"name\" must be 1 to %d letters, digits, \".\", "
 			"\"_\" or \"-\", and not begin with \".\"",
-			NAME_SIZE);
+			AMBIT_POLICY_NAME);
 		return yaml_skip(yaml);
 	}
 	parser->policy->name = strdup(text);

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "policy/glob.h"
 #include "policy/pattern.h"
+#include "policy/rule.h"
 #include "policy/text.h"
 
 #define VARIABLE_MAX 64 /* bytes of a variable's name */
@@ -201,6 +202,59 @@ static int glob_check(const char *text, char **ret_problem)
 	}
 }
 
+bool pattern_is_peer(const char *text)
+{
+	return !strncmp(text, AMBIT_PEER_ABSTRACT, strlen(AMBIT_PEER_ABSTRACT)) ||
+	       !strncmp(text, AMBIT_PEER_CELL, strlen(AMBIT_PEER_CELL));
+}
+
+/* Checks the name behind the word: of any bytes, or of those that names of policies have. */
+static int peer_check(const char *name, bool is_cell, char **ret_problem)
+{
+	size_t bytes = 0, most = is_cell ? AMBIT_POLICY_NAME : AMBIT_ABSTRACT_MAX;
+	struct glob glob = {name, name};
+	struct glob_token token;
+	const char *wrong;
+
+	if (!*name)
+		return text_problem(ret_problem, "names nobody; write a name behind the \":\", or "
+						 "\"*\" for all");
+	for (;;) {
+		if (glob_next(&glob, &token, &wrong) < 0)
+			return text_problem(ret_problem, "%s", wrong);
+		if (token.kind == GLOB_END)
+			break;
+		if (token.kind == GLOB_DEPTH)
+			return text_problem(ret_problem, "has \"**\", which is for paths; a name ends "
+							 "in \"*\" or goes on behind a \"/\"");
+		if (is_cell && token.kind == GLOB_BYTE && !strchr(AMBIT_POLICY_LETTERS, token.byte))
+			return text_problem(ret_problem, "can never match: names of policies have "
+							 "letters, digits, \".\", \"_\" and \"-\"");
+		bytes += token.kind == GLOB_BYTE || token.kind == GLOB_SET;
+	}
+	if (bytes > most)
+		return text_problem(ret_problem,
+			"can never match: it is longer than %zu bytes; shorten or remove it", most);
+	return 0;
+}
+
+/* Puts variables into the name of a peer and checks it. */
+static int peer_resolve(
+	const char *text, const struct policy_env *env, char **ret, char **ret_problem)
+{
+	_cleanup_free_ char *word = strndup(text, strcspn(text, ":") + 1), *peer = NULL;
+	int r;
+
+	if (!word)
+		return -ENOMEM;
+	r = variables_resolve(word, text + strlen(word), env, &peer, ret_problem);
+	if (r >= 0)
+		r = peer_check(peer + strlen(word), !strcmp(word, AMBIT_PEER_CELL), ret_problem);
+	if (r >= 0)
+		*ret = TAKE_PTR(peer);
+	return r;
+}
+
 int pattern_resolve(const char *text, const struct policy_env *env, char **ret, char **ret_problem)
 {
 	_cleanup_free_ char *lead = NULL, *path = NULL;
@@ -211,6 +265,8 @@ int pattern_resolve(const char *text, const struct policy_env *env, char **ret, 
 	if (!*text)
 		return text_problem(ret_problem, "is empty; remove it");
 	env = env ? env : &dummy_env;
+	if (pattern_is_peer(text))
+		return peer_resolve(text, env, ret, ret_problem);
 	r = lead_resolve(text, env, &lead, &rest, ret_problem);
 	if (r < 0)
 		return r;

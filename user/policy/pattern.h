@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A path pattern as it stands in a policy -> an absolute glob in normal form. Problems are owned
+ * A pattern as it stands in a policy -> an absolute glob in normal form. Problems are owned
  * sentences that go on after `pattern "..."`.
  */
 #ifndef AMBIT_PATTERN_H
@@ -8,8 +8,16 @@
 
 #include "policy/policy.h"
 
+/* True for a pattern of a unix socket's peer that is no path: "abstract:NAME" or "cell:NAME" (abi.h), with
+ * the wildcards of one name of a path. */
+bool pattern_is_peer(const char *text);
+/* The problem of one among files. */
+#define PATTERN_NO_FILE \
+	"is the peer of a unix socket; name it under \"network\", or write \"./\" before a file " \
+	"of that name"
+
 /* Puts in what ~ . and ${name} stand for and checks the result. `env` NULL only checks: every name
- * stands for something then. -EINVAL with a problem, or -ENOMEM without. */
+ * stands for something then. A peer stays in the form above. -EINVAL with a problem, or -ENOMEM without. */
 int pattern_resolve(const char *text, const struct policy_env *env, char **ret, char **ret_problem);
 
 /* Symbolic links that lie on the way of a pattern, by their own absolute paths. */

@@ -175,6 +175,9 @@ void policy_rule_clear(struct rule *rule)
 {
 	for (size_t i = 0; i < rule->path_count; i++)
 		free(rule->paths[i]);
+	for (size_t i = 0; i < rule->name_count; i++)
+		free(rule->names[i]);
+	free(rule->names);
 	free(rule->paths);
 	free(rule->peers);
 	free(rule->text);

@@ -59,6 +59,9 @@ struct rule {
 	 * forms are here. Owned. */
 	char **paths;
 	size_t path_count;
+	/* Of OP_UNIX: peers that are no path (pattern_is_peer()). Owned. */
+	char **names;
+	size_t name_count;
 	struct peer *peers;
 	size_t peer_count;
 };

@@ -87,6 +87,22 @@ static int passage_add(struct resolver *resolver, const struct place *place, con
 	return 0;
 }
 
+/* Adds a peer of unix sockets that is no path. */
+static int rule_add_name(
+	struct resolver *resolver, struct rule *rule, const char *text, char **ret_problem)
+{
+	char **names;
+
+	if (rule->op != OP_UNIX)
+		return text_problem(ret_problem, PATTERN_NO_FILE);
+	names = reallocarray(rule->names, rule->name_count + 1, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	rule->names = names;
+	names[rule->name_count] = NULL;
+	return pattern_resolve(text, resolver->env, &names[rule->name_count++], ret_problem);
+}
+
 /* Adds the path of a pattern, and where it leads by symbolic links, if elsewhere. */
 static int rule_add_paths(
 	struct resolver *resolver, struct rule *rule, const struct place *place, char **ret_problem)
@@ -136,8 +152,12 @@ static int rule_add_text(struct resolver *resolver, struct rule *rule, const str
 	char *problem = NULL;
 	int r;
 
-	r = op_has_peers(rule->op) ? rule_add_peers(rule, place->text, &problem)
-				   : rule_add_paths(resolver, rule, place, &problem);
+	if (op_has_peers(rule->op))
+		r = rule_add_peers(rule, place->text, &problem);
+	else if (pattern_is_peer(place->text))
+		r = rule_add_name(resolver, rule, place->text, &problem);
+	else
+		r = rule_add_paths(resolver, rule, place, &problem);
 	if (r != -EINVAL)
 		return r;
 	resolver_problem(resolver, place->file, place->mark, place->text, problem);
@@ -207,6 +227,9 @@ static int resolve_items(struct resolver *resolver, const struct rule *from, con
 	for (size_t i = 0; i < set->item_count; i++) {
 		const struct set_item *item = &set->items[i];
 
+		/* Of a set that is about sockets, the names that no file has. */
+		if (from->op != OP_UNIX && !set->has_peers && pattern_is_peer(item->text))
+			continue;
 		if (from->verdict == VERDICT_DENY)
 			r = rule_begin(resolver, from,
 				text_format("%s: %s", from->text, item->text), &rule);

@@ -8,6 +8,10 @@
 
 #define AMBIT_API_VERSION "ambit/v1"
 
+/* What names of policies are made of. */
+#define AMBIT_POLICY_LETTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
 /* Frees what a rule owns. */
 void policy_rule_clear(struct rule *rule);
 

@@ -48,6 +48,17 @@ static inline void build_path(
 	rule->paths[rule->path_count++] = strdup(pattern);
 }
 
+/* A peer of unix sockets that is no path. */
+static inline void build_name(
+	struct policy *policy, enum ambit_verdict verdict, const char *pattern)
+{
+	struct rule *rule = build_rule(policy, OP_UNIX, verdict);
+
+	rule->text = strdup(pattern);
+	rule->names = calloc(1, sizeof(*rule->names));
+	rule->names[rule->name_count++] = strdup(pattern);
+}
+
 static inline void build_peer(struct policy *policy, enum ambit_op op, enum ambit_verdict verdict,
 	const struct peer *peer)
 {

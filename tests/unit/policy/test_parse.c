@@ -1,34 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text -> rules, and every error with its place. */
-#include "diags.h"
+#include "text.h"
 
 #define HEAD "apiVersion: ambit/v1\nname: test\n"
-
-static void expect(const char *text, const char *errors)
-{
-	_cleanup_(policy_cleanup) struct policy *policy = NULL;
-	struct diags diags = {};
-	int r = ambit_policy_parse("test.yaml", text, strlen(text), &diags, &policy);
-
-	diags_expect(&diags, errors);
-	assert_int_equal(r, *errors ? -EINVAL : 0);
-	assert_int_equal(policy == NULL, *errors != '\0');
-	for (size_t i = 0; i < diags.count; i++)
-		assert_string_equal(diags.items[i].file, "test.yaml");
-	ambit_diags_clear(&diags);
-}
-
-static struct policy *parse(const char *text)
-{
-	struct policy *policy = NULL;
-	struct diags diags = {};
-
-	if (ambit_policy_parse("test.yaml", text, strlen(text), &diags, &policy) < 0)
-		fail_msg("%u:%u: %s", diags.items[0].line, diags.items[0].column,
-			diags.items[0].text);
-	ambit_diags_clear(&diags);
-	return policy;
-}
 
 static void rules(void **state)
 {
