@@ -291,19 +291,45 @@ static int parse_limits(struct yaml *yaml, const struct yaml_key *key, void *dat
 	return limits_parse(yaml, parser->policy);
 }
 
-/* Names of the tool permissions that ambit grew out of, as other words for rules. */
-static int parse_paths(struct yaml *yaml, const struct yaml_key *key, void *data)
+/* Names of the tool permissions that ambit grew out of, as other words for rules: a list of them. */
+static int parse_older(struct yaml *yaml, const struct yaml_key *key, struct parser *parser,
+	unsigned op_bits, int (*item)(struct yaml *, const char *, struct mark, void *))
 {
-	struct parser *parser = data;
 	_cleanup_free_ char *where = text_format("\"%s\"", key->name);
 
 	if (!where)
 		return -ENOMEM;
 	parser->verdict = (enum ambit_verdict)key->value;
-	parser->op_bits = BIT(OP_READ) | BIT(OP_WRITE);
-	if (parser->verdict == VERDICT_DENY)
-		parser->op_bits |= BIT(OP_EXEC);
-	return yaml_list(yaml, where, parse_pattern, NULL, parser);
+	parser->op_bits = op_bits;
+	return yaml_list(yaml, where, item, NULL, parser);
+}
+
+static int parse_paths(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	return parse_older(yaml, key, data,
+		BIT(OP_READ) | BIT(OP_WRITE) | (key->value == VERDICT_DENY ? BIT(OP_EXEC) : 0),
+		parse_pattern);
+}
+
+static int parse_domain(struct yaml *yaml, const char *text, struct mark mark, void *data)
+{
+	struct parser *parser = data;
+	size_t before = parser->policy->rule_count;
+	char *peers[DOMAIN_PEERS] = {};
+	int r = domain_peers(text, parser->verdict, peers);
+
+	for (size_t i = 0; i < DOMAIN_PEERS; i++) {
+		/* One error for one host. */
+		if (r >= 0 && peers[i] && (!i || parser->policy->rule_count > before))
+			r = parse_pattern(yaml, peers[i], mark, parser);
+		free(peers[i]);
+	}
+	return r;
+}
+
+static int parse_domains(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	return parse_older(yaml, key, data, BIT(OP_CONNECT), parse_domain);
 }
 
 /* In MiB. */
@@ -344,8 +370,6 @@ static int parse_execute_code(struct yaml *yaml, const struct yaml_key *key, voi
 	return r;
 }
 
-#define WRITE_NAMES "and write the names under network"
-
 static const struct yaml_key top_keys[] = {
 	{"apiVersion", policy_parse_version, 0, NULL},
 	{"name", parse_name, 0, NULL},
@@ -364,8 +388,8 @@ static const struct yaml_key top_keys[] = {
 	{"allowed_paths", parse_paths, VERDICT_ALLOW, NULL},
 	{"denied_paths", parse_paths, VERDICT_DENY, NULL},
 	{"execute_code", parse_execute_code, 0, NULL},
-	{"allowed_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".allow.connect"},
-	{"denied_domains", parse_later, YAML_KEY_QUIET, WRITE_NAMES ".deny.connect"},
+	{"allowed_domains", parse_domains, VERDICT_ALLOW, NULL},
+	{"denied_domains", parse_domains, VERDICT_DENY, NULL},
 	{"max_size_mb", parse_max_size, 0, NULL},
 	{"max_requests_per_minute", parse_max_requests, 0, NULL},
 	{"requires_approval", parse_later, YAML_KEY_QUIET, NULL},

@@ -25,6 +25,12 @@ static inline bool op_has_peers(enum ambit_op op)
  * with '@'. */
 const char *set_name(const char *text, char **ret_problem);
 
+/* The peers that a host of allowed_domains (VERDICT_ALLOW) or denied_domains stands for, as they would stand
+ * in a policy: without a port an allowed one is a web server, and a denied one is denied with all names
+ * beneath it. The caller owns what is not NULL, also after -ENOMEM. */
+#define DOMAIN_PEERS 2
+int domain_peers(const char *text, enum ambit_verdict verdict, char *ret[DOMAIN_PEERS]);
+
 /* Reads the value of `apiVersion`; an error if it is another one. */
 int policy_parse_version(struct yaml *yaml, const struct yaml_key *key, void *data);
 

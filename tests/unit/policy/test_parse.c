@@ -80,12 +80,43 @@ static void aliases_of_the_seed(void **state)
 	assert_int_equal(none->rule_count, 1);
 	assert_int_equal(none->rules[0].verdict, VERDICT_DENY);
 	assert_string_equal(none->rules[0].text, "/");
-	expect(HEAD "allowed_domains: [a.b]\ndenied_domains: [a.b]\n"
-		    "requires_approval: true\nexecute_code: 1\n",
-		"3:1: \"allowed_domains\" is not supported yet; remove it, and write the names\n"
-		"4:1: \"denied_domains\" is not supported yet\n"
-		"5:1: \"requires_approval\" is not supported yet\n"
-		"6:15: \"execute_code\" must be true or false\n");
+	expect(HEAD "requires_approval: true\nexecute_code: 1\n",
+		"3:1: \"requires_approval\" is not supported yet\n"
+		"4:15: \"execute_code\" must be true or false\n");
+}
+
+/* Hosts: of the web where they are allowed, with all beneath them where they are denied. */
+static void domains_of_the_seed(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = parse(HEAD
+		"allowed_domains: [api.example.com, '*.example.org', 'localhost:8080', 192.0.2.7]\n"
+		"denied_domains: [ads.example.org, '*.example.net', 192.0.2.8, '[::1]', 'x.example:25', '@metadata']\n");
+	static const struct {
+		enum ambit_verdict verdict;
+		const char *text;
+	} expected[] = {
+		{VERDICT_ALLOW, "api.example.com:443/tcp"}, {VERDICT_ALLOW, "api.example.com:80/tcp"},
+		{VERDICT_ALLOW, "*.example.org:443/tcp"}, {VERDICT_ALLOW, "*.example.org:80/tcp"},
+		{VERDICT_ALLOW, "localhost:8080"}, {VERDICT_ALLOW, "192.0.2.7:443/tcp"},
+		{VERDICT_ALLOW, "192.0.2.7:80/tcp"}, {VERDICT_DENY, "ads.example.org:*"},
+		{VERDICT_DENY, "*.ads.example.org:*"}, {VERDICT_DENY, "*.example.net:*"},
+		{VERDICT_DENY, "192.0.2.8:*"}, {VERDICT_DENY, "[::1]:*"}, {VERDICT_DENY, "x.example:25"},
+		{VERDICT_DENY, "@metadata"},
+	};
+	(void)state;
+
+	assert_int_equal(policy->rule_count, ARRAY_SIZE(expected));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		assert_int_equal(policy->rules[i].op, OP_CONNECT);
+		assert_int_equal(policy->rules[i].verdict, expected[i].verdict);
+		assert_string_equal(policy->rules[i].text, expected[i].text);
+		assert_int_equal(policy->rules[i].line, expected[i].verdict == VERDICT_DENY ? 4 : 3);
+	}
+	expect(HEAD "allowed_domains: ['*', 'https://example.com/']\ndenied_domains: ['a b', '']\n",
+		"3:19: pattern \"*:443/tcp\"\n"
+		"3:24: pattern \"https://example.com/\"\n"
+		"4:18: pattern \"a b:*\"\n"
+		"4:25: pattern \":*\"\n");
 }
 
 static void not_supported_yet(void **state)
@@ -301,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules),
 		cmocka_unit_test(aliases_of_the_seed),
+		cmocka_unit_test(domains_of_the_seed),
 		cmocka_unit_test(not_supported_yet),
 		cmocka_unit_test(jit),
 		cmocka_unit_test(dns),
