@@ -23,7 +23,8 @@ static const char policy_text[] =
 	"    read: ['**/.env*']\n"
 	"network:\n"
 	"  allow:\n"
-	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80']\n";
+	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80']\n"
+	"    unix: ['abstract:in*', 'cell:builder']\n";
 
 static char dir[] = "/tmp/ambit-test.XXXXXX";
 
@@ -91,6 +92,11 @@ static void answers(void **state)
 		{"--read", "", 2},
 		{"--exec", "/usr/bin/env", 1},
 		{"--unix", "/run/x", 1},
+		{"--unix", "abstract:inner", 0},
+		{"--unix", "abstract:outer", 1},
+		{"--unix", "./abstract:inner", 1},
+		{"--unix", "cell:builder", 0},
+		{"--unix", "cell:build", 1},
 		{"--connect", "10.1.2.3:5432", 0},
 		{"--connect", "10.1.2.3:5432/udp", 1},
 		{"--connect", "[::ffff:10.1.2.3]:5432", 0},
