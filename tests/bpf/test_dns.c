@@ -398,6 +398,26 @@ static void many(void **state)
 	assert_true(held > ARRAY_SIZE(table.leases) / 2);
 }
 
+/* What the kernel accounts for the table of a cell: as many of them as hold 100,000 leases. */
+static void memory(void **state)
+{
+	const size_t rows = ARRAY_SIZE(table.leases), tables = (100000 + rows - 1) / rows;
+	unsigned long bytes = 0;
+	char path[64], line[128];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", names_fd);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (!bytes && fgets(line, sizeof(line), file))
+		sscanf(line, "memlock: %lu", &bytes);
+	fclose(file);
+	print_message("%zu tables of %lu bytes\n", tables, bytes);
+	assert_true(bytes >= sizeof(table));
+	assert_true(tables * bytes <= 16 << 20);
+}
+
 static int harness_open(void **state)
 {
 	(void)state;
@@ -430,6 +450,7 @@ int main(void)
 		cmocka_unit_test_setup(no_leases, fresh),
 		cmocka_unit_test_setup(forged, fresh),
 		cmocka_unit_test_setup(many, fresh),
+		cmocka_unit_test_setup(memory, fresh),
 	};
 
 	if (geteuid() != 0) {
