@@ -7,7 +7,7 @@
  *                                 directories for rules; to be run before each `measure`
  *   bench measure CASE AXIS VALUE GROUP [confined|LIST]
  *                                 prints a row "bench,CASE,AXIS,VALUE,OP,INSTRUCTIONS" for each
- *                                 operation of GROUP (core, all, gate, depth). Of the axis
+ *                                 operation of GROUP (core, all, gate, depth, names). Of the axis
  *                                 "depth" VALUE is where the objects lie. With LIST confined by
  *                                 Landlock; "confined": somebody else does it
  *   bench hooks                   rows "bench,outside,hooks,0,OP,COUNT": how many programs ran for
@@ -143,6 +143,7 @@ static unsigned group_of(const char *name)
 		{"all", GROUP_CORE | GROUP_OTHERS},
 		{"gate", GROUP_GATE},
 		{"depth", GROUP_DEPTH},
+		{"names", GROUP_NAMES},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -175,6 +176,8 @@ static int do_measure(int argc, char **argv)
 	r = measure_table(prefix, bench_core, bench_core_count, groups);
 	if (r == 0)
 		r = measure_table(prefix, bench_others, bench_others_count, groups);
+	if (r == 0)
+		r = measure_table(prefix, bench_names, bench_names_count, groups);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

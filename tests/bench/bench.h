@@ -23,6 +23,7 @@ enum bench_group {
 	GROUP_OTHERS = 2, /* one row for each family of hooks; outside alone */
 	GROUP_DEPTH = 4,  /* at every depth */
 	GROUP_GATE = 8,   /* by the gate, inside */
+	GROUP_NAMES = 16, /* where a resolver serves */
 };
 
 /*
@@ -61,6 +62,8 @@ extern const struct bench_op bench_core[];
 extern const size_t bench_core_count;
 extern const struct bench_op bench_others[];
 extern const size_t bench_others_count;
+extern const struct bench_op bench_names[];
+extern const size_t bench_names_count;
 
 /* A task that is confined has to be denied where nothing allows, and nobody else: "open denied". */
 extern bool bench_confined;

@@ -2,7 +2,7 @@
 # part of it; tests/bench/run says which.
 
 BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor crowd pure compile drain)
-BENCH_C	 = $(addprefix tests/bench/,bench.c ops.c others.c tree.c programs.c landlock.c)
+BENCH_C	 = $(addprefix tests/bench/,bench.c ops.c others.c names.c tree.c programs.c landlock.c)
 
 $(BUILD)/bench/bench: $(BENCH_C) tests/bench/bench.h
 	@mkdir -p $(@D)
@@ -41,7 +41,7 @@ $(BUILD)/bench/pure: tests/bench/pure.c tests/bench/pure.h $(BUILD)/bench/pure.s
 	$(CC) $(CPPFLAGS) -Ibpf -isystem $(BUILD)/bench $(CFLAGS) $(LDFLAGS) $< $(BENCH_O) $(LDLIBS) -o $@
 
 .PHONY: bench-files
-bench-files: $(BUILD)/ambit $(BENCH)
+bench-files: $(BUILD)/ambit $(BENCH) $(BUILD)/tests/probe
 
 bench:
 ifeq ($(SETUP),yes)

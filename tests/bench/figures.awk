@@ -24,9 +24,11 @@ function has(release, name, axis, value, op) {
 	return (release, name, axis, value, op) in figure
 }
 
-# The operation itself; at other depths it is another one.
+# The operation itself; at other depths it is another one, and those of "names" are measured there alone.
 function itself(release, axis, value, op) {
-	return axis == "depth" ? figure[release, "none", "depth", value, op] : figure[release, "none", "rules", 0, op]
+	if (axis == "depth")
+		return figure[release, "none", "depth", value, op]
+	return figure[release, "none", axis == "names" ? "names" : "rules", 0, op]
 }
 
 function added(release, name, axis, value, op) {
