@@ -79,6 +79,14 @@ endif
 	@scripts/kernels >/dev/null
 	@BUILD=$(BUILD) tests/check
 
+# Names with all real parts, on all kernels: a quarter of an hour each. `make check` does the short form.
+.PHONY: check-net
+check-net:
+ifeq ($(SETUP),yes)
+	@scripts/setup build test guest agents
+endif
+	@BUILD=$(BUILD) tests/check net-all
+
 # docs/mediation.md from the logs of the latest `make check`.
 .PHONY: mediation
 mediation:
