@@ -127,3 +127,40 @@ int test_walks(void *ctx)
 	bpf_loop(CASES, walk_case_step, NULL, 0);
 	return 0;
 }
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stream_case);
+} streams SEC(".maps");
+
+/* One byte, or as many as may be skipped. */
+static long stream_step(__u32 index, void *context)
+{
+	__u32 row = 0, at, skip;
+	struct stream_case *stream = bpf_map_lookup_elem(&streams, &row);
+
+	if (!stream)
+		return 1;
+	at = stream->at;
+	if (at >= stream->size || at >= STREAM_BYTES)
+		return 1;
+	skip = stream->is_request ? 0 : hello_may_skip(&stream->hello);
+	skip = skip > stream->size - at ? stream->size - at : skip;
+	if (skip)
+		hello_skip(&stream->hello, skip);
+	else if (stream->is_request)
+		request_byte(&stream->request, stream->bytes[at]);
+	else
+		hello_byte(&stream->hello, stream->bytes[at]);
+	stream->at = at + (skip ?: 1);
+	return 0;
+}
+
+SEC("syscall")
+int test_streams(void *ctx)
+{
+	bpf_loop(STREAM_BYTES, stream_step, NULL, 0);
+	return 0;
+}

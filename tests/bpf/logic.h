@@ -4,6 +4,8 @@
 #define AMBIT_TEST_LOGIC_H
 
 #include "abi.h"
+#include "lib/hello.h"
+#include "lib/request.h"
 
 #define CASES 512
 
@@ -51,6 +53,17 @@ struct walk_case {
 	__u32 reserved;
 	__u64 numbers;
 	__u8 bytes[WALK_BYTES];
+};
+
+/* The beginning of a stream, which is read from `at` to `size`. */
+#define STREAM_BYTES 32768
+struct stream_case {
+	__u32 at, size;
+	__u32 is_request; /* of HTTP; else of TLS */
+	__u32 reserved;
+	struct hello hello;
+	struct http_head request;
+	__u8 bytes[STREAM_BYTES];
 };
 
 #endif
