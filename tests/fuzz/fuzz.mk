@@ -6,7 +6,7 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy set mounts event trail dns verify
+FUZZ_TARGETS  = policy set mounts event trail dns verify hello request
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
@@ -25,11 +25,13 @@ FUZZ_OPTIONS_event  = -max_len=16384
 FUZZ_OPTIONS_trail  = -max_len=16384
 FUZZ_OPTIONS_dns    = -max_len=4096
 FUZZ_OPTIONS_verify = -max_len=16384 -dict=tests/fuzz/verify.dict
+FUZZ_OPTIONS_hello  = -max_len=4096
+FUZZ_OPTIONS_request = -max_len=1024 -dict=tests/fuzz/request.dict
 # Further seeds, which are files of the tree already.
 FUZZ_SEEDS_policy = policies
 FUZZ_SEEDS_set	  = policies/sets
 
-$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/lib/dns.h bpf/hooks.def)
+$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def bpf/lib/*.h tests/unit/stream/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) $(PURELIBS) -o $@
 
