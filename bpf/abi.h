@@ -46,6 +46,8 @@ enum ambit_op {
 
 /* Columns of an `accept` in the path half (op itself) and in the peer half (op - OP_CONNECT). */
 #define AMBIT_COLUMNS 4
+/* The column of the peer half (in `allow`) that says what the first bytes of a connection have to be. */
+#define AMBIT_COLUMN_STREAM 2
 
 enum ambit_verdict {
 	VERDICT_ALLOW,
@@ -131,7 +133,20 @@ enum ambit_mode {
 		"the name led to this address, but that is too long ago: look it up again")          \
 	X(NAMES, "names", "what the cell has looked up could not be read")                          \
 	X(STRAY, "stray-socket",                                                                    \
-		"the socket was made outside of the cell's cgroup, where no question is read")             \
+		"the socket was made outside of the cell's cgroup, where nothing it says is read")             \
+	X(QUIC, "quic",                                                                             \
+		"the name in QUIC cannot be read: allow TCP, or take \"quic: allow\" in the rule")   \
+	X(SAID, "other-name",                                                                       \
+		"the first bytes say a name that did not lead to this address")                     \
+	X(UNNAMED, "unnamed-stream",                                                                \
+		"the first bytes are neither TLS nor HTTP/1 with a name; a protocol without one "    \
+		"takes \"tls: none\" in the rule")                                                  \
+	X(STREAM, "bad-stream",                                                                     \
+		"the first bytes say several names, are malformed, urgent, too many or not the "     \
+		"kernel's own copy")                                                                \
+	X(PROXY, "proxy",                                                                           \
+		"a proxy is sent CONNECT to a name that the policy allows, and TLS with that name "  \
+		"behind it")                                                                        \
 	/* the next ones in the order of AMBIT_LIMITS */                                            \
 	X(CONNECTS, "connects-per-minute", "connectsPerMinute of the policy is reached")            \
 	X(EGRESS_HOUR, "egress-per-hour", "egressPerHour of the policy is reached")                 \
@@ -195,6 +210,11 @@ struct ambit_accept {
 /* In `allow`: some rule does. */
 #define AMBIT_RULE_SOME	    0xfffffffcU
 #define AMBIT_RULES_MAX	   65534
+/* In AMBIT_COLUMN_STREAM: TCP has to begin with CONNECT; TCP, or QUIC, may be anything. 0: TLS or HTTP/1 with
+ * a name that led to the address; of an address: anything. Of several rules the smaller one counts. */
+#define AMBIT_STREAM_PROXY 1U
+#define AMBIT_STREAM_ANY   2U
+#define AMBIT_QUIC_PORT	   443
 
 /* The first words of segment 0. */
 struct ambit_head {
@@ -280,65 +300,7 @@ struct ambit_identity {
 	__u32 deny[AMBIT_COLUMNS];
 };
 
-/*
- * Map `names`: u64 id of a cell's cgroup -> an array of one of these, for cells whose policy has names:
- * what they asked for, and which addresses they were told. Made and taken away by user space with the
- * cell; filled by bpf/dns.bpf.c. Rows are found by a hash, and what a cell pushes out is its own.
- *
- * Rows are written by one program at a time: `version` is odd meanwhile, and counts.
- */
-struct ambit_lease_name {
-	__u32 until;  /* seconds of CLOCK_BOOTTIME; 0: no name */
-	__u32 state;  /* behind the name and its '/', in the cell's automaton */
-	__u32 epoch;  /* of that automaton, the lower half */
-	__u32 domain; /* hash of the name */
-};
-#define AMBIT_LEASE_NAMES 4 /* of one address */
-struct ambit_lease {
-	__u64 address[2]; /* as it stands in an IPv6 packet: IPv4 is mapped */
-	__u32 version;
-	__u32 reserved;
-	struct ambit_lease_name names[AMBIT_LEASE_NAMES];
-};
-
-/* A question that left the cell. */
-struct ambit_question {
-	__u64 resolver[2]; /* likewise */
-	__u64 hash;	   /* of the name */
-	__u32 version;
-	__u32 key; /* the port that it came from << 16 | its id */
-	__u32 asked; /* seconds, as above; 0: it was answered */
-	__u32 state, epoch; /* what its answer leases */
-	__u16 type;
-	__u16 proto;
-};
-
-/* A name as it is written, to be shown. */
-struct ambit_domain {
-	__u32 version;
-	__u32 domain;
-	__u16 length;
-	char text[AMBIT_DOMAIN_SIZE];
-};
-
-#define AMBIT_WAYS 4 /* rows that are looked at for a key */
-#define AMBIT_LEASE_BITS    12
-#define AMBIT_QUESTION_BITS 9
-#define AMBIT_DOMAIN_BITS   9
-struct ambit_names {
-	__u64 seed;   /* of hashes; secret, so that nobody can make two names alike */
-	__u64 paid;   /* when the questions so far would be over at the rate that is allowed, ns */
-	__u64 dropped; /* the last segment that was not sent, by port and sequence: TCP tries it again */
-	__u32 cell;
-	__u32 queries; /* a minute */
-	__u32 label, grace, longest; /* struct dns of user/policy/policy.h */
-	__u32 private_names;
-	__u32 limited; /* the rate was reached, and that was said */
-	__u32 reserved;
-	struct ambit_question questions[1 << AMBIT_QUESTION_BITS];
-	struct ambit_domain domains[1 << AMBIT_DOMAIN_BITS];
-	struct ambit_lease leases[1 << AMBIT_LEASE_BITS];
-};
+#include "names.h"
 
 /* Map `counters`: counters of cells, by the lower bits of their ids, of which no two cells have the same
  * (so finding one takes a few instructions, where a hash takes 150). Cleared with the cell, added to by
@@ -396,7 +358,7 @@ struct ambit_kept {
 	__u32 moves; /* renames by cells */
 	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
 	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
-	__u32 reserved;
+	__u32 cut; /* set for good when the first connection is cut (bpf/lib/connection.bpf.h) */
 	struct ambit_allowed verdicts[1 << AMBIT_KEPT_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_KEPT_BITS];
@@ -484,11 +446,6 @@ _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
 _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
 _Static_assert(sizeof(struct ambit_cell) == 120, "cell");
-_Static_assert(sizeof(struct ambit_lease) == 88, "lease");
-_Static_assert(sizeof(struct ambit_question) == 48, "question");
-_Static_assert(sizeof(struct ambit_domain) == 264, "domain");
-/* 100,000 leases, with all that belongs to them, in 16 MiB. */
-_Static_assert(sizeof(struct ambit_names) / (1 << AMBIT_LEASE_BITS) * 100000 <= 16 << 20, "names");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
 _Static_assert(sizeof(struct ambit_event) == 120, "event");

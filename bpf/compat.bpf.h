@@ -122,6 +122,25 @@ static __always_inline struct task_struct *task_read(void)
 	return PEEKS ? rdonly_cast((__u64)task, bpf_core_type_id_kernel(struct task_struct)) : task;
 }
 
+/* Whether a connection was cut. Where storage cannot be used nobody is told so early; nothing is sent in any
+ * case. */
+static __always_inline bool socket_is_cut(struct sock *sk)
+{
+	struct connection *connection = NULL;
+
+	/* NULL is an answer. */
+	if (!traced)
+		connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	return connection && connection->state == CONNECTION_CUT;
+}
+
+/* The storage of the socket that a packet leaves by, or that is connecting: for programs of cgroups, which
+ * are never traced. NULL: there is none, or no memory for it. */
+static __always_inline void *packet_storage(void *map, void *sk, __u64 flags)
+{
+	return bpf_sk_storage_get(map, sk, NULL, flags);
+}
+
 /* A program with it would not load as a traced one: socket_label_set(), cell_of_socket(). */
 #pragma GCC poison bpf_sk_storage_get
 

@@ -9,11 +9,9 @@
  * Who can be reached on port 53 at all is decided by net.bpf.c, as for every other peer.
  */
 #include "lib/answer.bpf.h"
+#include "lib/connection.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define DROP 0
-#define PASS 1
 
 #define PROTOCOL_IP   bpf_htons(0x0800)
 #define PROTOCOL_IPV6 bpf_htons(0x86dd)
@@ -41,6 +39,7 @@ static __always_inline bool ports_read(
 		return false;
 	packet->payload = offset + tcp->doff * 4;
 	packet->sequence = tcp->seq;
+	packet->flags = ((__u8 *)tcp)[TCP_FLAGS_AT];
 	return true;
 }
 
@@ -82,7 +81,7 @@ static __always_inline int packet_read(struct __sk_buff *skb, struct packet *pac
 }
 
 /* Decides what goes to a resolver. Without a scratch buffer nothing can be read. */
-static __always_inline int egress_dns(struct __sk_buff *skb, struct packet *packet)
+FRAME int egress_dns(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ambit_names *all = names_of(packet->cgroup);
 	struct verdict v = {.slot = -1, .reason = REASON_NO_SCRATCH};
@@ -121,7 +120,7 @@ int dns_egress(struct __sk_buff *skb)
 	if (read == PACKET_BAD)
 		return DROP;
 	if (packet.target != AMBIT_DNS_PORT)
-		return PASS;
+		return packet.proto == AMBIT_PROTO_TCP ? connection_egress(skb, &packet) : PASS;
 	/* Nothing is said, by TCP alone. */
 	if (packet.payload >= skb->len)
 		return packet.proto == AMBIT_PROTO_TCP ? PASS : DROP;

@@ -39,6 +39,28 @@ struct {
 	__type(value, struct ambit_label);
 } socket_cells SEC(".maps") __weak;
 
+/* What is kept of a connection of a cell with names, in the storage of its socket: whether its first bytes were
+ * read (lib/connection.bpf.h). */
+enum connection_state {
+	CONNECTION_NEW,
+	CONNECTION_READ, /* its first bytes are being read: it has a reader */
+	CONNECTION_FREE, /* they were, or nobody has to */
+	CONNECTION_CUT,
+};
+
+struct connection {
+	__u32 next;  /* number of the first byte that was not read yet, host order */
+	__u32 state; /* enum connection_state */
+};
+
+/* Cloned, so that what is accepted is as free as its listener (connection_listens()). */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps") __weak;
+
 /* How the programs were loaded. Written and read by user space alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -116,20 +116,6 @@ static __always_inline int deny_address(const struct peer_request *request, int 
 	return deny(request->cell, request->hook, request->op, reason) ? -EPERM : 0;
 }
 
-/* The cgroup beneath that of all cells, in which a socket was made: there its packets are looked at. */
-FRAME __u64 cgroup_of_socket(struct socket *socket)
-{
-	struct cgroup *cgroup = BPF_CORE_READ(socket, sk, sk_cgrp_data.cgroup), *above = NULL;
-	__u64 at = (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors) +
-		   (cells_cgroup_level + 1) * sizeof(above);
-
-	if (!cgroup || BPF_CORE_READ(cgroup, level) <= (int)cells_cgroup_level ||
-		bpf_probe_read_kernel(
-			&above, sizeof(above), FAULT(SOCKET_CGROUP, NULL, (void *)at)))
-		return 0;
-	return BPF_CORE_READ(above, kn, id);
-}
-
 /* "Any" as a peer of a socket that is bound goes to the address it is bound to, in whatever form (an
  * IPv6 socket can be bound to a v4-mapped one): nothing that a policy could have meant. */
 FRAME bool has_source(struct socket *socket)
@@ -175,8 +161,7 @@ static __always_inline int connect_decide(struct socket *socket, struct sockaddr
 	if (result != ADDRESS_OK)
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
-	if (request.address.port == AMBIT_DNS_PORT)
-		request.cgroup = cgroup_of_socket(socket);
+	request.socket = (__u64)socket;
 	return decide_peer(&request) ? -EPERM : 0;
 }
 
@@ -232,8 +217,7 @@ static __always_inline int decide_named(
 	if (result != ADDRESS_OK)
 		return deny_address(request, result);
 	address_as_peer(&request->address);
-	if (request->address.port == AMBIT_DNS_PORT)
-		request->cgroup = cgroup_of_socket(socket);
+	request->socket = (__u64)socket;
 	return decide_peer(request) ? -EPERM : 0;
 }
 
@@ -250,6 +234,14 @@ FRAME int sendmsg_egress(struct socket *socket, struct msghdr *message, int size
 		return 0;
 	report(&v);
 	return enforce(v.cell) ? -EPERM : 0;
+}
+
+/* Whether a message goes to a connection that was cut, which was reported then. */
+static __always_inline int message_cut(struct socket *socket)
+{
+	struct sock *sk = socket->sk;
+
+	return sk && cell_current() && socket_is_cut(sk);
 }
 
 #define CONTROL_ASK 2
@@ -294,6 +286,8 @@ int BPF_PROG(net_socket_sendmsg)
 	if (result == CONTROL_ASK)
 		result = decide_control(cell, (__u64)BPF_CORE_READ(message, msg_control),
 			message->msg_controllen);
+	if (!result && LOOK(kept.cut))
+		result = message_cut((struct socket *)ctx[0]);
 	if (!result && LOOK(kept.limited))
 		result = sendmsg_egress((struct socket *)ctx[0], message, ctx[2]);
 	return result ? -EPERM : 0;

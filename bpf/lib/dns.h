@@ -61,6 +61,8 @@ struct dns {
 	/* dns_spell(): where the next length is, and the front of `turned`. */
 	__u32 next, front, to, text_size, longest;
 	__u64 hash;
+	/* spell_name(): where the label began, and the port behind the name */
+	__u32 label, port, in_port;
 	/* dns_answers() */
 	__u32 ttl, count;
 	struct dns_address addresses[DNS_ADDRESSES];

@@ -79,6 +79,22 @@ FRAME int event_task(struct ambit_event *event)
 	return 0;
 }
 
+/* A packet leaves when its socket is written to, but also when an answer comes, in whatever task runs then:
+ * nobody outside of the cell has sent it. */
+static __always_inline bool event_has_task(const struct ambit_cell *cell)
+{
+	return cgroup_of_cell(BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp)) == cell->cgroup;
+}
+
+/* Of nobody. */
+static __always_inline void event_nobody(struct ambit_event *event)
+{
+	event->pid = event->tid = event->ppid = event->uid = event->gid = 0;
+	event->start_time = 0;
+	__builtin_memset(event->comm, 0, sizeof(event->comm));
+	__builtin_memset(event->parent_comm, 0, sizeof(event->parent_comm));
+}
+
 /* What was decided. Every field of the event is written here or in event_task(). */
 static __always_inline void event_fill(
 	struct ambit_event *event, const struct verdict *v, const struct ambit_cell *cell)
@@ -114,7 +130,7 @@ static __always_inline __u32 exe_known(__u32 slot, __u32 at)
 
 /* Puts both strings behind the event and returns the size of all. */
 static __always_inline __u32 event_strings(
-	struct scratch *scratch, __u32 slot, __u32 mnt_ns, bool walks)
+	struct scratch *scratch, __u32 slot, __u32 mnt_ns, bool walks, bool known)
 {
 	__u32 path = (PATH_END - scratch->path.start) & PATH_MASK, exe;
 
@@ -123,7 +139,7 @@ static __always_inline __u32 event_strings(
 		    FAULT(STRING_PATH, NULL,
 			    &scratch->path.bytes[scratch->path.start & PATH_MASK])))
 		path = 0;
-	exe = walks ? exe_put(scratch, slot, mnt_ns, path) : exe_known(slot, path);
+	exe = walks ? exe_put(scratch, slot, mnt_ns, path) : known ? exe_known(slot, path) : 0;
 	scratch->event.path_len = path;
 	scratch->event.exe_len = exe;
 	return sizeof(scratch->event) + path + exe;
@@ -163,6 +179,7 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
 	__u32 size, key = cell ? cell->ring : 0;
 	void *ring = FAULT(RING, NULL, bpf_map_lookup_elem(&rings, &key));
+	bool known;
 
 	if (!cell || !ring) {
 		if (counts)
@@ -170,8 +187,12 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 		return;
 	}
 	event_fill(&scratch->event, v, cell);
-	event_task(&scratch->event);
-	size = event_strings(scratch, slot, cell->mnt_ns, walks);
+	known = walks || event_has_task(cell);
+	if (known)
+		event_task(&scratch->event);
+	else
+		event_nobody(&scratch->event);
+	size = event_strings(scratch, slot, cell->mnt_ns, walks, known);
 	if (size <= sizeof(scratch->event) + 2 * AMBIT_PATH_SIZE) /* it is: for the verifier */
 		event_output(ring, &scratch->event, size, counts);
 }

@@ -136,6 +136,15 @@
 	X(NAMES)                                                                                  \
 	X(SCRATCH_DNS)                                                                            \
 	X(SOCKET_CGROUP)                                                                          \
+	/* first bytes */                                                                         \
+	X(CONNECTION)                                                                             \
+	X(READER)                                                                                 \
+	X(READER_AGAIN)                                                                           \
+	X(SCRATCH_STREAM)                                                                         \
+	X(STREAM_BYTE)                                                                            \
+	X(LOOP_STREAM)                                                                            \
+	X(SHARED_HEAD)                                                                            \
+	X(SHARED_FLAGS)                                                                           \
 	/* limits */                                                                              \
 	X(LIMITS_PEER)                                                                            \
 	X(LIMITS_SEND)                                                                            \

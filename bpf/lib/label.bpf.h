@@ -67,6 +67,20 @@ static __always_inline __u32 cell_of_storage(const struct bpf_local_storage *sto
 	return 0;
 }
 
+/* The cgroup beneath that of all cells that a cgroup is, or lies in: 0 for those elsewhere. */
+FRAME __u64 cgroup_of_cell(struct cgroup *cgroup)
+{
+	struct cgroup *above = NULL;
+	__u64 at = (__u64)cgroup + bpf_core_field_offset(struct cgroup, ancestors) +
+		   (cells_cgroup_level + 1) * sizeof(above);
+
+	if (!cgroup || BPF_CORE_READ(cgroup, level) <= (int)cells_cgroup_level ||
+		bpf_probe_read_kernel(
+			&above, sizeof(above), FAULT(SOCKET_CGROUP, NULL, (void *)at)))
+		return 0;
+	return BPF_CORE_READ(above, kn, id);
+}
+
 /* Nobody outside of a cell has one, but for what other BPF programs keep of their tasks. */
 static __always_inline struct bpf_local_storage *storage_of_current(void)
 {

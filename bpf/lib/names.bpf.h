@@ -92,18 +92,46 @@ FRAME bool lease_read(struct ambit_names *all, const __u64 address[2], struct am
 	return false;
 }
 
-enum lease { LEASE_NONE, LEASE_OVER, LEASE_OTHER, LEASE_ALLOWS, LEASE_DENIES, LEASE_FAILS };
+/* What a name says of a peer. Of several names that lead to it, what stands last here. */
+enum lease {
+	LEASE_NONE,
+	LEASE_OVER,
+	LEASE_OTHER,  /* nothing of this port */
+	LEASE_QUIC,   /* it allows it, but not QUIC */
+	LEASE_ALLOWS, /* if the first bytes say it (connection.bpf.h) */
+	LEASE_PROXY,  /* if they ask a proxy for something that is allowed */
+	LEASE_ANY,    /* whatever they say */
+	LEASE_DENIES,
+	LEASE_FAILS,
+};
 
-/* What one name says of protocol and port. */
-FRAME int lease_name_decide(const struct ambit_lease_name *name, struct ambit_cell *cell,
-	__u32 proto_port, struct verdict *v)
+static __always_inline bool lease_allows(int says)
+{
+	return says >= LEASE_ALLOWS && says <= LEASE_ANY;
+}
+
+static __always_inline int lease_of(const struct ambit_accept *accept, __u32 proto_port)
+{
+	__u32 stream = accept->allow[AMBIT_COLUMN_STREAM];
+
+	if (!accept->allow[0])
+		return LEASE_OTHER;
+	if (proto_port == (AMBIT_PROTO_UDP << 16 | AMBIT_QUIC_PORT) && stream != AMBIT_STREAM_ANY)
+		return LEASE_QUIC;
+	return stream == AMBIT_STREAM_PROXY ? LEASE_PROXY
+	       : stream == AMBIT_STREAM_ANY ? LEASE_ANY
+					    : LEASE_ALLOWS;
+}
+
+/* What is said behind a name, of protocol and port; of a denial the rule, in `ret_rule`. */
+FRAME int state_says(__u32 state, const struct ambit_cell *cell, __u32 proto_port, __u32 *ret_rule)
 {
 	struct ambit_accept accept;
 	struct match match;
 
 	if (!match_start(&match, cell->policy, MATCH_PEER))
 		return LEASE_FAILS;
-	match.state = name->state;
+	match.state = state;
 	match.segment = NULL;
 	if (match.state)
 		match_byte(&match, proto_port >> 16);
@@ -113,12 +141,11 @@ FRAME int lease_name_decide(const struct ambit_lease_name *name, struct ambit_ce
 		match_byte(&match, proto_port);
 	if (!match_accept(&match, &accept))
 		return LEASE_FAILS;
-	v->domain = name->domain;
 	if (accept.deny[0]) {
-		v->rule = accept.deny[0];
+		*ret_rule = accept.deny[0];
 		return LEASE_DENIES;
 	}
-	return accept.allow[0] ? LEASE_ALLOWS : LEASE_OTHER;
+	return lease_of(&accept, proto_port);
 }
 
 /* What the names of an address say: deny beats allow, also among names. In `v` the name that says so,
@@ -145,7 +172,8 @@ FRAME int lease_decide(struct ambit_cell *cell, const struct address *address, _
 			continue;
 		v->domain = found[i].domain;
 		if (found[i].until > now && found[i].epoch == (__u32)cell->epoch)
-			says = lease_name_decide(&found[i], cell, proto << 16 | address->port, v);
+			says = state_says(
+				found[i].state, cell, proto << 16 | address->port, &v->rule);
 		if (says > result) {
 			result = says;
 			domain = v->domain;

@@ -15,7 +15,7 @@ struct peer_request {
 	__u8 op; /* OP_CONNECT or OP_LISTEN */
 	__u8 proto;
 	struct address address;
-	__u64 cgroup; /* of a cell, in which the socket was made; 0: of none. For AMBIT_DNS_PORT alone */
+	__u64 socket; /* struct socket; 0: it listens */
 };
 
 /* Feeds protocol, family, address, port: at most AMBIT_PEER_SIZE bytes. */
@@ -73,6 +73,17 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	return !accept.allow[column];
 }
 
+/* Whether what a socket sends is looked at: in the cell's cgroup, where it was made. What else of UDP is sent
+ * than questions says nothing that is read. */
+FRAME bool peer_strays(const struct peer_request *request, const struct ambit_cell *cell)
+{
+	struct socket *socket = (struct socket *)request->socket;
+
+	if (request->proto != AMBIT_PROTO_TCP && request->address.port != AMBIT_DNS_PORT)
+		return false;
+	return cgroup_of_cell(BPF_CORE_READ(socket, sk, sk_cgrp_data.cgroup)) != cell->cgroup;
+}
+
 /*
  * The same where the cell's policy has names, and its addresses alone said `denied`. A rule or a reserved
  * address that denies has the last word; else a name that denies, else a rule or a name that allows.
@@ -106,13 +117,15 @@ GLOBAL int named_denied(
 			v->reason = REASON_NAMES;
 			return true;
 		}
-		if (request->address.port == AMBIT_DNS_PORT && request->cgroup != cell->cgroup) {
+		if (peer_strays(request, cell)) {
 			v->reason = REASON_STRAY;
 			return true;
 		}
-		if (says == LEASE_ALLOWS && fence_stands(before))
+		if (lease_allows(says) && fence_stands(before))
 			return false;
-		if (denied && (says == LEASE_OVER || says == LEASE_ALLOWS))
+		if (denied && says == LEASE_QUIC)
+			v->reason = REASON_QUIC;
+		else if (denied && (says == LEASE_OVER || lease_allows(says)))
 			v->reason = REASON_LEASE;
 	}
 	v->rule = rule;

@@ -11,7 +11,8 @@ struct packet {
 	__u32 proto;
 	__u32 payload; /* where it begins */
 	__u32 at, size; /* of the message that is looked at */
-	__u32 sequence; /* of a segment */
+	__u32 sequence; /* of a segment; as it stands there */
+	__u8 flags; /* of a segment: TCP_* (connection.bpf.h) */
 	__u64 cgroup;
 };
 

@@ -34,7 +34,7 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 		{AMBIT_RULE_GUARD, REASON_GUARD},
 		{AMBIT_RULE_RESOLVER, REASON_RESOLVER},
 	};
-	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
+	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0, 0};
 	uint32_t number = state ? dfa_accept(&tables->segments[dfa_segment(state)], state) : 0;
 	uint32_t at = AMBIT_HEAD_WORDS + (number - 1) * AMBIT_ACCEPT_WORDS;
 	struct ambit_accept accept;
@@ -45,12 +45,13 @@ static struct decision tables_decide(const struct tables *tables, uint32_t state
 		sizeof(accept));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (accept.deny[column] == others[i].deny)
-			return (struct decision){VERDICT_DENY, others[i].reason, 0};
+			return (struct decision){VERDICT_DENY, others[i].reason, 0, 0};
 	if (accept.deny[column])
-		return (struct decision){VERDICT_DENY, REASON_RULE, accept.deny[column]};
+		return (struct decision){VERDICT_DENY, REASON_RULE, accept.deny[column], 0};
 	if (accept.allow[column])
 		return (struct decision){VERDICT_ALLOW, REASON_RULE,
-			accept.allow[column] == AMBIT_RULE_SOME ? 0 : accept.allow[column]};
+			accept.allow[column] == AMBIT_RULE_SOME ? 0 : accept.allow[column],
+			column == 0 ? accept.allow[AMBIT_COLUMN_STREAM] : 0};
 	return decision;
 }
 
@@ -106,19 +107,28 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 	return decision;
 }
 
-struct decision ambit_tables_name_peer(
+static struct decision name_peer(
 	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
 {
 	const uint8_t first = AMBIT_PEER_NAME;
 	const uint8_t end[] = {'/', proto, (uint8_t)(port >> 8), (uint8_t)port};
-	struct decision decision;
 	uint32_t state;
 
 	state = tables_walk(tables, tables_head(tables).peer_start, &first, 1);
 	state = tables_walk(tables, state, name, strlen(name));
 	state = tables_walk(tables, state, end, proto == AMBIT_PROTO_ANY ? 2 : sizeof(end));
-	decision = tables_decide(tables, state, 0);
+	return tables_decide(tables, state, 0);
+}
+
+struct decision ambit_tables_name_peer(
+	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
+{
+	struct decision decision = name_peer(tables, name, proto, port);
+
+	if (decision.verdict == VERDICT_ALLOW && proto == AMBIT_PROTO_UDP && port == AMBIT_QUIC_PORT &&
+		decision.stream != AMBIT_STREAM_ANY)
+		return (struct decision){VERDICT_DENY, REASON_QUIC, 0, 0};
 	if (decision.verdict == VERDICT_ALLOW && tables->names)
-		decision.rule = ambit_tables_name_peer(tables->names, name, proto, port).rule;
+		decision.rule = name_peer(tables->names, name, proto, port).rule;
 	return decision;
 }

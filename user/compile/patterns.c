@@ -7,13 +7,15 @@
 /*
  * Columns of the peer tree. Whether an allowing rule covers a special address depends on the rule
  * (does it name the range?), so those that do have a column of their own, and so has the fact that
- * an address is special.
+ * an address is special. What first bytes have to be is in the column that has a special address as a
+ * denial: there nothing is said of them (rule_check_peers()).
  */
 enum peer_column {
 	PEER_CONNECT,
 	PEER_LISTEN,
 	PEER_NAMED,
 	PEER_SPECIAL,
+	PEER_STREAM = PEER_SPECIAL,
 };
 
 /*
@@ -341,23 +343,12 @@ static int add_peer(struct nfa *nfa, const struct peer *peer, const struct ambit
 	return r < 0 ? r : add_address(nfa, node, peer, accept);
 }
 
-static bool peer_within(const struct peer *peer, const struct peer *range)
+/* What a rule says of first bytes, for a peer of one protocol; 0: nothing. */
+static uint32_t stream_mark(const struct rule *rule, const struct peer *peer)
 {
-	unsigned whole = range->bits / 8, rest = range->bits % 8;
-
-	if (peer->family != range->family || peer->bits < range->bits ||
-		memcmp(peer->addr, range->addr, whole))
-		return false;
-	return !rest || !((peer->addr[whole] ^ range->addr[whole]) >> (8 - rest));
-}
-
-/* A rule names a special range if it lies inside it. */
-static bool peer_names_special(const struct policy *policy, const struct peer *peer)
-{
-	for (size_t i = 0; i < policy->special_count; i++)
-		if (peer_within(peer, &policy->specials[i]))
-			return true;
-	return false;
+	if (peer->udp)
+		return !peer->tcp && rule->quic ? AMBIT_STREAM_ANY : 0;
+	return rule->tls == TLS_PROXY ? AMBIT_STREAM_PROXY : rule->tls == TLS_NONE ? AMBIT_STREAM_ANY : 0;
 }
 
 static struct ambit_accept peer_accept(const struct nfa *nfa, const struct policy *policy,
@@ -366,9 +357,11 @@ static struct ambit_accept peer_accept(const struct nfa *nfa, const struct polic
 	enum peer_column column = rule->op == OP_LISTEN ? PEER_LISTEN : PEER_CONNECT;
 	struct ambit_accept accept = {};
 
+	if (rule->verdict == VERDICT_ALLOW && !nfa->names)
+		accept.allow[PEER_STREAM] = stream_mark(rule, peer);
 	if (rule->verdict == VERDICT_DENY)
 		accept.deny[column] = rule->id;
-	else if (column == PEER_CONNECT && peer_names_special(policy, peer))
+	else if (column == PEER_CONNECT && policy_names_special(policy, peer))
 		accept.allow[PEER_NAMED] = allow_id(nfa, rule);
 	else
 		accept.allow[column] = allow_id(nfa, rule);
@@ -427,6 +420,26 @@ static int add_resolvers(struct nfa *nfa, const struct policy *policy)
 	return r;
 }
 
+/* A peer of a rule; each protocol on its own where the rule says more of one of them. */
+static int add_rule_peer(
+	struct nfa *nfa, const struct policy *policy, const struct rule *rule, const struct peer *peer)
+{
+	bool both = peer->tcp && peer->udp, apart = both && (rule->tls != TLS_NAME || rule->quic);
+	struct peer part = *peer;
+	struct ambit_accept accept;
+	int r;
+
+	part.udp = peer->udp && !apart;
+	accept = peer_accept(nfa, policy, rule, &part);
+	r = add_peer(nfa, &part, &accept);
+	if (r < 0 || !apart)
+		return r;
+	part.udp = true;
+	part.tcp = false;
+	accept = peer_accept(nfa, policy, rule, &part);
+	return add_peer(nfa, &part, &accept);
+}
+
 int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 {
 	const struct ambit_accept special = {.deny[PEER_SPECIAL] = 1};
@@ -438,10 +451,7 @@ int patterns_add_peers(struct nfa *nfa, const struct policy *policy)
 		if (!rule_begin(nfa, rule))
 			continue;
 		for (size_t p = 0; p < rule->peer_count; p++) {
-			const struct peer *peer = &rule->peers[p];
-			const struct ambit_accept accept = peer_accept(nfa, policy, rule, peer);
-
-			r = add_peer(nfa, peer, &accept);
+			r = add_rule_peer(nfa, policy, rule, &rule->peers[p]);
 			if (r < 0)
 				return r;
 		}
@@ -459,13 +469,16 @@ static struct ambit_accept peer_convert(const struct ambit_accept *from)
 {
 	const struct ambit_accept named = {.allow = {from->allow[PEER_NAMED]}};
 	struct ambit_accept to = {
-		.allow = {0, from->allow[PEER_LISTEN]},
+		.allow = {0, from->allow[PEER_LISTEN], from->allow[PEER_STREAM]},
 		.deny = {from->deny[PEER_CONNECT], from->deny[PEER_LISTEN]},
 	};
 
 	if (!from->deny[PEER_SPECIAL])
 		to.allow[0] = from->allow[PEER_CONNECT];
 	accept_merge(&to, &named);
+	/* Nothing is told apart that no decision is made by. */
+	if (to.deny[0] || !to.allow[0])
+		to.allow[AMBIT_COLUMN_STREAM] = 0;
 	if (from->deny[PEER_SPECIAL] && !to.deny[0] && !to.allow[0])
 		to.deny[0] = AMBIT_RULE_SPECIAL;
 	return to;

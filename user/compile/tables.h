@@ -19,8 +19,9 @@ struct tables {
 
 struct decision {
 	enum ambit_verdict verdict;
-	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED, GUARD or RESOLVER */
+	enum ambit_reason reason; /* RULE, NO_RULE, SPECIAL, RESERVED, GUARD, RESOLVER or QUIC */
 	uint32_t rule; /* that denies; that allows after ambit_tables_name(); 0 without one */
+	uint32_t stream; /* of a peer that is connected to: AMBIT_STREAM_*, or 0 */
 };
 
 /* Compiles a resolved policy. -E2BIG with a diag that names the rule that made it too large. */

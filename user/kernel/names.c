@@ -22,6 +22,7 @@ static const struct {
 } programs[] = {
 	{"dns_egress", BPF_CGROUP_INET_EGRESS},
 	{"dns_ingress", BPF_CGROUP_INET_INGRESS},
+	{"connection_ops", BPF_CGROUP_SOCK_OPS},
 };
 
 static void pin_path(const char *dir, const char *name, char *ret, size_t size)
@@ -45,6 +46,7 @@ void names_select(struct ambit_bpf *skeleton, bool wanted)
 {
 	bpf_program__set_autoload(skeleton->progs.dns_egress, wanted);
 	bpf_program__set_autoload(skeleton->progs.dns_ingress, wanted);
+	bpf_program__set_autoload(skeleton->progs.connection_ops, wanted);
 }
 
 int names_arm(const struct loading *loading, const char *maps, struct diag *diag)

@@ -16,8 +16,5 @@ int limit_parse_size(
 
 /* The value of `limits`. */
 int limits_parse(struct yaml *yaml, struct policy *policy);
-/* A peer with limits of its own, {to: PEER, connectsPerMinute: 10}: its text (owned; NULL without one, after
- * an error was added), place and limits in `ret`, which is all zero. */
-int limits_parse_peer(struct yaml *yaml, struct rule *ret);
 
 #endif

@@ -109,22 +109,25 @@ static int parse_pattern(struct yaml *yaml, const char *text, struct mark mark, 
 	return 0;
 }
 
-/* A peer with limits of its own. */
-static int parse_limited(struct yaml *yaml, void *data)
+/* A peer with more than its text. */
+static int parse_peer(struct yaml *yaml, void *data)
 {
 	struct parser *parser = data;
 	struct policy *policy = parser->policy;
 	size_t before = policy->rule_count;
 	_cleanup_free_ char *text = NULL;
 	struct rule rule = {};
-	int r = limits_parse_peer(yaml, &rule);
+	int r = rule_parse_peer(yaml, &rule);
 
 	text = rule.text;
 	if (r >= 0 && text)
 		r = parse_pattern(yaml, text, (struct mark){rule.line, rule.column}, parser);
-	if (r >= 0 && policy->rule_count > before)
-		memcpy(policy->rules[before].limits, rule.limits, sizeof(rule.limits));
-	return r;
+	if (r < 0 || policy->rule_count == before)
+		return r;
+	memcpy(policy->rules[before].limits, rule.limits, sizeof(rule.limits));
+	policy->rules[before].tls = rule.tls;
+	policy->rules[before].quic = rule.quic;
+	return 0;
 }
 
 static int parse_op(struct yaml *yaml, const struct yaml_key *key, void *data)
@@ -137,7 +140,7 @@ static int parse_op(struct yaml *yaml, const struct yaml_key *key, void *data)
 		return -ENOMEM;
 	parser->op_bits = BIT(key->value);
 	return yaml_list(yaml, where, parse_pattern,
-		key->value == OP_CONNECT && parser->verdict == VERDICT_ALLOW ? parse_limited : NULL,
+		key->value == OP_CONNECT && parser->verdict == VERDICT_ALLOW ? parse_peer : NULL,
 		parser);
 }
 

@@ -58,6 +58,11 @@ void name_written(const char *name, char ret[AMBIT_DOMAIN_SIZE]);
 /* An address without a port, as it stands among resolvers: port 53 of it. */
 int resolver_parse(const char *text, struct peer *ret, char **ret_problem);
 
+/* Whether all addresses of `peer` lie in `range`. */
+bool peer_within(const struct peer *peer, const struct peer *range);
+/* Whether a rule with this peer names a special range: it lies inside it. */
+bool policy_names_special(const struct policy *policy, const struct peer *peer);
+
 /* A peer as it stands in a policy; "localhost" is two. `op` is OP_CONNECT or OP_LISTEN. */
 #define PEERS_MAX 2
 int peer_parse(const char *text, enum ambit_op op, struct peer ret[PEERS_MAX], size_t *ret_count,

@@ -158,6 +158,24 @@ static bool is_unspecified(const struct peer *peer)
 	return peer->bits == address_bits(peer) && !memcmp(peer->addr, zero, sizeof(zero));
 }
 
+bool peer_within(const struct peer *peer, const struct peer *range)
+{
+	unsigned whole = range->bits / 8, rest = range->bits % 8;
+
+	if (peer->family != range->family || peer->bits < range->bits ||
+		memcmp(peer->addr, range->addr, whole))
+		return false;
+	return !rest || !((peer->addr[whole] ^ range->addr[whole]) >> (8 - rest));
+}
+
+bool policy_names_special(const struct policy *policy, const struct peer *peer)
+{
+	for (size_t i = 0; i < policy->special_count; i++)
+		if (peer_within(peer, &policy->specials[i]))
+			return true;
+	return false;
+}
+
 /* Whether what stands before the first ':' is meant as a name: it is no number, and no IPv6 address. */
 static bool looks_like_name(const char *text)
 {

@@ -37,6 +37,13 @@ struct dns {
 	bool private_names; /* addresses of private networks may have names */
 };
 
+/* What the first bytes of a connection that a rule allows have to be (docs/policy.md). */
+enum tls {
+	TLS_NAME,  /* TLS or HTTP/1 with a name that led to the address */
+	TLS_NONE,  /* anything */
+	TLS_PROXY, /* CONNECT, to a name that the policy allows, and TLS with that name behind it */
+};
+
 /* A limit; 0: there is none. */
 struct quota {
 	uint64_t value; /* connects or bytes */
@@ -53,6 +60,8 @@ struct rule {
 	unsigned line, column;
 	bool resolver; /* made for a resolver of the policy: no pattern of the file */
 	struct quota limits[LIMIT_MAX]; /* of what the rule allows (OP_CONNECT) */
+	enum tls tls; /* likewise */
+	bool quic;    /* likewise: QUIC, whose first bytes nobody reads */
 
 	/* After ambit_policy_resolve(). Paths: absolute globs in normal form. Symbolic links in the
 	 * part before the first glob character are followed; where that changes a pattern, both

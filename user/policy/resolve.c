@@ -175,6 +175,8 @@ static int rule_begin(
 		.text = text,
 		.line = from->line,
 		.column = from->column,
+		.tls = from->tls,
+		.quic = from->quic,
 	};
 	int r;
 
@@ -406,5 +408,6 @@ int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, st
 	free(policy->specials);
 	policy->specials = specials;
 	policy->special_count = special_count;
-	return policy_resolve_dns(policy, env, diags);
+	r = policy_resolve_dns(policy, env, diags);
+	return r < 0 ? r : rule_check_peers(policy, diags);
 }

@@ -40,6 +40,13 @@ int policy_parse_dns(struct yaml *yaml, struct dns *dns);
  * error to `diags`, -EINVAL. A name that is allowed at (file, line, column) for errors. */
 int policy_resolve_dns(struct policy *policy, const struct policy_env *env, struct diags *diags);
 
+/* A peer with more than its text, {to: PEER, connectsPerMinute: 10, tls: none}: its text (owned; NULL
+ * without one, after an error was added), place, limits, `tls` and `quic` in `ret`, which is all zero. */
+int rule_parse_peer(struct yaml *yaml, struct rule *ret);
+/* Of a resolved policy: whether the rules say of their peers what can be said of them; adds every error to
+ * `diags`, -EINVAL. */
+int rule_check_peers(const struct policy *policy, struct diags *diags);
+
 /* Adds `pattern "TEXT" PROBLEM` and frees the problem; NULL means out of memory. */
 void policy_add_problem(
 	struct diags *diags, const char *file, struct mark mark, const char *text, char *problem);

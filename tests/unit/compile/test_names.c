@@ -60,10 +60,21 @@ static bool naive_asks(const struct rule *rule, const char *name)
 							  peer->port_high == UINT16_MAX));
 }
 
+/* What an allowing rule says of first bytes. */
+static uint32_t naive_mark(const struct rule *rule, uint8_t proto)
+{
+	if (rule->verdict == VERDICT_DENY)
+		return 0;
+	if (proto == AMBIT_PROTO_UDP)
+		return rule->quic ? AMBIT_STREAM_ANY : 0;
+	return rule->tls == TLS_PROXY ? AMBIT_STREAM_PROXY : rule->tls == TLS_NONE ? AMBIT_STREAM_ANY : 0;
+}
+
 static struct decision naive_decide(
 	const struct policy *policy, const char *name, uint8_t proto, uint16_t port)
 {
-	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0};
+	struct decision decision = {VERDICT_DENY, REASON_NO_RULE, 0, 0};
+	uint32_t stream = 0, mark;
 
 	for (size_t i = policy->rule_count; i-- > 0;) {
 		const struct rule *rule = &policy->rules[i];
@@ -73,8 +84,16 @@ static struct decision naive_decide(
 			continue;
 		if (rule->verdict == VERDICT_DENY || decision.reason != REASON_RULE ||
 			decision.verdict == VERDICT_ALLOW)
-			decision = (struct decision){rule->verdict, REASON_RULE, rule->id};
+			decision = (struct decision){rule->verdict, REASON_RULE, rule->id, 0};
+		mark = naive_mark(rule, proto);
+		if (mark && (!stream || mark < stream))
+			stream = mark;
 	}
+	if (decision.verdict != VERDICT_ALLOW || proto == AMBIT_PROTO_ANY)
+		return decision;
+	if (proto == AMBIT_PROTO_UDP && port == AMBIT_QUIC_PORT && !stream)
+		return (struct decision){VERDICT_DENY, REASON_QUIC, 0, 0};
+	decision.stream = stream;
 	return decision;
 }
 
@@ -84,10 +103,11 @@ static void check_name(const struct policy *policy, const struct tables *tables,
 	struct decision naive = naive_decide(policy, name, proto, port);
 	struct decision is = ambit_tables_name_peer(tables, name, proto, port);
 
-	if (is.verdict != naive.verdict || is.reason != naive.reason || is.rule != naive.rule)
-		fail_msg("%s proto %u port %u: verdict %u reason %u rule %u, naive %u %u %u", name,
-			proto, port, is.verdict, is.reason, is.rule, naive.verdict, naive.reason,
-			naive.rule);
+	if (is.verdict != naive.verdict || is.reason != naive.reason || is.rule != naive.rule ||
+		(proto != AMBIT_PROTO_ANY && is.stream != naive.stream))
+		fail_msg("%s proto %u port %u: verdict %u reason %u rule %u stream %u, naive %u %u %u %u",
+			name, proto, port, is.verdict, is.reason, is.rule, is.stream, naive.verdict,
+			naive.reason, naive.rule, naive.stream);
 }
 
 static void random_policies_agree(void **state)
@@ -106,6 +126,10 @@ static void random_policies_agree(void **state)
 
 			build_peer(policy, OP_CONNECT,
 				build_pick(&seed, 3) ? VERDICT_ALLOW : VERDICT_DENY, &peer);
+			if (policy->rules[k].verdict == VERDICT_DENY)
+				continue;
+			policy->rules[k].tls = (enum tls)build_pick(&seed, 3);
+			policy->rules[k].quic = build_pick(&seed, 2);
 		}
 		tables = build_tables(policy);
 		for (unsigned k = 0; k < NAMES; k++) {
@@ -113,7 +137,8 @@ static void random_policies_agree(void **state)
 
 			random_name(&seed, name);
 			check_name(policy, tables, name, protos[build_pick(&seed, 3)],
-				(uint16_t)(240 + build_pick(&seed, 700)));
+				build_pick(&seed, 4) ? (uint16_t)(240 + build_pick(&seed, 700))
+						     : AMBIT_QUIC_PORT);
 		}
 	}
 }

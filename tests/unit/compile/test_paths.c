@@ -148,13 +148,13 @@ static struct decision naive_decide(const struct policy *policy, enum ambit_op o
 		int depth = guarded->ops & 1U << op ? naive_depth(guarded->path, path) : -1;
 
 		if (depth >= 0 && depth < naive.deny_depth)
-			return (struct decision){VERDICT_DENY, REASON_GUARD, 0};
+			return (struct decision){VERDICT_DENY, REASON_GUARD, 0, 0};
 	}
 	if (naive.deny)
-		return (struct decision){VERDICT_DENY, REASON_RULE, naive.deny};
+		return (struct decision){VERDICT_DENY, REASON_RULE, naive.deny, 0};
 	if (naive.allow)
-		return (struct decision){VERDICT_ALLOW, REASON_RULE, naive.allow};
-	return (struct decision){VERDICT_DENY, naive.wider ? REASON_RESERVED : REASON_NO_RULE, 0};
+		return (struct decision){VERDICT_ALLOW, REASON_RULE, naive.allow, 0};
+	return (struct decision){VERDICT_DENY, naive.wider ? REASON_RESERVED : REASON_NO_RULE, 0, 0};
 }
 
 /* --- PCRE2

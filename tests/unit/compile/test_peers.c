@@ -52,7 +52,7 @@ static struct decision naive_decide(
 	const struct policy *policy, enum ambit_op op, const struct question *question)
 {
 	bool special = op == OP_CONNECT && naive_is_special(policy, question);
-	struct decision decision = {VERDICT_DENY, special ? REASON_SPECIAL : REASON_NO_RULE, 0};
+	struct decision decision = {VERDICT_DENY, special ? REASON_SPECIAL : REASON_NO_RULE, 0, 0};
 
 	for (size_t i = policy->rule_count; i-- > 0;) {
 		const struct rule *rule = &policy->rules[i];
@@ -64,7 +64,7 @@ static struct decision naive_decide(
 			continue;
 		if (rule->verdict == VERDICT_DENY || decision.reason != REASON_RULE ||
 			decision.verdict == VERDICT_ALLOW)
-			decision = (struct decision){rule->verdict, REASON_RULE, rule->id};
+			decision = (struct decision){rule->verdict, REASON_RULE, rule->id, 0};
 	}
 	return decision;
 }
@@ -238,9 +238,9 @@ static void special_has_to_be_named(void **state)
 		{AMBIT_PROTO_TCP, AMBIT_FAMILY_V4, {169, 254, 169, 253}, 443},
 	};
 	static const struct decision expected[] = {
-		{VERDICT_ALLOW, REASON_RULE, 2},
-		{VERDICT_DENY, REASON_SPECIAL, 0},
-		{VERDICT_ALLOW, REASON_RULE, 1},
+		{VERDICT_ALLOW, REASON_RULE, 2, 0},
+		{VERDICT_DENY, REASON_SPECIAL, 0, 0},
+		{VERDICT_ALLOW, REASON_RULE, 1, 0},
 	};
 	(void)state;
 

@@ -64,11 +64,57 @@ static void refused(void **state)
 		"nameserver 1.2.3.4\n", "3:11: \"dns\" says how names are looked up, but no rule\n");
 }
 
+static void first_bytes(void **state)
+{
+	struct diags diags = {};
+	_cleanup_(policy_cleanup) struct policy *policy = load(
+		HEAD "network: {allow: {connect: [{to: 'a.b:22', tls: none}, {to: 'c.d', quic: allow},\n"
+		     "{to: '1.2.3.4:3128', tls: proxy}, {to: e.f, tls: name, quic: deny}, 'g.h']}}\n",
+		"nameserver 10.0.0.1\n", &diags);
+	static const struct {
+		enum tls tls;
+		bool quic;
+	} expected[] = {{TLS_NONE, false}, {TLS_NAME, true}, {TLS_PROXY, false}, {TLS_NAME, false},
+		{TLS_NAME, false}};
+	(void)state;
+
+	assert_non_null(policy);
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		assert_int_equal(policy->rules[i].tls, expected[i].tls);
+		assert_int_equal(policy->rules[i].quic, expected[i].quic);
+	}
+}
+
+static void no_first_bytes(void **state)
+{
+	struct policy *policy = NULL;
+	struct diags diags = {};
+	static const char words[] = HEAD
+		"network: {allow: {connect: [{to: 'a.b:1', tls: off}, {to: 'a.b:1', quic: [1]}]}}\n";
+	(void)state;
+
+	assert_int_equal(
+		ambit_policy_parse("p", words, sizeof(words) - 1, &diags, &policy), -EINVAL);
+	diags_expect(&diags, "3:48: \"tls\" must be \"name\", \"none\" or \"proxy\"\n"
+			     "3:74: \"quic\" must be \"allow\" or \"deny\"\n");
+	ambit_diags_clear(&diags);
+	expect(HEAD "network: {allow: {connect: ['a.b:1', {to: '1.2.3.4:1', tls: none}]}}\n",
+		"nameserver 1.2.3.4\n", "3:43: \"tls: none\" and \"quic\" are about names\n");
+	expect(HEAD "network: {allow: {connect: ['a.b:1', {to: '1.2.3.4:1', quic: allow}]}}\n",
+		"nameserver 1.2.3.4\n", "3:43: \"tls: none\" and \"quic\" are about names\n");
+	expect(HEAD "network: {allow: {connect: [{to: '1.2.3.4:1', tls: proxy}]}}\n",
+		"nameserver 1.2.3.4\n", "3:34: a proxy is asked for what the policy allows by name\n");
+	expect(HEAD "network: {allow: {connect: ['a.b:1', {to: '169.254.169.254:1', tls: proxy}]}}\n",
+		"nameserver 1.2.3.4\n", "3:43: a special address\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resolvers),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(first_bytes),
+		cmocka_unit_test(no_first_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,15 +92,15 @@ static void no_limits(void **state)
 	expect(HEAD "max_size_mb: 5\nlimits: {fileSize: 1KiB}\n",
 		"4:10: \"fileSize\" says what line 3 said already; remove one of the two\n");
 	expect(HEAD "network: {allow: {connect: [{connectsPerMinute: 5}]}}\n",
-		"3:29: \"to\" is missing; add the peer that the limits are for\n");
+		"3:29: \"to\" is missing; add the peer that this is about\n");
 	expect(HEAD "network: {allow: {connect: [{to: \"127.0.0.1:5\"}]}}\n",
-		"3:29: no limit stands here; add one, or write the peer without \"to\"\n");
+		"3:29: nothing is said about this peer; add a limit or \"tls\", or write it without \"to\"\n");
 	expect(HEAD "network: {allow: {connect: [{to: \"127.0.0.1\", egressPerHour: 5}]}}\n",
 		"3:34: pattern \"127.0.0.1\"\n");
 	expect(HEAD "network: {allow: {connect: [{to: [x], egressPerHour: 5}]}}\n",
 		"3:34: \"to\" must be one peer\n");
 	expect(HEAD "network: {allow: {connect: [{to: \"5\", fileSize: 5}]}}\n",
-		"3:39: unknown key \"fileSize\" in a peer with limits\n3:29: no limit stands here\n3:34: pattern \"5\"\n");
+		"3:39: unknown key \"fileSize\" in a peer\n3:29: nothing is said about this peer\n3:34: pattern \"5\"\n");
 	expect(HEAD "network: {deny: {connect: [{to: \"127.0.0.1:5\", egressPerHour: 5}]}}\n",
 		"3:28: \"network.deny.connect\" must hold texts, not a mapping\n");
 	expect(HEAD "network: {allow: {listen: [{to: \"127.0.0.1:5\", egressPerHour: 5}]}}\n",

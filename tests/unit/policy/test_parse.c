@@ -231,7 +231,7 @@ static void types(void **state)
 		"6:6: \"files.allow.read\" holds an empty line\n"
 		"7:7: \"files.allow.read\" holds a text with a NUL byte");
 	expect(HEAD "network: {allow: {connect: [[::1]:443]}}\n",
-		"3:29: a key of a peer with limits must be a text, not a list; put quotes\n"
+		"3:29: a key of a peer must be a text, not a list; put quotes\n"
 		"3:30: is not YAML");
 	expect("- a\n", "1:1: a policy must be a mapping with the keys apiVersion, name");
 	expect("just text\n", "1:1: a policy must be a mapping");
