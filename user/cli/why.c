@@ -201,6 +201,19 @@ static void print_answer(const struct why_options *why, const struct record *rec
 	ambit_ui_line(stdout, line ?: "out of memory", ambit_ui_colour(STDOUT_FILENO));
 }
 
+/* What has to be said first over a connection that is allowed; NULL where nobody looks. */
+static const char *first_bytes(const struct ambit_event *event, const struct decision *decision)
+{
+	if (decision->verdict != VERDICT_ALLOW || event->op != OP_CONNECT ||
+		event->proto != AMBIT_PROTO_TCP || (event->family && !decision->stream))
+		return NULL;
+	if (decision->stream == AMBIT_STREAM_PROXY)
+		return "CONNECT to a name that the policy allows";
+	return decision->stream == AMBIT_STREAM_ANY
+		       ? "anything"
+		       : "TLS or HTTP/1 with this name, or another that led to its address";
+}
+
 static int answer(const struct why_options *why, const struct loaded *loaded)
 {
 	struct ambit_event event = {.abi = AMBIT_ABI, .op = (__u8)why->op};
@@ -225,6 +238,7 @@ static int answer(const struct why_options *why, const struct loaded *loaded)
 	event.flags = loaded->policy->mode == MODE_ENFORCE ? AMBIT_EVENT_ENFORCED : 0;
 	record.path = path;
 	record.path_length = path ? strlen(path) : 0;
+	record.stream = first_bytes(&event, &decision);
 	ambit_record_explain(&record, loaded->policy);
 	print_answer(why, &record);
 	return decision.verdict == VERDICT_ALLOW ? EXIT_SUCCESS : EXIT_DENIED;

@@ -62,12 +62,15 @@ static void put_object(struct writer *writer, const struct record *record)
 	const struct ambit_event *event = record->event;
 	struct ambit_numbers numbers;
 
-	bool named = event->op == OP_CONNECT && record->path_length;
+	bool named = event->op == OP_CONNECT && record->path_length + record->said_length;
 
 	ambit_writer_bytes(writer, named ? "domain" : "path", named ? "domain_hex" : "path_hex",
 		record->path, record->path_length);
+	ambit_writer_bytes(writer, "said", "said_hex", record->said, record->said_length);
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		put_peer(writer, event, named);
+	if (record->stream)
+		ambit_writer_string(writer, "first_bytes", record->stream);
 	if (ambit_event_numbers(event, &numbers)) {
 		ambit_writer_number(writer, "level", numbers.level);
 		ambit_writer_number(writer, "number", numbers.number);

@@ -98,6 +98,15 @@ static void put_numbers(FILE *out, unsigned reason, const struct ambit_numbers *
 		fprintf(out, " %s", name);
 }
 
+/* What the first bytes of a connection have said. */
+static void put_said(FILE *out, const struct record *record)
+{
+	if (!record->said_length)
+		return;
+	fputs(" saying ", out);
+	ambit_text_word(out, record->said, record->said_length);
+}
+
 static void put_object(FILE *out, const struct record *record)
 {
 	const struct ambit_event *event = record->event;
@@ -156,6 +165,7 @@ static void put_asked(FILE *out, const struct record *record)
 {
 	fprintf(out, "%s ", ambit_op_text(record->event->op));
 	put_object(out, record);
+	put_said(out, record);
 }
 
 static void put_cause(FILE *out, const struct record *record)
@@ -163,6 +173,8 @@ static void put_cause(FILE *out, const struct record *record)
 	put_policy(out, record);
 	if (record->event->kind != EVENT_EXEC)
 		put_remedy(out, record);
+	if (record->stream)
+		fprintf(out, "; first bytes: %s", record->stream);
 }
 
 static void put_line(FILE *out, const struct record *record)

@@ -17,7 +17,7 @@ struct stored {
 	struct ambit_event event;
 	struct rule rule;
 	struct json_object *root;
-	char *path, *exe; /* owned where they come from hex */
+	char *path, *said, *exe; /* owned where they come from hex */
 };
 
 static const char *const types[] = {[TRAIL_DECISION] = "decision",
@@ -251,6 +251,9 @@ static int record_at(struct stored *stored)
 	if (!error)
 		error = bytes_at(stored, peer ? "domain" : "path", peer ? "domain_hex" : "path_hex",
 			&stored->path, &record->path, &record->path_length);
+	if (!error && peer)
+		error = bytes_at(stored, "said", "said_hex", &stored->said, &record->said,
+			&record->said_length);
 	if (!error)
 		error = bytes_at(
 			stored, "exe", "exe_hex", &stored->exe, &record->exe, &record->exe_length);
@@ -354,6 +357,7 @@ void ambit_entry_free(struct trail_entry *entry)
 		return;
 	json_object_put(stored->root);
 	free(stored->path);
+	free(stored->said);
 	free(stored->exe);
 	free(stored);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ring bytes -> record. The ring is the kernel's, but its events carry names that a cell chose. */
+#include <string.h>
 #include "base/util.h"
 #include "trail/clock.h"
 #include "trail/source.h"
@@ -96,6 +97,20 @@ static bool event_is_sound(const struct ambit_event *event, size_t size)
 	       size - sizeof(*event) >= (size_t)event->path_len + event->exe_len;
 }
 
+/* Of a connect no name that led there has a '/': behind one stands what the first bytes have said. */
+static void split_said(struct record *record)
+{
+	const char *slash = record->event->op == OP_CONNECT
+				    ? memchr(record->path, '/', record->path_length)
+				    : NULL;
+
+	if (!slash)
+		return;
+	record->said = slash + 1;
+	record->said_length = record->path_length - (size_t)(slash + 1 - record->path);
+	record->path_length = (size_t)(slash - record->path);
+}
+
 int ambit_record_decode(
 	const void *bytes, size_t size, struct trail_source *source, struct record *ret)
 {
@@ -120,6 +135,7 @@ int ambit_record_decode(
 		.wall = source->wall + event->time,
 		.source = source,
 	};
+	split_said(ret);
 	return 0;
 }
 

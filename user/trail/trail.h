@@ -28,8 +28,11 @@
 /* An event with everything that user space adds to it. Strings point into the event. */
 struct record {
 	const struct ambit_event *event;
-	const char *path;
+	const char *path; /* of a connect the name that led to the address */
 	size_t path_length;
+	const char *said; /* of a connection that was cut, the name in its first bytes */
+	size_t said_length;
+	const char *stream; /* what first bytes have to be, for `ambit why`; NULL: nothing is said of them */
 	const char *exe;
 	size_t exe_length;
 	const char *cell;	 /* name */

@@ -22,8 +22,11 @@ static const char policy_text[] =
 	"  deny:\n"
 	"    read: ['**/.env*']\n"
 	"network:\n"
+	"  dns: {resolvers: [10.9.9.9]}\n"
 	"  allow:\n"
-	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80']\n"
+	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80', 'a.test:443',\n"
+	"      {to: 'db.test:5432', tls: none}, {to: '10.3.0.1:3128', tls: proxy},\n"
+	"      {to: 'cdn.test:443', quic: allow}]\n"
 	"    unix: ['abstract:in*', 'cell:builder']\n";
 
 static char dir[] = "/tmp/ambit-test.XXXXXX";
@@ -108,6 +111,9 @@ static void answers(void **state)
 		{"--connect", "10.1.0.0/16:5432", 2},
 		{"--connect", "10.1.2.3:1-9", 2},
 		{"--connect", "example.com:443", 1},
+		{"--connect", "a.test:443", 0},
+		{"--connect", "a.test:443/udp", 1},
+		{"--connect", "cdn.test:443/udp", 0},
 		{"--connect", "example.com", 2},
 		{"--connect", "*.example.com:443", 2},
 		{"--connect", "nonsense", 2},
@@ -139,6 +145,32 @@ static void names_the_line(void **state)
 				  "not in files.allow.write\n");
 	assert_int_equal(why("--exec", "/usr/bin/env", text), 1);
 	assert_non_null(strstr(text, "  policy test  not in files.allow.exec\n"));
+}
+
+/* What a connection has to begin with. */
+static void first_bytes(void **state)
+{
+	static const struct {
+		const char *object, *said;
+	} cases[] = {
+		{"a.test:443", "; first bytes: TLS or HTTP/1 with this name, or another that led to its address\n"},
+		{"cdn.test:443", "; first bytes: TLS or HTTP/1 with"},
+		{"db.test:5432", "; first bytes: anything\n"},
+		{"10.3.0.1:3128", "; first bytes: CONNECT to a name that the policy allows\n"},
+		{"10.1.2.3:5432", NULL},
+		{"cdn.test:443/udp", NULL},
+		{"a.test:80", NULL},
+	};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		why("--connect", cases[i].object, text);
+		if (cases[i].said ? !strstr(text, cases[i].said) : strstr(text, "first bytes") != NULL)
+			fail_msg("%s: %s", cases[i].object, text);
+	}
+	assert_int_equal(why("--connect", "a.test:443/udp", text), 1);
+	assert_non_null(strstr(text, "the name in QUIC cannot be read"));
 }
 
 /* What is wrong with the text and with what it means, like `ambit check`. */
@@ -175,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(names_the_line),
+		cmocka_unit_test(first_bytes),
 		cmocka_unit_test(all_errors_are_told),
 	};
 

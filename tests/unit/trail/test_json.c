@@ -108,6 +108,9 @@ static void expect_round_trip(const struct record *record)
 	assert_int_equal(entry->record.last, record->count > 1 ? record->last : 0);
 	assert_int_equal(entry->record.path_length, record->path_length);
 	assert_memory_equal(entry->record.path, record->path, record->path_length);
+	assert_int_equal(entry->record.said_length, record->said_length);
+	if (record->said_length)
+		assert_memory_equal(entry->record.said, record->said, record->said_length);
 }
 
 static void random_events(void **state)

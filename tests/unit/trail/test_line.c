@@ -50,6 +50,28 @@ static void denied_by_rule(void **state)
 			   "a rule of the policy says so");
 }
 
+/* The name that led to an address, and the one that was said there, which may be anything. */
+static void names_of_a_stream(void **state)
+{
+	union test_ring ring;
+
+	(void)state;
+	test_event(&ring, "a.test/evil.test", 16);
+	ring.event.op = OP_CONNECT;
+	ring.event.reason = REASON_PROXY;
+	ring.event.family = AMBIT_FAMILY_V4;
+	ring.event.proto = AMBIT_PROTO_TCP;
+	ring.event.port = 443;
+	memcpy(ring.event.addr, (uint8_t[]){192, 0, 2, 7}, 4);
+	expect_line(&ring, "denied  connect a.test (192.0.2.7:443) saying evil.test  by python3(412)  policy "
+			   "coding-agent  a proxy is sent CONNECT to a name that the policy allows, and TLS "
+			   "with that name behind it");
+	memcpy(ring.bytes + sizeof(ring.event), "/evil /\n by.test", 16);
+	expect_line(&ring, "denied  connect 192.0.2.7:443 saying \"evil /\\n by.test\"  by python3(412)  policy "
+			   "coding-agent  a proxy is sent CONNECT to a name that the policy allows, and TLS "
+			   "with that name behind it");
+}
+
 static void objects_without_a_path(void **state)
 {
 	static const struct {
@@ -173,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denied_write),
 		cmocka_unit_test(denied_by_rule),
+		cmocka_unit_test(names_of_a_stream),
 		cmocka_unit_test(objects_without_a_path),
 		cmocka_unit_test(every_reason_has_a_sentence),
 		cmocka_unit_test(names_cannot_forge),
