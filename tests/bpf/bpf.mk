@@ -21,7 +21,7 @@ ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,kept policies swap table
 .SECONDARY: $(ROWS_SAN)
 -include $(ROWS_SAN:.o=.d)
 
-$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h $(BUILD)/bpftest/logic.skel.h $(BUILD)/bpftest/dns.skel.h $(PURE_SAN) $(ROWS_SAN)
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h tests/bpf/packets.h $(BUILD)/bpftest/logic.skel.h $(BUILD)/bpftest/dns.skel.h $(PURE_SAN) $(ROWS_SAN)
 	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
 		$< $(PURE_SAN) $(ROWS_SAN) -lbpf -lelf -lz $(PURELIBS) -lcmocka -o $@
 

@@ -31,7 +31,7 @@ FUZZ_OPTIONS_request = -max_len=1024 -dict=tests/fuzz/request.dict
 FUZZ_SEEDS_policy = policies
 FUZZ_SEEDS_set	  = policies/sets
 
-$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def bpf/lib/*.h tests/unit/stream/*.h)
+$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def bpf/lib/*.h tests/unit/stream/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) $(PURELIBS) -o $@
 

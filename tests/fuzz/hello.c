@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "spelled.h"
 #include "tests/unit/stream/feed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -123,5 +124,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(name.size != bytes.name.length ||
 			(name.size && memcmp(name.at, bytes.name.bytes, name.size))))
 		abort();
+	spelled_check(&bytes.name, false);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "spelled.h"
 #include "tests/unit/stream/feed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -64,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (request.result == STREAM_DONE)
 		check(&request, (const char *)data, taken);
+	spelled_check(&request.name, true);
 	return 0;
 }

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * First bytes of connections, each in one packet: what is sent to an address that names lead to. The pieces
+ * of a stream are the readers' (test_streams.c) and the guests' (tests/e2e/denials).
+ */
+#include "packets.h"
+
+const char policy_text[] =
+	"apiVersion: ambit/v1\nname: a\nnetwork:\n"
+	"  dns: {resolvers: [" RESOLVER "]}\n"
+	"  allow:\n"
+	"    connect:\n"
+	"      - 'api.example.com:443'\n"
+	"      - '*.wild.org:80-90'\n"
+	"      - {to: 'db.wild.org:5432', tls: none}\n"
+	"      - {to: 'proxy.wild.org:3128', tls: proxy}\n"
+	"      - {to: '10.0.0.9:3128', tls: proxy}\n"
+	"      - '10.0.0.10:80'\n"
+	"  deny: {connect: ['no.wild.org']}\n";
+
+#define GET(host) "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
+#define CONNECT(host) "CONNECT " host " HTTP/1.1\r\nHost: " host "\r\n\r\n"
+
+static int send_to(const char *address, uint16_t port, const char *bytes, size_t size)
+{
+	struct packet packet;
+	struct in_addr ip;
+
+	begin(&packet, false, IPPROTO_TCP);
+	inet_pton(AF_INET, address, &ip);
+	memcpy(packet.bytes + 14 + 16, &ip, sizeof(ip));
+	packet.bytes[14 + 20 + 2] = (uint8_t)(port >> 8);
+	packet.bytes[14 + 20 + 3] = (uint8_t)port;
+	put(&packet, bytes, size);
+	return run(skeleton->progs.dns_egress, &packet);
+}
+
+static void lease(const char *name, const char *address)
+{
+	assert_int_equal(ask(name), PASSED);
+	answer(name, 60, address);
+}
+
+/* What is said in whole heads. */
+static void heads(void **state)
+{
+	static const struct {
+		const char *address;
+		uint16_t port;
+		int result;
+		const char *said;
+	} cases[] = {
+		{"1.2.3.4", 80, PASSED, GET("a.wild.org")},
+		{"1.2.3.4", 80, PASSED, GET("A.Wild.ORG.")},
+		{"1.2.3.4", 80, PASSED, GET("a.wild.org:80")},
+		{"1.2.3.4", 80, PASSED, GET("b.wild.org")},
+		{"1.2.3.4", 80, PASSED, GET("a.wild.org") "and more"},
+		{"1.2.3.4", 80, PASSED, "GET / HTTP/1.1\r\nHost: a.w"},
+		{"1.2.3.4", 80, DROPPED, GET("c.wild.org")},   /* nobody asked for it */
+		{"1.2.3.4", 80, DROPPED, GET("no.wild.org")},
+		{"1.2.3.4", 80, DROPPED, GET("wild.org")},
+		{"1.2.3.4", 80, DROPPED, GET("a.wild.org.evil.org")},
+		{"1.2.3.4", 80, DROPPED, GET("a.wild.org..")},
+		{"1.2.3.4", 80, DROPPED, GET(".a.wild.org")},
+		{"1.2.3.4", 80, DROPPED, GET("a..wild.org")},
+		{"1.2.3.4", 80, DROPPED, GET(":80")},
+		{"1.2.3.4", 80, DROPPED, GET("a.wild.org:99999")},
+		{"1.2.3.4", 80, DROPPED, GET("a.wild.org:8x")},
+		{"1.2.3.4", 80, DROPPED, GET("1.2.3.4")},
+		{"1.2.3.4", 80, DROPPED, GET("")},
+		{"1.2.3.4", 80, DROPPED, "SSH-2.0-x\r\n"},
+		{"1.2.3.4", 80, DROPPED, CONNECT("a.wild.org:80")},
+		{"1.2.3.4", 5432, DROPPED, GET("a.wild.org")}, /* the rule does not cover the port */
+		/* The name is wrong before the head has ended. */
+		{"1.2.3.4", 80, DROPPED, "GET / HTTP/1.1\r\nHost: evil.org\r\nX"},
+		{"1.2.3.5", 5432, PASSED, "anything"},
+		{"1.2.3.6", 3128, PASSED, CONNECT("b.wild.org:81")},
+		{"1.2.3.6", 3128, DROPPED, CONNECT("b.wild.org:79")},
+		{"1.2.3.6", 3128, DROPPED, CONNECT("no.wild.org:80")},
+		{"1.2.3.6", 3128, DROPPED, CONNECT("evil.org:80")},
+		{"1.2.3.6", 3128, DROPPED, CONNECT("b.wild.org")},
+		{"1.2.3.6", 3128, DROPPED, CONNECT("b.wild.org:81") "x"},
+		{"1.2.3.6", 3128, PASSED, CONNECT("db.wild.org:5432")},
+		{"1.2.3.6", 3128, DROPPED, GET("proxy.wild.org")},
+		{"1.2.3.6", 3128, DROPPED, "GET http://b.wild.org/ HTTP/1.1\r\nHost: b.wild.org\r\n\r\n"},
+		{"10.0.0.9", 3128, PASSED, CONNECT("api.example.com:443")},
+		{"10.0.0.9", 3128, DROPPED, CONNECT("api.example.com:444")},
+		{"10.0.0.10", 80, PASSED, "anything"},
+	};
+
+	(void)state;
+	lease("a.wild.org", "1.2.3.4");
+	lease("b.wild.org", "1.2.3.4");
+	lease("c.wild.org", "1.2.3.7");
+	lease("db.wild.org", "1.2.3.5");
+	lease("proxy.wild.org", "1.2.3.6");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (send_to(cases[i].address, cases[i].port, cases[i].said, strlen(cases[i].said)) !=
+			cases[i].result)
+			fail_msg("%s:%u \"%s\": not %d", cases[i].address, cases[i].port, cases[i].said,
+				cases[i].result);
+}
+
+/* A ClientHello with a name and without anything else. */
+static void hellos(void **state)
+{
+	static const char hello[] = "\x16\x03\x01\x00\x43\x01\x00\x00\x3f\x03\x03"
+				    "01234567890123456789012345678901"
+				    "\x00\x00\x02\x13\x01\x01\x00\x00\x14"
+				    "\x00\x00\x00\x10\x00\x0e\x00\x00\x0b"
+				    "a.wild.org.";
+	char bytes[sizeof(hello)];
+	size_t size = sizeof(hello) - 1;
+
+	(void)state;
+	lease("a.wild.org", "1.2.3.4");
+	memcpy(bytes, hello, sizeof(bytes));
+	assert_int_equal(send_to("1.2.3.4", 80, bytes, size), PASSED);
+	for (size_t i = size - 11; i < size; i++) {
+		/* Each byte of the name, changed, and none that the DNS takes for the same. */
+		for (unsigned bit = 0; bit < 8; bit++) {
+			bool same = bit == 5 && hello[i] != '.';
+
+			bytes[i] = (char)(hello[i] ^ 1 << bit);
+			assert_int_equal(send_to("1.2.3.4", 80, bytes, size), same ? PASSED : DROPPED);
+		}
+		bytes[i] = hello[i];
+	}
+	/* As far as it has come it says no other name. */
+	for (size_t i = 1; i < size; i++)
+		assert_int_equal(send_to("1.2.3.4", 80, bytes, i), PASSED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(heads, fresh),
+		cmocka_unit_test_setup(hellos, fresh),
+	};
+
+	if (geteuid() != 0) {
+		print_message("BPF_PROG_TEST_RUN needs root\n");
+		return 77;
+	}
+	return cmocka_run_group_tests_name("connections", tests, harness_open, harness_close);
+}
