@@ -13,6 +13,7 @@
 #define REACHES_NAME "unix-stream @inside.stream"
 #define CONNECTS  "connect udp 127.0.0.1 7001"
 #define SENDS	  "sendto udp 127.0.0.1 7001"
+#define SAYS	  "say good.203-0-113-60.ok.test 7446 tls good.203-0-113-60.ok.test"
 #define LISTS_ROOT "list /t/in/top" /* run mounts it */
 #define READS_MANY "read /t/many" /* leads to where states lie in another segment than the first */
 #define READS_DEEP "read /t/deep" /* more directories above it than a walk notes */
@@ -199,6 +200,15 @@ const struct row rows[] = {
 	DENY(NAMES, CONNECTS, CONNECT, NAMES, EPERM),
 	DENY(SOCKET_CGROUP, "query good.203-0-113-20.ok.test", CONNECT, STRAY, EPERM),
 	DENY(SCRATCH_DNS, "query good.203-0-113-20.ok.test", CONNECT, NO_SCRATCH, EPERM),
+
+	DENY(CONNECTION, SAYS, CONNECT, NAMES, ETIMEDOUT),
+	DENY(READER, SAYS, CONNECT, NAMES, ETIMEDOUT),
+	DENY(READER_AGAIN, SAYS, CONNECT, NAMES, ETIMEDOUT),
+	DENY(SCRATCH_STREAM, SAYS, CONNECT, NO_SCRATCH, ETIMEDOUT),
+	DENY(STREAM_BYTE, SAYS, CONNECT, UNREADABLE, ETIMEDOUT),
+	DENY(LOOP_STREAM, SAYS, CONNECT, UNREADABLE, ETIMEDOUT),
+	DENY(SHARED_HEAD, SAYS, CONNECT, STREAM, ETIMEDOUT),
+	DENY(SHARED_FLAGS, SAYS, CONNECT, STREAM, ETIMEDOUT),
 
 	LIMIT(LIMITS_PEER, CONNECTS, CONNECT, NO_CELL, EPERM),
 	LIMIT(LIMITS_SOCKET, CONNECTS, SOCKET, UNCOUNTED, EPERM),
