@@ -23,13 +23,17 @@ names_killed() (
 	expect_nothing_left
 )
 
-# A task that left the cgroup makes sockets whose packets nobody reads, so they cannot reach a resolver.
+# A task that left the cgroup makes sockets whose packets nobody reads, so they reach neither a resolver nor what
+# a name leads to.
 names_strayed() {
 	expect_status 0 ambit run -q -p /e2e/policies/names-life.yaml --trail "$work/case/trail" -- sh -c \
-		'probe query good.203-0-113-51.ok.test && echo $$ >/sys/fs/cgroup/cgroup.procs &&
-		{ probe query good.203-0-113-51.ok.test; [ $? = 1 ]; }' 2>"$work/case/err"
+		'probe query good.203-0-113-51.ok.test && probe connect tcp 203.0.113.51 7446 &&
+		echo $$ >/sys/fs/cgroup/cgroup.procs &&
+		{ probe query good.203-0-113-51.ok.test; [ $? = 1 ]; } &&
+		{ probe connect tcp 203.0.113.51 7446; [ $? = 1 ]; }' 2>"$work/case/err"
 	cat "$work/case/err"
-	expect_trail op=connect verdict=deny reason=stray-socket
+	expect_trail op=connect verdict=deny reason=stray-socket port=53
+	expect_trail op=connect verdict=deny reason=stray-socket port=7446
 	expect_nothing_left
 }
 
@@ -45,8 +49,28 @@ names_told() {
 	expect_nothing_left
 }
 
+# Byte by byte, so that packets leave in whatever task runs when an answer comes: both names are told, and no
+# process but one of the cell.
+names_said() {
+	for how in tls-bytes http-bytes; do
+		expect_status 0 ambit run -q -p /e2e/policies/names-life.yaml --trail "$work/case/first" -- \
+			probe say good.203-0-113-53.ok.test 7446 $how good.203-0-113-53.ok.test
+		expect_status 1 ambit run -q -p /e2e/policies/names-life.yaml --trail "$work/case/trail" -- \
+			probe say good.203-0-113-53.ok.test 7446 $how evil.test
+		expect_trail verdict=deny reason=other-name domain=good.203-0-113-53.ok.test \
+			said=evil.test addr=203.0.113.53 port=7446 enforced=true
+		ambit log --denied "$work/case/trail" >"$work/case/out"
+		cat "$work/case/out"
+		expect "both in words" grep -q "(203.0.113.53:7446) saying evil.test" "$work/case/out"
+		grep '"reason":"other-name"' "$work/case/trail" | grep -v -e '"comm":"probe"' -e '"comm":""' >"$work/case/other"
+		expect "no other process" [ ! -s "$work/case/other" ]
+		rm "$work/case/trail"
+	done
+	expect_nothing_left
+}
+
 names_all() {
-	for name in names-killed names-strayed names-told; do
+	for name in names-killed names-strayed names-told names-said; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

@@ -64,6 +64,8 @@ tree_once() {
 	probe serve 0.0.0.0 7443 0.0.0.0 7444 >/dev/null
 	probe serve ::1 7443 2001:db8:5::21 7443 2001:db8:5::21 7444 fd09::1 7443 \
 		64:ff9b::7f00:1 7443 64:ff9b:1::1 7443 2002:a09:1::1 7443 2001:0:9::1 7443 >/dev/null
+	probe serve-echo 0.0.0.0 7446
+	probe serve-echo 2001:db8:5::21 7446
 	probe serve-dns >/dev/null
 	probe serve-fds /u/in/fds >/dev/null
 	probe serve-unix /u/in/sock /u/in/secret /u/out/sock @outside @inside @inside-not @a/b/c >/dev/null

@@ -120,7 +120,7 @@ static int connect_to(const char *name, const char *port, const char *proto)
 	return result;
 }
 
-static int look_up(const char *how, const char *name)
+int look_up(const char *how, const char *name)
 {
 	static struct message message;
 

@@ -56,6 +56,9 @@ static inline void put_name(struct message *message, const char *name)
 	put(message, "", 1);
 }
 
+/* Asks for a name, by "udp" or "tcp" (ask.c). */
+int look_up(const char *how, const char *name);
+
 /* The address in a name: AF_INET, AF_INET6 or 0. */
 static inline int address_of(const char *name, unsigned char ret[16])
 {

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -128,9 +129,55 @@ static int act_victim(int argc, char **argv)
 	return serve_behind(NULL, 0);
 }
 
+/* Says everything back, to each peer on its own. */
+static void echo(int fd)
+{
+	char buffer[65536];
+	ssize_t size;
+
+	for (;;) {
+		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (peer < 0)
+			_exit(1);
+		if (fork() > 0) {
+			close(peer);
+			continue;
+		}
+		while ((size = recv(peer, buffer, sizeof(buffer), 0)) > 0)
+			if (send(peer, buffer, (size_t)size, MSG_NOSIGNAL) < 0)
+				break;
+		_exit(0);
+	}
+}
+
+static int act_echo(int argc, char **argv)
+{
+	union address local;
+	socklen_t length = address_parse(&local, argv[0], argv[1]);
+	int fd = socket(local.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), queue = 16;
+	int result = listen_on(fd, &local.any, length, SOCK_STREAM);
+	pid_t child;
+
+	(void)argc;
+	if (result < 0)
+		return result;
+	setsockopt(fd, 6 /* TCP */, 23 /* TCP_FASTOPEN */, &queue, sizeof(queue));
+	signal(SIGCHLD, SIG_IGN);
+	child = fork();
+	if (child)
+		return child < 0 ? -errno : 0;
+	setsid();
+	for (int null = open("/dev/null", O_RDWR), at = 0; at < 3; at++)
+		dup2(null, at);
+	echo(fd);
+	return 0;
+}
+
 const struct verb serve_verbs[] = {
 	{"serve", "ADDR PORT...: TCP and UDP", 2, 0, act_net},
 	{"serve-unix", "NAME...: NAME.stream, NAME.seqpacket, NAME.dgram", 1, 0, act_unix},
+	{"serve-echo", "ADDR PORT: says back what comes by TCP", 2, 0, act_echo},
 	{"serve-nothing", "a process to be reached for", 0, 0, act_victim},
 	{0},
 };
