@@ -73,7 +73,7 @@ enum ambit_mode {
 		"metadata, multicast and broadcast addresses have to be named; a wider range does "  \
 		"not cover them")                                                                   \
 	X(FAMILY, "socket-family", "only TCP, UDP, unix and routing netlink sockets exist in a cell")                \
-	X(UNNAMED, "unnamed-socket", "the peer is a socket outside the cell that has no name")        \
+	X(NO_NAME, "unnamed-socket", "the peer is a socket outside the cell that has no name")        \
 	X(ADDRESS, "bad-address", "the address is malformed")                                       \
 	X(REFER, "refer",                                                                           \
 		"a link or rename must not give a file more rights than it had where it was")        \

@@ -443,7 +443,7 @@ static __always_inline int unix_decide(struct sock *peer, enum ambit_hook hook)
 	if (request.dentry)
 		return decide_mounts(&request) ? -EPERM : 0;
 	if (!text.name)
-		return deny(request.cell, hook, OP_UNIX, REASON_UNNAMED) ? -EPERM : 0;
+		return deny(request.cell, hook, OP_UNIX, REASON_NO_NAME) ? -EPERM : 0;
 	text.peer = 0;
 	text.last = 1;
 	text.lent = result == UNIX_LENT;
