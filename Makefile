@@ -29,10 +29,10 @@ CPPFLAGS = -D_GNU_SOURCE -DAMBIT_VERSION='"$(VERSION)"' -DAMBIT_DATA_DIR='"$(PRE
 CFLAGS	 = -std=gnu17 -O2 -g $(WARN) $(HARDEN)
 LDFLAGS	 = -pie -Wl,-z,relro,-z,now
 # What needs no kernel takes these.
-PURELIBS = -lyaml -ljson-c -lidn2 -lunistring -lsodium -lnettle
+PURELIBS = -lyaml -ljson-c -lidn2 -lunistring -lsodium -lnettle -lzstd
 # Joining five shared libraries took a quarter of the time of a short command. libelf of Debian 13 needs
 # libzstd. The C library stays shared: it loads what knows the users.
-LDLIBS	 = -Wl,-Bstatic -lbpf -lelf -lz -lzstd $(PURELIBS) -Wl,-Bdynamic
+LDLIBS	 = -Wl,-Bstatic -lbpf -lelf -lz $(PURELIBS) -Wl,-Bdynamic
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 USER_C	 := $(wildcard user/*/*.c)

@@ -4,12 +4,12 @@
 
 _ambit_options() { # VERB
 	case $1 in
-	run | audit) echo "--policy --user --trail --ring --quiet --json --best-effort --help" ;;
+	run | audit) echo "--policy --user --trail --trail-config --ring --quiet --json --best-effort --help" ;;
 	doctor) echo "--json --best-effort --help" ;;
 	check | ps) echo "--json --help" ;;
 	why) echo "--policy --read --write --exec --unix --connect --listen --user --json --help" ;;
 	log) echo "--denied --follow --json --help" ;;
-	verify) echo "--key --unfinished --show-key --json --help" ;;
+	verify) echo "--key --unfinished --part --show-key --json --help" ;;
 	arm) echo "--best-effort --help" ;;
 	disarm) echo "--help" ;;
 	esac
@@ -18,7 +18,7 @@ _ambit_options() { # VERB
 # True for an option that takes the next word.
 _ambit_takes_word() { # OPTION
 	case $1 in
-	-p | --policy | -u | --user | -t | --trail | -r | --ring) return 0 ;;
+	-p | --policy | -u | --user | -t | --trail | -c | --trail-config | -r | --ring) return 0 ;;
 	--read | --write | --exec | --unix | --connect | --listen) return 0 ;;
 	esac
 	return 1

@@ -94,6 +94,8 @@ struct loaded {
 /* Settings and state that outlive a run. */
 #define AMBIT_CONFIG_DIR "/etc/ambit"
 #define AMBIT_STATE_DIR	 "/var/lib/ambit"
+/* How trails are kept, unless another file is named. */
+#define AMBIT_TRAIL_CONFIG AMBIT_CONFIG_DIR "/trail.yaml"
 /* Where trails go that nobody named; a cell cannot write there, whatever its policy says. */
 #define AMBIT_TRAIL_DIR "/var/log/ambit"
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "base/util.h"
 #include "cli/log.h"
+#include "trail/squeeze.h"
 
 /* The directory is watched for the name to be taken by another file, the file for its content. */
 #define DIR_EVENTS  (IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
@@ -134,6 +135,24 @@ static int follow_on(struct follower *follower)
 	return error;
 }
 
+static int feed(const char *bytes, size_t size, void *data)
+{
+	return ambit_lines_feed(data, bytes, size);
+}
+
+static bool is_squeezed(const char *path)
+{
+	size_t length = strlen(path), end = strlen(SQUEEZE_SUFFIX);
+
+	return length > end && !strcmp(path + length - end, SQUEEZE_SUFFIX);
+}
+
+static int read_whole(struct follower *follower)
+{
+	return is_squeezed(follower->path) ? ambit_unsqueeze(follower->fd, feed, follower->lines)
+					   : read_on(follower);
+}
+
 int ambit_follow(const char *path, bool follow, struct lines *lines, struct diag *diag)
 {
 	struct follower follower = {
@@ -145,9 +164,10 @@ int ambit_follow(const char *path, bool follow, struct lines *lines, struct diag
 	if (!error && follow)
 		error = watch(&follower);
 	if (!error)
-		error = follow ? follow_on(&follower) : read_on(&follower);
+		error = follow ? follow_on(&follower) : read_whole(&follower);
 	if (error)
-		ambit_diag_set(diag, path, 0, 0, "cannot read the trail: %s%s", strerror(-error),
+		ambit_diag_set(diag, path, 0, 0, "cannot read the trail: %s%s",
+			error == -EBADMSG ? "it is damaged, or ends in the middle" : strerror(-error),
 			error == -EACCES ? ": trails belong to root, so read it with sudo" : "");
 	if (follower.fd >= 0)
 		close(follower.fd);

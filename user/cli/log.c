@@ -62,6 +62,15 @@ static void put_word(FILE *out, const char *label, const char *word)
 	ambit_text_word(out, word, strlen(word));
 }
 
+static void print_failure(const struct trail_entry *entry)
+{
+	fputs("failure  ", stdout);
+	put_time(stdout, entry->since);
+	fputs("was when it began", stdout);
+	put_word(stdout, "error", entry->error);
+	puts(entry->denied_all ? "  meanwhile everything was denied" : "");
+}
+
 /* A line that is about the run and not about an event. */
 static void print_mark(const struct trail_entry *entry)
 {
@@ -91,6 +100,24 @@ static void print_mark(const struct trail_entry *entry)
 		fputs("clock  ", stdout);
 		put_time(stdout, entry->was);
 		puts("it would be, had it not been set");
+		break;
+	case TRAIL_ROTATE:
+		fputs("rotate", stdout);
+		put_word(stdout, "this file is now", entry->piece);
+		putchar('\n');
+		break;
+	case TRAIL_CONTINUE:
+		fputs("continue", stdout);
+		put_word(stdout, "the file before is", entry->piece);
+		putchar('\n');
+		break;
+	case TRAIL_RETIRED:
+		printf("retired  %" PRIu64 " files removed", entry->files);
+		put_word(stdout, "up to", entry->piece);
+		putchar('\n');
+		break;
+	case TRAIL_FAILURE:
+		print_failure(entry);
 		break;
 	case TRAIL_STOP:
 		puts("stop  without an end of the command");

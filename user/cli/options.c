@@ -11,6 +11,7 @@ enum {
 	KEY_POLICY = 'p',
 	KEY_USER = 'u',
 	KEY_TRAIL = 't',
+	KEY_TRAIL_CONFIG = 'c',
 	KEY_RING = 'r',
 	KEY_BEST_EFFORT = 'b'
 };
@@ -20,6 +21,8 @@ static const struct argp_option options[] = {
 	{"user", KEY_USER, "NAME", 0, "run the command as this user (else: who called sudo)", 0},
 	{"trail", KEY_TRAIL, "FILE", 0,
 		"append the trail to FILE (else: a new one in " AMBIT_TRAIL_DIR ")", 0},
+	{"trail-config", KEY_TRAIL_CONFIG, "FILE", 0,
+		"how the trail is kept (else: " AMBIT_TRAIL_CONFIG ", if there is one)", 0},
 	{"ring", KEY_RING, "SIZE", 0,
 		"room for events that are not in the trail yet, 4K to 64M, a power of two (else "
 		"4M)",
@@ -63,6 +66,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_TRAIL:
 		run->trail = arg;
+		return 0;
+	case KEY_TRAIL_CONFIG:
+		run->trail_config = arg;
 		return 0;
 	case KEY_RING:
 		run->ring = ring_size(arg);

@@ -9,6 +9,7 @@
 #include "cli/run.h"
 #include "policy/mounts.h"
 #include "policy/text.h"
+#include "trail/pieces.h"
 
 #define WRITE	   (1U << OP_WRITE)
 #define READ_WRITE (1U << OP_READ | WRITE)
@@ -45,17 +46,19 @@ int ambit_guard_places(
 {
 	static const char *const directories[] = {AMBIT_PIN_DIR, AMBIT_RUN_DIR, AMBIT_CONFIG_DIR,
 		AMBIT_STATE_DIR, AMBIT_TRAIL_DIR};
+	_cleanup_free_ char *pieces = trail ? ambit_pieces_directory(trail) : NULL;
 	const struct {
 		const char *path;
 		unsigned ops;
 	} files[] = {
 		{file, WRITE},
 		{trail, READ_WRITE},
+		{pieces, READ_WRITE},
 		{env->sets_dir, WRITE},
 	};
 	char program[AMBIT_PATH_SIZE];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	int error = 0;
+	int error = trail && !pieces ? -ENOMEM : 0;
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(directories); i++)
 		error = ambit_policy_guard(policy, directories[i], ALL);

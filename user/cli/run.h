@@ -16,6 +16,7 @@
 #include <signal.h>
 #include "cli/cli.h"
 #include "kernel/kernel.h"
+#include "trail/config.h"
 #include "trail/recorder.h"
 #include "trail/trail.h"
 
@@ -26,6 +27,7 @@ struct run_options {
 	const char *policy; /* NULL: the empty one */
 	const char *user;   /* NULL: who called sudo, else root */
 	const char *trail;  /* NULL: a new file under AMBIT_TRAIL_DIR */
+	const char *trail_config; /* NULL: AMBIT_TRAIL_CONFIG, if there is one */
 	uint32_t ring;	    /* bytes of the cell's ring */
 	bool quiet, json;
 	bool best_effort;
@@ -109,6 +111,7 @@ struct session {
 	struct cell *cell;
 	char *cell_name;  /* owned */
 	char *trail_path; /* owned */
+	struct trail_config config;
 	struct trail *trail;
 	struct fold *fold;
 	struct recorder recorder;

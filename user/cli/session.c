@@ -73,6 +73,23 @@ static void write_start(struct session *session, const struct target *target)
 	ambit_session_write(session, ambit_start_json(&start));
 }
 
+static int load_config(struct session *session)
+{
+	const char *path = session->options->trail_config;
+	struct diags diags = {0};
+	int error;
+
+	if (path && access(path, F_OK) < 0) {
+		error = -errno;
+		ambit_ui_say("%s: %s", path, strerror(-error));
+		return error;
+	}
+	error = ambit_trail_config_load(path ?: AMBIT_TRAIL_CONFIG, &diags, &session->config);
+	ambit_ui_diags(&diags);
+	ambit_diags_clear(&diags);
+	return error;
+}
+
 int ambit_session_open(struct session *session, const struct target *target, struct diag *diag)
 {
 	const char *path = session->options->trail;
@@ -84,6 +101,9 @@ int ambit_session_open(struct session *session, const struct target *target, str
 		ambit_diag_set(diag, NULL, 0, 0, "cannot make a timer: %s", strerror(-error));
 		return error;
 	}
+	error = load_config(session);
+	if (error)
+		return error;
 	session->fold = ambit_fold_new();
 	session->cell_name = name_cell(session->policy, ambit_cell_id(session->cell));
 	session->trail_path = path ? strdup(path) : name_trail(session->cell_name ?: "");
@@ -99,6 +119,7 @@ int ambit_session_open(struct session *session, const struct target *target, str
 	error = ambit_trail_open(session->trail_path, &session->trail, diag);
 	if (error)
 		return error;
+	ambit_trail_keep(session->trail, &session->config.keep);
 	error = ambit_recorder_open(
 		&session->recorder, session->trail, session->policy, session->cell_name);
 	if (error)
@@ -198,7 +219,7 @@ static void wake_at(struct session *session, uint64_t when)
 /* What is left wakes us by the timer, and what comes into an empty ring by the kernel. */
 static void wake_again(struct session *session, bool more)
 {
-	uint64_t due = ambit_repeats_due(session->recorder.repeats);
+	uint64_t due = ambit_recorder_due(&session->recorder);
 
 	if (more)
 		wake_at(session, 1);
@@ -248,6 +269,8 @@ void ambit_session_end(struct session *session, char *json)
 {
 	_cleanup_free_ char *line = json;
 
+	/* What has to be said of the file before is: behind the last line nothing can be. */
+	ambit_recorder_flush(&session->recorder);
 	ambit_recorder_mark(&session->recorder, line);
 	ambit_recorder_end(&session->recorder);
 	check_trail(session);
@@ -268,6 +291,7 @@ void ambit_session_close(struct session *session)
 			strerror(-error));
 	if (session->timer_fd >= 0)
 		close(session->timer_fd);
+	ambit_trail_config_clear(&session->config);
 	ambit_fold_free(session->fold);
 	free(session->cell_name);
 	free(session->trail_path);

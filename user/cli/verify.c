@@ -8,15 +8,18 @@
 #include "base/util.h"
 #include "cli/log.h"
 #include "policy/text.h"
+#include "trail/pieces.h"
 #include "trail/trail.h"
 #include "trail/verify.h"
 
 struct verify_words {
-	bool json, show_key, unfinished;
+	bool json, show_key, unfinished, part;
 	uint8_t (*keys)[SEAL_KEY];
 	size_t key_count, keys_room;
-	char **files; /* borrowed from argv */
-	int file_count;
+	char **names; /* borrowed from argv */
+	int name_count;
+	char **files; /* and with them the pieces that they were rotated to; owned */
+	size_t file_count, files_room;
 };
 
 /* What goes on while files are read. */
@@ -59,9 +62,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'j':
 		words->json = true;
 		return 0;
+	case 'p':
+		words->part = true;
+		return 0;
 	case ARGP_KEY_ARGS:
-		words->files = state->argv + state->next;
-		words->file_count = state->argc - state->next;
+		words->names = state->argv + state->next;
+		words->name_count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "name a trail: ambit verify FILE...");
@@ -192,7 +198,7 @@ static struct json_object *chains_json(const struct verify_result *result)
 
 		ambit_seal_hex(chain->key, SEAL_KEY, key);
 		json_object_object_add(object, "key", json_object_new_string(key));
-		add_number(object, "lines", chain->seq);
+		add_number(object, "lines", chain->seq - chain->from);
 		add_number(object, "signed", chain->is_signed);
 		json_object_object_add(object, "ended", json_object_new_boolean(chain->closed));
 		json_object_array_add(list, object);
@@ -260,11 +266,49 @@ static int conclude(const struct verify_words *words, struct verify *verify)
 	return is_known(&result) ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
+static int add_file(struct verify_words *words, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy || ARRAY_GROW(words, files, words->file_count + 1)) {
+		free(copy);
+		return -ENOMEM;
+	}
+	words->files[words->file_count++] = copy;
+	return 0;
+}
+
+/* A name stands for all that it was rotated to, too. The newest file may be gone. */
+static int add_name(struct verify_words *words, const char *name)
+{
+	struct pieces pieces = {0};
+	int error = words->part ? 0 : ambit_pieces_list(name, &pieces);
+
+	if (error != -ENOMEM) /* what cannot be read is said when it is read */
+		error = 0;
+	for (size_t i = 0; !error && i < pieces.count; i++)
+		error = add_file(words, pieces.items[i].path);
+	if (!error && (!pieces.count || !access(name, F_OK)))
+		error = add_file(words, name);
+	ambit_pieces_clear(&pieces);
+	return error;
+}
+
+static int find_files(struct verify_words *words)
+{
+	int error = 0;
+
+	for (int i = 0; !error && i < words->name_count; i++)
+		error = add_name(words, words->names[i]);
+	return error;
+}
+
 static int verify_files(const struct verify_words *words)
 {
 	const struct verify_options options = {.keys = (const uint8_t(*)[SEAL_KEY])words->keys,
 		.key_count = words->key_count,
 		.unfinished = words->unfinished,
+		.part = words->part,
 		.note = say_note,
 		.data = (void *)words};
 	_cleanup_(verify_cleanup) struct verify *verify = ambit_verify_new(&options);
@@ -272,7 +316,7 @@ static int verify_files(const struct verify_words *words)
 		.words = words, .verify = verify, .lines = {.each = each_line, .data = &reading}};
 	int error = verify ? 0 : -ENOMEM;
 
-	for (int i = 0; !error && i < words->file_count; i++)
+	for (size_t i = 0; !error && i < words->file_count; i++)
 		error = read_file(&reading, words->files[i]);
 	ambit_lines_clear(&reading.lines);
 	return error ? EXIT_USAGE : conclude(words, verify);
@@ -285,6 +329,8 @@ int ambit_verb_verify(int argc, char **argv)
 			"the key that a chain begins with, as ambit run printed it; once for each chain", 0},
 		{"unfinished", 'u', NULL, 0,
 			"a chain without an end is no fault: it is still written, or was killed", 0},
+		{"part", 'p', NULL, 0,
+			"the files are not all that the trail was rotated to: others are no fault", 0},
 		{"show-key", 's', NULL, 0, "print the keys that the chains begin with", 0},
 		{"json", 'j', NULL, 0, "print one JSON object", 0},
 		{0},
@@ -293,8 +339,9 @@ int ambit_verb_verify(int argc, char **argv)
 		.options = options,
 		.parser = parse_option,
 		.args_doc = "FILE...",
-		.doc = "Verifies that a trail is as ambit wrote it. Several files are one trail that was "
-		       "cut into pieces, the oldest first, or several trails.\vNeeds no privilege but "
+		.doc = "Verifies that a trail is as ambit wrote it. FILE stands for all files that it was "
+		       "rotated to. Several are one trail that was cut into pieces, the oldest first, or "
+		       "several trails.\vNeeds no privilege but "
 		       "to read them, no kernel and no network. Exit status: 0 whole, 1 broken, 2 it "
 		       "cannot be said (a file cannot be read, or holds lines that are not chained), "
 		       "or the command line is wrong.",
@@ -304,7 +351,10 @@ int ambit_verb_verify(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &words))
 		return EXIT_USAGE;
-	status = verify_files(&words);
+	status = find_files(&words) ? EXIT_USAGE : verify_files(&words);
+	for (size_t i = 0; i < words.file_count; i++)
+		free(words.files[i]);
+	free(words.files);
 	free(words.keys);
 	return status;
 }

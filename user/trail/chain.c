@@ -69,6 +69,15 @@ static void settle(struct chain *chain, const struct writer *batch)
 	chain->in_batch = false;
 }
 
+/* The public key of who signs next. */
+static void put_signer(const struct chain *chain, struct writer *batch)
+{
+	uint8_t key[SEAL_KEY];
+
+	crypto_sign_ed25519_sk_to_pk(key, chain->keys->now);
+	ambit_writer_hex(batch, "key", key, SEAL_KEY);
+}
+
 static void put_seal(struct chain *chain, struct writer *batch, const struct trail_torn *torn)
 {
 	char id[SEAL_ID + 1];
@@ -79,6 +88,8 @@ static void put_seal(struct chain *chain, struct writer *batch, const struct tra
 	ambit_writer_hex(batch, "prev", chain->prev, SEAL_HASH);
 	if (!chain->seq)
 		ambit_writer_hex(batch, "key", chain->key, SEAL_KEY);
+	else if (chain->announces && !batch->lines)
+		put_signer(chain, batch);
 	if (!chain->seq && chain->beside)
 		ambit_writer_bool(batch, "beside", true);
 	if (!torn || !torn->size)
@@ -152,6 +163,7 @@ void ambit_chain_written(struct chain *chain, const struct writer *batch, uint64
 	} else {
 		rewind_to(chain, batch, whole);
 	}
+	chain->announces &= !whole;
 	sodium_memzero(chain->keys->next, sizeof(chain->keys->next));
 	chain->keys->signed_with = false;
 	chain->file_seq = chain->seq;

@@ -19,6 +19,7 @@ struct chain {
 	bool closed; /* its last line is in the file: there will be no other */
 	uint64_t seq;	      /* of the next line */
 	uint8_t prev[SEAL_HASH]; /* of the line before it, unless that is in the batch still */
+	bool announces; /* the next line is the first of a file that goes on: it names the key that signs next */
 	bool in_batch;
 	size_t last; /* where in the batch the line before begins */
 	/* As of the last line in the file. */

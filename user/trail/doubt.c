@@ -47,7 +47,10 @@ void ambit_doubt_end(const struct doubt *doubt, struct verify_found *ret)
 		later(doubt, FAULT_EDIT, "its signature does not fit to it", ret);
 		break;
 	case DOUBT_GAP:
-		if (doubt->cut)
+		if (doubt->file)
+			later(doubt, FAULT_MISSING_FILE, "a file between it and the one before is not here",
+				ret);
+		else if (doubt->cut)
 			later(doubt, FAULT_TRUNCATION,
 				"lines are missing between the end of the file before and it", ret);
 		else

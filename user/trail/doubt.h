@@ -26,6 +26,7 @@ struct doubt {
 	uint8_t hash[SEAL_HASH]; /* of `line` */
 	uint8_t prev[SEAL_HASH]; /* that it asks for */
 	bool cut; /* a file ends, or a chain without an end, where lines are missing */
+	bool file; /* lines are missing before the first one of a file that goes on */
 	bool forged; /* `line` has a signature, which does not fit to it */
 };
 

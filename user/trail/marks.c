@@ -134,6 +134,46 @@ char *ambit_clock_json(uint64_t was)
 	return ambit_writer_end(&writer);
 }
 
+char *ambit_rotate_json(const char *piece)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "rotate");
+	ambit_writer_string(&writer, "piece", piece);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_continue_json(const char *piece)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "continue");
+	ambit_writer_string(&writer, "piece", piece);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_retired_json(uint64_t count, const char *newest, const uint8_t until[32])
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "retired");
+	ambit_writer_number(&writer, "files", count);
+	ambit_writer_string(&writer, "piece", newest);
+	ambit_writer_hex(&writer, "until", until, 32);
+	return ambit_writer_end(&writer);
+}
+
+char *ambit_failure_json(uint64_t since, int error, bool denied)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "failure");
+	ambit_writer_time(&writer, "since", since);
+	ambit_writer_string(&writer, "error", strerror(-error));
+	ambit_writer_bool(&writer, "denied_all", denied);
+	return ambit_writer_end(&writer);
+}
+
 char *ambit_stop_json(void)
 {
 	struct writer writer = {0};

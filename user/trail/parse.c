@@ -29,7 +29,11 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_MISSING] = "missing",
 	[TRAIL_CLOCK] = "clock",
 	[TRAIL_STOP] = "stop",
-	[TRAIL_END] = "end"};
+	[TRAIL_END] = "end",
+	[TRAIL_ROTATE] = "rotate",
+	[TRAIL_CONTINUE] = "continue",
+	[TRAIL_RETIRED] = "retired",
+	[TRAIL_FAILURE] = "failure"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
 static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
@@ -316,6 +320,11 @@ static int entry_fill(struct stored *stored)
 	entry->strayed = number_at(stored, "strayed", UINT64_MAX);
 	entry->missing = number_at(stored, "missing", UINT64_MAX);
 	entry->was = time_at(stored, "was");
+	entry->files = number_at(stored, "files", UINT64_MAX);
+	entry->since = time_at(stored, "since");
+	entry->piece = string_at(stored, "piece", NULL);
+	entry->error = string_at(stored, "error", NULL);
+	entry->denied_all = flag_at(stored, "denied_all");
 	entry->weaker = string_at(stored, "best_effort", NULL);
 	entry->status = (int)number_at(stored, "status", 255);
 	entry->audit = mode && !strcmp(mode, "audit");

@@ -87,8 +87,7 @@ static void write_batch(struct recorder *recorder, uint64_t told)
 	uint64_t whole, lost;
 	int error = ambit_trail_write(recorder->trail, batch->bytes, batch->size, &whole);
 
-	if (error && !recorder->error)
-		recorder->error = error;
+	recorder_failed(recorder, error);
 	lost = batch->lines - whole;
 	if (told && lost)
 		lost--;
@@ -99,6 +98,8 @@ static void write_batch(struct recorder *recorder, uint64_t told)
 	ambit_chain_written(&recorder->chain, batch, whole);
 	batch->size = 0;
 	batch->lines = 0;
+	if (!error)
+		recorder_recovered(recorder);
 }
 
 bool ambit_recorder_take(
@@ -162,7 +163,7 @@ static uint64_t tell_missing(struct recorder *recorder)
 	return seal_line(recorder) ? recorder->untold : 0;
 }
 
-void ambit_recorder_flush(struct recorder *recorder)
+void recorder_write(struct recorder *recorder)
 {
 	uint64_t told = tell_missing(recorder);
 
@@ -170,6 +171,14 @@ void ambit_recorder_flush(struct recorder *recorder)
 		return;
 	ambit_chain_sign(&recorder->chain, &recorder->batch, recorder->ending);
 	write_batch(recorder, told);
+}
+
+void ambit_recorder_flush(struct recorder *recorder)
+{
+	/* Before the lines: those of the end stay the last of their file. */
+	ambit_recorder_succeed(recorder);
+	recorder_write(recorder);
+	recorder_failed(recorder, ambit_trail_sync(recorder->trail, clock_ns(CLOCK_MONOTONIC)));
 }
 
 void ambit_recorder_end(struct recorder *recorder)

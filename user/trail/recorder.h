@@ -27,6 +27,14 @@ struct recorder {
 	uint64_t missing;    /* lines that are not in the trail */
 	uint64_t untold;     /* of them those that the trail does not say are missing */
 	int error;	     /* the first write that failed */
+	/* A write failed, and none came through since. */
+	int failing;		/* the first error; 0: none */
+	uint64_t failing_since; /* ns since 1970 */
+	uint64_t again;		/* when it is tried again, whatever happens (CLOCK_MONOTONIC, ns) */
+	uint64_t again_after;	/* ns after the failure before */
+	bool denies;		/* the caller's: meanwhile everything is denied */
+	bool telling;		/* of the failure */
+	bool gone;		/* the file was removed, and could not be written anew */
 };
 
 /* Policy and name have to outlive it. An error, that of ambit_chain_open() or -ENOMEM, leaves nothing to
@@ -43,10 +51,22 @@ void ambit_recorder_mark(struct recorder *recorder, const char *json);
 void ambit_recorder_expire(struct recorder *recorder, uint64_t now);
 /* Compares the clocks, to be called for each batch of events; a step of the wall clock becomes a line. */
 void ambit_recorder_clock(struct recorder *recorder);
-/* Signs what is there and writes it to the file. */
+/* Signs what is there and writes it to the file, or to the one that follows it. */
 void ambit_recorder_flush(struct recorder *recorder);
+/* When it has to be flushed at the latest, though nothing comes (CLOCK_MONOTONIC, ns); 0: never. */
+uint64_t ambit_recorder_due(const struct recorder *recorder);
 /* The same, and no line will follow. Where that line does not get into the file, the trail stays open. */
 void ambit_recorder_end(struct recorder *recorder);
 void ambit_recorder_close(struct recorder *recorder);
+
+/* --- recorder.c and succeed.c share --- */
+
+/* Signs and writes what is there to this file. */
+void recorder_write(struct recorder *recorder);
+/* An error (0: none) of writing, and that what was tried came through. */
+void recorder_failed(struct recorder *recorder, int error);
+void recorder_recovered(struct recorder *recorder);
+/* Begins another file if this one is full or gone. */
+void ambit_recorder_succeed(struct recorder *recorder);
 
 #endif

@@ -24,7 +24,7 @@ struct seal {
 	char chain[SEAL_ID + 1];
 	uint64_t seq;
 	uint8_t prev[SEAL_HASH];
-	bool opens; /* the first line of a chain: `key` is here */
+	bool opens; /* the first line of a chain, or of a file that goes on with one: `key` is here */
 	uint8_t key[SEAL_KEY];
 	bool beside; /* another run had the file open */
 	uint64_t torn; /* bytes in front of this line that are none; 0: there are none */

@@ -6,23 +6,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <nettle/sha2.h>
 #include "base/util.h"
+#include "trail/clock.h"
+#include "trail/file.h"
 #include "trail/seal.h"
 #include "trail/tail.h"
 
-struct trail {
-	int fd;
-	bool new; /* nobody else has it open, and our first write is yet to come */
-	struct trail_before before;
-	uint64_t torn; /* bytes that the file ends in and that are no line */
-	struct sha256_ctx torn_hash;
-	bool unended; /* the file ends in a line that lacks its newline and nothing else */
-};
-
 /* Who has a trail open holds this lock, shared, until the end. It belongs to the open file and not to
  * the process, and only who may write the file can keep others from it. */
-static int lock_trail(int fd, int command, short type)
+int trail_lock(int fd, int command, short type)
 {
 	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 	int result;
@@ -33,14 +25,45 @@ static int lock_trail(int fd, int command, short type)
 	return result < 0 ? -errno : 0;
 }
 
+/* Whether the name still leads to the file: who rotates it gives it another. */
+static bool is_named(int fd, const char *path)
+{
+	struct stat named, ours;
+
+	return fstat(fd, &ours) < 0 || (lstat(path, &named) == 0 && named.st_dev == ours.st_dev &&
+					       named.st_ino == ours.st_ino);
+}
+
+uint64_t trail_file_began(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 || !(st.stx_mask & STATX_BTIME))
+		return clock_ns(CLOCK_REALTIME);
+	return (uint64_t)st.stx_btime.tv_sec * 1000000000U + st.stx_btime.tv_nsec;
+}
+
 /* Alone: nobody writes to the file, so what it ends in is all there will be of that line, and another
  * who opens it waits until our first line is in it. */
-static void lock_open(struct trail *trail)
+int trail_file_open(const char *path, int flags, bool *ret_alone)
 {
-	trail->new = !lock_trail(trail->fd, F_OFD_SETLK, F_WRLCK);
-	trail->before.beside = !trail->new;
-	if (!trail->new)
-		lock_trail(trail->fd, F_OFD_SETLKW, F_RDLCK);
+	for (;;) {
+		/* O_NONBLOCK: opening a fifo must not wait for a reader before it is refused. */
+		int fd = open(path,
+			O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK |
+				flags,
+			0600);
+
+		if (fd < 0)
+			return -errno;
+		*ret_alone = !trail_lock(fd, F_OFD_SETLK, F_WRLCK);
+		if (!*ret_alone)
+			trail_lock(fd, F_OFD_SETLKW, F_RDLCK);
+		/* Each time round somebody has rotated it meanwhile, which takes a file's worth of lines. */
+		if (is_named(fd, path))
+			return fd;
+		close(fd);
+	}
 }
 
 static void torn_add(struct trail *trail, const char *bytes, size_t size)
@@ -73,8 +96,17 @@ static int read_end(struct trail *trail)
 	return 0;
 }
 
+static void trail_free(struct trail *trail)
+{
+	if (trail->fd >= 0)
+		close(trail->fd);
+	ambit_keeper_free(trail->keeper);
+	free(trail->path);
+	free(trail);
+}
+
 /* The trail takes `fd`. */
-static int begin(int fd, struct trail **ret)
+static int begin(int fd, const char *path, bool alone, struct trail **ret)
 {
 	struct trail *trail = calloc(1, sizeof(*trail));
 	int error;
@@ -84,11 +116,14 @@ static int begin(int fd, struct trail **ret)
 		return -ENOMEM;
 	}
 	trail->fd = fd;
-	lock_open(trail);
-	error = read_end(trail);
+	trail->new = alone;
+	trail->before.beside = !alone;
+	trail->path = strdup(path);
+	trail->keeper = ambit_keeper_new();
+	trail->began = trail_file_began(fd);
+	error = trail->path && trail->keeper ? read_end(trail) : -ENOMEM;
 	if (error) {
-		close(fd);
-		free(trail);
+		trail_free(trail);
 		return error;
 	}
 	*ret = trail;
@@ -97,15 +132,13 @@ static int begin(int fd, struct trail **ret)
 
 int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 {
-	/* O_NONBLOCK: opening a fifo must not wait for a reader before it is refused. */
-	_cleanup_close_ int fd = open(path,
-		O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-		0600);
+	bool alone = false;
+	_cleanup_close_ int fd = trail_file_open(path, 0, &alone);
 	struct stat st;
 	int error;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		error = -errno;
+		error = fd < 0 ? fd : -errno;
 		ambit_diag_set(diag, NULL, 0, 0, "cannot open the trail \"%s\": %s%s", path,
 			strerror(-error),
 			error == -ELOOP ? ": name the file, not a link to it" : "");
@@ -122,7 +155,7 @@ int ambit_trail_open(const char *path, struct trail **ret, struct diag *diag)
 			path);
 		return -EPERM;
 	}
-	error = begin(TAKE_FD(fd), ret);
+	error = begin(TAKE_FD(fd), path, alone, ret);
 	if (error)
 		ambit_diag_set(diag, NULL, 0, 0, "cannot read the end of the trail \"%s\": %s", path,
 			error == -EFBIG ? "there are no lines in it; name another file"
@@ -175,6 +208,17 @@ static uint64_t note_end(
 	return whole;
 }
 
+static void note_unsynced(struct trail *trail, uint64_t lines)
+{
+	if (!lines)
+		return;
+	if (!trail->unsynced)
+		trail->unsynced_since = clock_ns(CLOCK_MONOTONIC);
+	trail->unsynced += lines;
+	if (trail->keep.sync_lines && trail->unsynced >= trail->keep.sync_lines)
+		ambit_trail_sync(trail, UINT64_MAX);
+}
+
 int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole)
 {
 	struct iovec parts[] = {
@@ -195,9 +239,10 @@ int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint6
 	written = (size_t)done - parts[0].iov_len;
 	*ret_whole = note_end(trail, lines, size, written, parts[0].iov_len);
 	if (trail->new && *ret_whole) {
-		lock_trail(trail->fd, F_OFD_SETLK, F_RDLCK);
+		trail_lock(trail->fd, F_OFD_SETLK, F_RDLCK);
 		trail->new = false;
 	}
+	note_unsynced(trail, *ret_whole);
 	return written == size ? 0 : -ENOSPC;
 }
 
@@ -211,6 +256,7 @@ int ambit_trail_close(struct trail *trail)
 		error = -errno;
 	if (close(trail->fd) < 0 && !error)
 		error = -errno;
-	free(trail);
+	trail->fd = -1;
+	trail_free(trail);
 	return error;
 }

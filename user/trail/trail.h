@@ -10,6 +10,9 @@
  *   seal.c    what chains a line to others      repeats.c  events that are alike
  *   chain.c   lines -> chain                    verify.c  chain -> what was done to it
  *   recorder.c  events and marks -> file, in batches
+ *   turn.c   a file ends and another begins    succeed.c  and the chain goes on in it
+ *   pieces.c  the files there were before      squeeze.c  compresses them
+ *   keeper.c  a thread that waits for the disk
  */
 #ifndef AMBIT_TRAIL_H
 #define AMBIT_TRAIL_H
@@ -141,6 +144,16 @@ char *ambit_strayed_json(const char *cell, uint32_t cell_id, uint64_t count);
 char *ambit_missing_json(uint64_t count);
 /* The wall clock was set: without that it would show `was` (ns since 1970). */
 char *ambit_clock_json(uint64_t was);
+/* The file ends, and the trail goes on in another: `piece` is the name that it gets. */
+char *ambit_rotate_json(const char *piece);
+/* The first line of a file that goes on with a trail; `piece` is the file before. */
+char *ambit_continue_json(const char *piece);
+/* `count` files, `newest` the youngest of them, are removed; the line before the oldest one that stays has
+ * the hash `until`. */
+char *ambit_retired_json(uint64_t count, const char *newest, const uint8_t until[32]);
+/* The trail could not be written from `since` (ns since 1970) on, for the first time because of `error`
+ * (negative errno); `denied`: meanwhile everything was denied. */
+char *ambit_failure_json(uint64_t since, int error, bool denied);
 /* ambit ends, and the command was not started. */
 char *ambit_stop_json(void);
 /* Of all operations together. */
@@ -161,6 +174,10 @@ enum trail_type {
 	TRAIL_CLOCK,
 	TRAIL_STOP,
 	TRAIL_END,
+	TRAIL_ROTATE,
+	TRAIL_CONTINUE,
+	TRAIL_RETIRED,
+	TRAIL_FAILURE,
 	TRAIL_TYPE_MAX
 };
 
@@ -175,6 +192,11 @@ struct trail_entry {
 	uint64_t strayed;	  /* TRAIL_STRAYED */
 	uint64_t missing;	  /* TRAIL_MISSING */
 	uint64_t was;		  /* TRAIL_CLOCK: what the clock would show, ns since 1970 */
+	const char *piece;	  /* TRAIL_ROTATE, TRAIL_CONTINUE, TRAIL_RETIRED: a file */
+	uint64_t files;		  /* TRAIL_RETIRED */
+	uint64_t since;		  /* TRAIL_FAILURE, ns since 1970 */
+	const char *error;	  /* TRAIL_FAILURE */
+	bool denied_all;	  /* TRAIL_FAILURE */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */
 	const char *weaker;	  /* TRAIL_START, TRAIL_END: as in struct trail_start; NULL: nothing */
@@ -213,6 +235,53 @@ void ambit_trail_torn(const struct trail *trail, struct trail_torn *ret);
  * `ret_whole` is how many lines are in the file, the last perhaps without its newline. A line that was
  * cut short is ended by the next write, so that it spoils no other. */
 int ambit_trail_write(struct trail *trail, const char *lines, size_t size, uint64_t *ret_whole);
+/* When a file is left for another, for how long those are kept, and what a power cut can take. 0: never,
+ * for ever, not before the end. */
+struct trail_keep {
+	uint64_t rotate_size; /* bytes */
+	uint64_t rotate_age;  /* ns */
+	uint64_t keep_files;  /* that were rotated */
+	uint64_t keep_age;    /* ns since they were written to last */
+	/* The disk is asked to write back after so many lines, or so long (ns) after the first of them. */
+	uint64_t sync_lines, sync_ns;
+};
+void ambit_trail_keep(struct trail *trail, const struct trail_keep *keep);
+
+/* Begins to write back what is due at `now` (CLOCK_MONOTONIC, ns; UINT64_MAX: all), without waiting for it.
+ * An error is that of one that was begun before. */
+int ambit_trail_sync(struct trail *trail, uint64_t now);
+/* When ambit_trail_sync() has to be called; 0: there is nothing to write back. */
+uint64_t ambit_trail_due(const struct trail *trail);
+
+enum trail_state {
+	TRAIL_STANDS,
+	TRAIL_FULL, /* as large or as old as it may become, and nobody else has it open */
+	TRAIL_GONE, /* it was removed: nobody can find what is written to it */
+};
+/* Whether a new file has to be begun. TRAIL_FULL keeps others from opening it, until one of the next two. */
+enum trail_state ambit_trail_state(struct trail *trail);
+/* The file stays, and is not found full again for a while. */
+void ambit_trail_stay(struct trail *trail);
+/* Gives the file, which is on the disk then, the name `piece`, and begins a new one under its old name.
+ * After an error all is as it was. */
+int ambit_trail_turn(struct trail *trail, const char *piece);
+/* Writes a file that was removed anew, from what the kernel still has of it; also its directory (not what
+ * that was in). After an error all is as it was. */
+int ambit_trail_again(struct trail *trail);
+/* Where the file is rotated to next, malloc()ed. */
+int ambit_trail_next(const struct trail *trail, char **ret);
+
+/* Files that are not kept any longer. */
+struct trail_surplus {
+	char **paths; /* owned */
+	size_t count, paths_room;
+	uint8_t until[32]; /* what the first line of the oldest one that stays names as the line before it */
+};
+int ambit_trail_surplus(const struct trail *trail, struct trail_surplus *ret);
+/* Removes them, and begins to compress those that stay. */
+void ambit_trail_retire(struct trail *trail, const struct trail_surplus *surplus);
+void ambit_trail_surplus_clear(struct trail_surplus *surplus);
+
 /* Writes what the kernel still holds back to the disk and frees `trail`. NULL is fine. */
 int ambit_trail_close(struct trail *trail);
 

@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/util.h"
 #include "trail/doubt.h"
+#include "trail/span.h"
 
 /* Beside others a run begins its chain behind a line that it saw at the file's end; meanwhile they may
  * have written more, but no more than this. A batch has some ten thousand at most. */
@@ -31,6 +32,7 @@ struct verify {
 	uint8_t (*recent)[SEAL_HASH];
 	size_t recent_room, recent_next;
 	struct doubt doubt;
+	struct span span;
 	struct verify_result result;
 };
 
@@ -42,6 +44,7 @@ static const char *const faults[] = {
 	[FAULT_TRUNCATION] = "truncation",
 	[FAULT_FOREIGN_KEY] = "foreign key",
 	[FAULT_TORN_LINE] = "torn last line",
+	[FAULT_MISSING_FILE] = "missing file",
 	[FAULT_MISSING_TAIL] = "missing tail",
 };
 static const char no_line[] = "it is no line of a trail";
@@ -224,6 +227,8 @@ static bool opens_here(const struct verify *verify, const struct seal *seal)
 {
 	static const uint8_t nothing[SEAL_HASH];
 
+	if (seal->seq)
+		return true; /* the files before are asked for at the end */
 	if (seal->beside)
 		return was_recent(verify, seal->prev);
 	if (verify->file_begins && same(seal->prev, nothing))
@@ -231,14 +236,21 @@ static bool opens_here(const struct verify *verify, const struct seal *seal)
 	return same(seal->prev, verify->last);
 }
 
-static int open_chain(struct verify *verify, const char *line, const struct seal *seal,
-	const uint8_t hash[SEAL_HASH])
+static bool is_called_by_key(const struct seal *seal)
 {
-	struct verify_chain *chain;
 	char id[SEAL_ID + 1];
 
 	ambit_seal_hex(seal->key, SEAL_ID / 2, id);
-	if (strcmp(id, seal->chain) || seal->seq) {
+	return !strcmp(id, seal->chain);
+}
+
+static int open_chain(struct verify *verify, const char *line, size_t size, const struct seal *seal,
+	const uint8_t hash[SEAL_HASH])
+{
+	struct verify_chain *chain;
+
+	/* The key that a chain goes on with in another file is not the one that it is called by. */
+	if (!seal->seq != is_called_by_key(seal)) {
 		found(verify, FAULT_EDIT, &verify->at, &seal->seq, "it opens a chain that is not its own");
 		return 0;
 	}
@@ -252,8 +264,11 @@ static int open_chain(struct verify *verify, const char *line, const struct seal
 	if (ARRAY_GROW(verify, chains, verify->chain_count + 1))
 		return -ENOMEM;
 	chain = &verify->chains[verify->chain_count++];
-	*chain = (struct verify_chain){0};
-	memcpy(chain->id, id, sizeof(id));
+	*chain = (struct verify_chain){.from = seal->seq, .is_signed = seal->seq};
+	if (seal->seq)
+		ambit_span_begin(&verify->span, &verify->at, seal);
+	ambit_span_line(&verify->span, &verify->at, line, size, seal);
+	memcpy(chain->id, seal->chain, sizeof(chain->id));
 	memcpy(chain->key, seal->key, SEAL_KEY);
 	memcpy(chain->by, seal->key, SEAL_KEY);
 	accept(verify, chain, seal, hash);
@@ -273,6 +288,7 @@ static void no_chain(struct verify *verify, const struct seal *seal, const uint8
 		}
 	doubt = doubt_new(verify, DOUBT_GAP, seal, hash);
 	doubt->to = seal->seq;
+	doubt->file = seal->opens;
 }
 
 /* The line is not the one that comes next. */
@@ -292,16 +308,17 @@ static void misplaced(struct verify *verify, const struct verify_chain *chain, c
 		doubt->from = chain->seq;
 		doubt->to = seal->seq;
 		doubt->cut = chain->last.file != verify->at.file;
+		doubt->file = seal->opens;
 	}
 }
 
-static void next_line(struct verify *verify, struct verify_chain *chain, const char *line,
+static void next_line(struct verify *verify, struct verify_chain *chain, const char *line, size_t size,
 	const struct seal *seal, const uint8_t hash[SEAL_HASH])
 {
 	const bool proved = ambit_seal_is_by(seal, line, chain->by);
 	struct doubt *doubt;
 
-	if (seal->opens) {
+	if (seal->opens && !seal->seq) {
 		found(verify, FAULT_EDIT, &verify->at, &seal->seq, "it opens a chain that is open already");
 	} else if (chain->closed) {
 		found(verify, FAULT_EDIT, &verify->at, &seal->seq, "it stands behind the end of its chain");
@@ -315,7 +332,11 @@ static void next_line(struct verify *verify, struct verify_chain *chain, const c
 			ambit_doubt_end(doubt, &verify->result.found);
 	} else if (seal->is_signed && !proved) {
 		doubt_new(verify, DOUBT_SIG, seal, hash);
+	} else if (seal->opens && memcmp(seal->key, chain->by, SEAL_KEY)) {
+		found(verify, FAULT_EDIT, &verify->at, &seal->seq,
+			"it names another key than the line that it was written behind");
 	} else {
+		ambit_span_line(&verify->span, &verify->at, line, size, seal);
 		accept(verify, chain, seal, hash);
 	}
 }
@@ -337,6 +358,13 @@ void ambit_verify_file(struct verify *verify)
 	verify->at.file++;
 	verify->at.line = 0;
 	verify->file_begins = true;
+}
+
+/* The first line of a chain; or, where nothing of a trail was read before, of a file that goes on with one. */
+static bool is_opening(const struct verify *verify, const struct seal *seal)
+{
+	return seal->opens && (!seal->seq || is_called_by_key(seal) ||
+				      (!verify->chain_count && !verify->at.file && verify->at.line == 1));
 }
 
 int ambit_verify_line(struct verify *verify, const char *line, size_t size)
@@ -362,9 +390,9 @@ int ambit_verify_line(struct verify *verify, const char *line, size_t size)
 	settle_pending(verify, &seal);
 	chain = chain_find(verify, seal.chain);
 	if (chain)
-		next_line(verify, chain, line, &seal, hash);
-	else if (seal.opens)
-		error = open_chain(verify, line, &seal, hash);
+		next_line(verify, chain, line, size, &seal, hash);
+	else if (is_opening(verify, &seal))
+		error = open_chain(verify, line, size, &seal, hash);
 	else
 		no_chain(verify, &seal, hash);
 	return error ?: remember(verify, hash);
@@ -379,6 +407,18 @@ void ambit_verify_torn(struct verify *verify)
 	verify->torn_at = verify->at;
 }
 
+static void find_ends(struct verify *verify)
+{
+	const struct verify_found missing = ambit_span_end(&verify->span);
+
+	if (!missing.fault || verify->result.found.fault)
+		return;
+	if (verify->options->part || (verify->options->unfinished && missing.place.line != 1))
+		note(verify, &missing.place, missing.why);
+	else
+		verify->result.found = missing;
+}
+
 static void find_tail(struct verify *verify)
 {
 	for (size_t i = 0; i < verify->chain_count; i++) {
@@ -387,7 +427,7 @@ static void find_tail(struct verify *verify)
 
 		if (chain->closed)
 			continue;
-		if (verify->options->unfinished)
+		if (verify->options->unfinished || (verify->options->part && verify->span.rotates))
 			note(verify, &chain->last, "the last line of a chain without an end");
 		else
 			found(verify, FAULT_MISSING_TAIL, &chain->last, &seq,
@@ -424,6 +464,7 @@ void ambit_verify_end(struct verify *verify, struct verify_result *ret)
 	else if (verify->torn)
 		found(verify, FAULT_TORN_LINE, &verify->torn_at, NULL,
 			"the file ends in the middle of it");
+	find_ends(verify);
 	find_tail(verify);
 	find_keys(verify);
 	verify->result.chains = verify->chains;

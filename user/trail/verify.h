@@ -16,6 +16,7 @@ enum trail_fault {
 	FAULT_TRUNCATION,   /* the file or chain before was cut short */
 	FAULT_FOREIGN_KEY,  /* somebody else signed it, or opened its chain */
 	FAULT_TORN_LINE,    /* the file ends in the middle of it */
+	FAULT_MISSING_FILE, /* a file of those that were rotated is not here */
 	FAULT_MISSING_TAIL, /* nothing was written behind it, but its chain has no end */
 	FAULT_MAX
 };
@@ -32,6 +33,8 @@ struct verify_options {
 	/* A chain without an end, and half a line behind it, is no fault: it is still written, or ambit was
 	 * killed. */
 	bool unfinished;
+	/* They are not all files of a trail that was rotated: those before and behind are no fault. */
+	bool part;
 	/* Something that is worth a word and no fault; may be NULL. */
 	void (*note)(const struct verify_place *place, const char *text, void *data);
 	void *data;
@@ -40,7 +43,8 @@ struct verify_options {
 /* A chain, as far as it was read. */
 struct verify_chain {
 	char id[SEAL_ID + 1];
-	uint8_t key[SEAL_KEY]; /* that it began with */
+	uint8_t key[SEAL_KEY]; /* that it began with, or where the files begin in the middle of it, they */
+	uint64_t from;	       /* 0; there: of its first line */
 	uint8_t by[SEAL_KEY];  /* that signs next */
 	uint64_t seq;	       /* of the line that is next */
 	uint64_t is_signed;    /* so many lines, from the first on, are signed for */
