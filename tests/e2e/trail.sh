@@ -94,8 +94,61 @@ chained_after_a_cut() {
 	expect "that log passes over it" sh -c "ambit log $work/case/trail | grep -q 'end  status 0'"
 }
 
+# The trail's disk is full, and the policy says that nothing is done then that cannot be recorded.
+trail_failure_denies() {
+	sed '$a onTrailFailure: deny' "$life_policy" >"$work/case/policy.yaml"
+	mkdir "$work/case/disk" && mount -t tmpfs -o size=64k none "$work/case/disk" || exit 1
+	mkfifo "$work/case/said" && mkfifo "$work/case/fifo" && chmod 666 "$work/case/fifo"
+	for name in started go; do rm -f "/t/in/$name" && cp -a "$work/case/fifo" "/t/in/$name"; done
+	# What is allowed is done until it is denied, with denials that have to be recorded; then until it is not.
+	# shellcheck disable=SC2016 # the inner shell's
+	probe fresh ambit run -p "$work/case/policy.yaml" --trail "$work/case/disk/trail" -- sh -c '
+		echo >/t/in/started; read -r _ </t/in/go
+		i=0; while true </t/in/file; do true >"/t/out/new$i"; i=$((i + 1)); done
+		until true </t/in/file; do :; done
+		exit 9' 2>"$work/case/said" &
+	ambit_pid=$!
+	exec 6<"$work/case/said"
+	read -r _ </t/in/started
+	dd if=/dev/zero of="$work/case/disk/filler" bs=4096 2>/dev/null
+	echo >/t/in/go
+	while read -r line; do
+		case $line in *"everything is denied until"*) break ;; esac
+	done <&6
+	rm "$work/case/disk/filler"
+	cat <&6 | grep -v "can't\|denied  " &
+	expect_status 9 wait "$ambit_pid"
+	cp "$work/case/disk/trail" "$work/case/trail"
+	umount "$work/case/disk"
+	expect_trail type=failure denied_all=true
+	expect_trail type=decision op=read path=/t/in/file verdict=deny reason=no-rule
+	expect "that missing lines are told" grep -q '"type":"missing"' "$work/case/trail"
+	expect_status 0 ambit verify "$work/case/trail"
+}
+
+# Files that are left when they are full, with the chain over all; and a program that gets the lines, too.
+trail_rotates() {
+	cat >"$work/case/config" <<-END
+		apiVersion: ambit/v1
+		file: {rotateSize: 64KiB, keepFiles: 100}
+		sinks:
+		  - {kind: program, command: [/bin/sh, -c, "exec cat >$work/case/copy"]}
+	END
+	# shellcheck disable=SC2016 # the inner shell's
+	expect_status 0 ambit run -q -p "$life_policy" --trail "$work/case/trail" \
+		--trail-config "$work/case/config" -- sh -c '
+			i=0; while [ $i -lt 300 ]; do true >"/t/out/new$i"; i=$((i + 1)); done; exit 0'
+	expect "several files, compressed" [ -f "$work/case/trail.old/000001.zst" ]
+	expect_status 0 ambit verify "$work/case/trail"
+	expect "every denial in one of them" [ "$(grep -c '"type":"decision"' "$work/case/copy")" = 300 ]
+	expect "that the copy is the chain" ambit verify "$work/case/copy"
+	mv "$work/case/trail.old/000001.zst" "$work/case/000001.zst"
+	expect "that one is missed" sh -c "ambit verify $work/case/trail | grep -q 'missing file'"
+	expect_status 0 ambit verify --part "$work/case/000001.zst"
+}
+
 trail_all() {
-	for name in flood denials-find-room chained chained-after-a-cut; do
+	for name in flood denials-find-room chained chained-after-a-cut trail-failure-denies trail-rotates; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

@@ -71,6 +71,17 @@ static void print_failure(const struct trail_entry *entry)
 	puts(entry->denied_all ? "  meanwhile everything was denied" : "");
 }
 
+static void print_sink(const struct trail_entry *entry)
+{
+	const struct trail_sink *sink = &entry->sink;
+
+	fputs("sink", stdout);
+	put_word(stdout, sink->failing ? "fails" : "works", sink->kind);
+	put_word(stdout, "to", sink->to);
+	put_word(stdout, "error", sink->error);
+	printf("  %" PRIu64 " lines dropped\n", sink->dropped);
+}
+
 /* A line that is about the run and not about an event. */
 static void print_mark(const struct trail_entry *entry)
 {
@@ -118,6 +129,9 @@ static void print_mark(const struct trail_entry *entry)
 		break;
 	case TRAIL_FAILURE:
 		print_failure(entry);
+		break;
+	case TRAIL_SINK:
+		print_sink(entry);
 		break;
 	case TRAIL_STOP:
 		puts("stop  without an end of the command");

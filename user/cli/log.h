@@ -33,8 +33,8 @@ void ambit_lines_clear(struct lines *lines);
 
 /* --- follow.c --- */
 
-/* Feeds all of `path`, which may be compressed, to `lines`; if `follow`, goes on with what is appended, from the start when
- * the file is cut short or another takes its name, until a signal ends us. */
+/* Feeds all of `path`, which may be compressed, to `lines`; if `follow`, goes on with what is appended, from
+ * the start when the file is cut short or another takes its name, until a signal ends us. */
 int ambit_follow(const char *path, bool follow, struct lines *lines, struct diag *diag);
 
 #endif

@@ -59,6 +59,8 @@ static int open_cell(struct run *run, struct diag *diag)
 	run->session = (struct session){
 		.options = &run->options,
 		.policy = run->loaded.policy,
+		.loaded = &run->loaded,
+		.epoch = AMBIT_EPOCH,
 		.mode = run->mode,
 		.cell = run->cell,
 		.state = &run->state,
@@ -144,6 +146,7 @@ static int attend(struct run *run)
 		{.fd = run->relay.signal_fd, .events = POLLIN},
 		{.fd = run->relay.timer_fd, .events = POLLIN},
 		{.fd = run->session.timer_fd, .events = POLLIN},
+		{.fd = ambit_sinks_fd(run->session.sinks), .events = POLLIN},
 	};
 	siginfo_t info = {0};
 
@@ -154,6 +157,8 @@ static int attend(struct run *run)
 			ambit_session_woken(&run->session);
 		if (fds[4].revents)
 			ambit_session_tick(&run->session);
+		if (fds[5].revents)
+			ambit_session_sinks(&run->session);
 		if ((fds[2].revents || fds[3].revents) &&
 			ambit_relay_step(&run->relay, run->launch.pidfd) == RELAY_KILL)
 			ambit_cell_kill(run->cell);

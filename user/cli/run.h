@@ -7,6 +7,7 @@
  *   launch.c   the command's process, from fork to exec
  *   relay.c    signals that the command should get, and the end of patience
  *   session.c  events -> trail and stderr
+ *   shut.c     what is allowed while the trail cannot be written
  *   fold.c     one line for denials that are alike
  *   summary.c  what it came to
  */
@@ -18,6 +19,7 @@
 #include "kernel/kernel.h"
 #include "trail/config.h"
 #include "trail/recorder.h"
+#include "trail/sinks.h"
 #include "trail/trail.h"
 
 /* --- options.c --- */
@@ -112,7 +114,11 @@ struct session {
 	char *cell_name;  /* owned */
 	char *trail_path; /* owned */
 	struct trail_config config;
+	const struct loaded *loaded;
+	struct loaded shut; /* what allows nothing; empty unless the policy may need it */
+	uint64_t epoch;
 	struct trail *trail;
+	struct sinks *sinks;
 	struct fold *fold;
 	struct recorder recorder;
 	int timer_fd;
@@ -141,6 +147,16 @@ void ambit_session_write(struct session *session, char *json);
 void ambit_session_end(struct session *session, char *json);
 /* Writes a line that ambit stops, where there is no last one. */
 void ambit_session_close(struct session *session);
+
+/* Sinks have something to say: it becomes lines of the trail. */
+void ambit_session_sinks(struct session *session);
+
+/* --- shut.c --- */
+
+int ambit_shut_open(struct session *session, const struct target *target);
+/* After a batch was written, or was not. */
+void ambit_shut_check(struct session *session);
+void ambit_shut_close(struct session *session);
 
 /* --- summary.c --- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes on in a cell, from its ring to the trail and to stderr. */
 #include <ctype.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 /* Events a turn of the loop: a few milliseconds of work. */
 #define TURN_EVENTS 8192
+/* How long sinks may take at the end to send what they have. */
+#define SINKS_PATIENCE_MS 3000
 /* How long more events may come together after the first one: no longer than a person waits. */
 #define BATCH_NS (50 * 1000000ULL)
 
@@ -64,7 +67,7 @@ static void write_start(struct session *session, const struct target *target)
 		.cell_id = ambit_cell_id(session->cell),
 		.policy = session->policy,
 		.mode = session->mode,
-		.epoch = AMBIT_EPOCH,
+		.epoch = session->epoch,
 		.uid = target->uid,
 		.argv = session->options->argv,
 		.weaker = session->state->weaker,
@@ -87,6 +90,18 @@ static int load_config(struct session *session)
 	error = ambit_trail_config_load(path ?: AMBIT_TRAIL_CONFIG, &diags, &session->config);
 	ambit_ui_diags(&diags);
 	ambit_diags_clear(&diags);
+	return error;
+}
+
+static int open_sinks(struct session *session, struct diag *diag)
+{
+	const struct trail_config *config = &session->config;
+	int error = config->sink_count
+			    ? ambit_sinks_new(config->sinks, config->sink_count, &session->sinks)
+			    : 0;
+
+	if (error)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot begin the sinks of the trail: %s", strerror(-error));
 	return error;
 }
 
@@ -120,10 +135,15 @@ int ambit_session_open(struct session *session, const struct target *target, str
 	if (error)
 		return error;
 	ambit_trail_keep(session->trail, &session->config.keep);
-	error = ambit_recorder_open(
-		&session->recorder, session->trail, session->policy, session->cell_name);
+	error = ambit_shut_open(session, target);
+	if (!error)
+		error = open_sinks(session, diag);
+	if (!error)
+		error = ambit_recorder_open(
+			&session->recorder, session->trail, session->policy, session->cell_name);
 	if (error)
 		return error;
+	session->recorder.sinks = session->sinks;
 	session->colour = ambit_ui_colour(STDERR_FILENO);
 	write_start(session, target);
 	if (!session->recorder.error)
@@ -139,7 +159,7 @@ static void check_trail(struct session *session)
 	if (!session->recorder.error || session->told)
 		return;
 	session->told = true;
-	ambit_ui_say("cannot write the trail \"%s\": %s; the policy stays in force",
+	ambit_ui_say("cannot write the trail \"%s\": %s; the policy stays in force, and it is tried again",
 		session->trail_path, strerror(-session->recorder.error));
 }
 
@@ -150,6 +170,7 @@ void ambit_session_write(struct session *session, char *json)
 	ambit_recorder_mark(&session->recorder, line);
 	ambit_recorder_flush(&session->recorder);
 	check_trail(session);
+	ambit_shut_check(session);
 }
 
 /* A terminal that was stopped, or a pipe that nobody reads, must not stop the trail. The counts by
@@ -229,6 +250,16 @@ static void wake_again(struct session *session, bool more)
 		wake_at(session, due);
 }
 
+void ambit_session_sinks(struct session *session)
+{
+	char *json;
+
+	/* One for each sink at most: a report changes none. */
+	while ((json = ambit_sinks_report(session->sinks)))
+		ambit_session_write(session, json);
+	wake_again(session, false);
+}
+
 int ambit_session_drain(struct session *session, bool all)
 {
 	int result;
@@ -244,6 +275,7 @@ int ambit_session_drain(struct session *session, bool all)
 		note_losses(session);
 	} while (all && result == -EAGAIN);
 	check_trail(session);
+	ambit_shut_check(session);
 	wake_again(session, result == -EAGAIN);
 	return result < 0 && result != -EAGAIN ? result : 0;
 }
@@ -269,6 +301,7 @@ void ambit_session_end(struct session *session, char *json)
 {
 	_cleanup_free_ char *line = json;
 
+	ambit_session_sinks(session);
 	/* What has to be said of the file before is: behind the last line nothing can be. */
 	ambit_recorder_flush(&session->recorder);
 	ambit_recorder_mark(&session->recorder, line);
@@ -279,12 +312,17 @@ void ambit_session_end(struct session *session, char *json)
 void ambit_session_close(struct session *session)
 {
 	struct recorder *recorder = &session->recorder;
+	uint64_t unsent;
 	int error;
 
 	/* The command was not started, or its end could not be written. */
 	if (recorder->chain.seq && !recorder->chain.closed)
 		ambit_session_end(session, ambit_stop_json());
 	ambit_recorder_close(recorder);
+	unsent = ambit_sinks_free(session->sinks, SINKS_PATIENCE_MS);
+	if (unsent)
+		ambit_ui_say("%" PRIu64 " lines did not get to all sinks of the trail", unsent);
+	ambit_shut_close(session);
 	error = ambit_trail_close(TAKE_PTR(session->trail));
 	if (error && !recorder->error)
 		ambit_ui_say("cannot finish the trail \"%s\": %s", session->trail_path,

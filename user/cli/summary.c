@@ -154,7 +154,7 @@ void ambit_summary(struct session *session, int status)
 		.cell_id = ambit_cell_id(session->cell),
 		.policy = session->policy,
 		.mode = session->mode,
-		.epoch = AMBIT_EPOCH,
+		.epoch = session->epoch,
 		.status = status,
 		.counters = &counters,
 		.unreadable = session->recorder.unreadable,

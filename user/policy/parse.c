@@ -286,6 +286,19 @@ static int parse_jit(struct yaml *yaml, const struct yaml_key *key, void *data)
 	return yaml_skip(yaml);
 }
 
+static int parse_trail_failure(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct parser *parser = data;
+	const char *text = yaml_text(yaml);
+
+	if (text && (!strcmp(text, "continue") || !strcmp(text, "deny")))
+		parser->policy->trail_denies = *text == 'd';
+	else
+		yaml_error(
+			yaml, yaml_mark(yaml), "\"%s\" must be \"continue\" or \"deny\"", key->name);
+	return yaml_skip(yaml);
+}
+
 static int parse_limits(struct yaml *yaml, const struct yaml_key *key, void *data)
 {
 	struct parser *parser = data;
@@ -381,6 +394,7 @@ static const struct yaml_key top_keys[] = {
 	{"files", parse_files, 0, NULL},
 	{"network", parse_network, 0, NULL},
 	{"limits", parse_limits, 0, NULL},
+	{"onTrailFailure", parse_trail_failure, 0, NULL},
 	{"processes", parse_later, YAML_KEY_QUIET, NULL},
 	{"hide", parse_later, YAML_KEY_QUIET, NULL},
 	{"tools", parse_later, YAML_KEY_QUIET, NULL},

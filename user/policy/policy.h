@@ -85,6 +85,7 @@ struct policy {
 	char *file; /* as given; owned */
 	char *name;
 	enum ambit_mode mode;
+	bool trail_denies; /* while the trail cannot be written, everything is denied */
 	bool jit; /* memory that no file backs may become code */
 	bool names; /* some rule has a name, and so leases are kept; after ambit_policy_resolve() */
 	struct dns dns;

@@ -174,6 +174,19 @@ char *ambit_failure_json(uint64_t since, int error, bool denied)
 	return ambit_writer_end(&writer);
 }
 
+char *ambit_sink_json(const struct trail_sink *sink)
+{
+	struct writer writer = {0};
+
+	begin_own(&writer, "sink");
+	ambit_writer_string(&writer, "sink", sink->kind);
+	ambit_writer_string(&writer, "to", sink->to);
+	ambit_writer_bool(&writer, "failing", sink->failing);
+	ambit_writer_string(&writer, "error", sink->error);
+	ambit_writer_number(&writer, "dropped", sink->dropped);
+	return ambit_writer_end(&writer);
+}
+
 char *ambit_stop_json(void)
 {
 	struct writer writer = {0};

@@ -33,7 +33,8 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_ROTATE] = "rotate",
 	[TRAIL_CONTINUE] = "continue",
 	[TRAIL_RETIRED] = "retired",
-	[TRAIL_FAILURE] = "failure"};
+	[TRAIL_FAILURE] = "failure",
+	[TRAIL_SINK] = "sink"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
 static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
@@ -80,7 +81,7 @@ static int choice_at(const struct stored *stored, const char *key, unsigned coun
 	return -EBADMSG;
 }
 
-static const char *type_text(unsigned type)
+const char *ambit_trail_type(unsigned type)
 {
 	return types[type];
 }
@@ -308,7 +309,7 @@ static int entry_fill(struct stored *stored)
 {
 	struct trail_entry *entry = &stored->entry;
 	const char *mode = string_at(stored, "mode", NULL);
-	int type = choice_at(stored, "type", TRAIL_TYPE_MAX, type_text);
+	int type = choice_at(stored, "type", TRAIL_TYPE_MAX, ambit_trail_type);
 
 	if (type < 0 || number_at(stored, "v", UINT64_MAX) != AMBIT_TRAIL_SCHEMA)
 		return -EBADMSG;
@@ -324,6 +325,11 @@ static int entry_fill(struct stored *stored)
 	entry->since = time_at(stored, "since");
 	entry->piece = string_at(stored, "piece", NULL);
 	entry->error = string_at(stored, "error", NULL);
+	entry->sink = (struct trail_sink){.kind = string_at(stored, "sink", NULL),
+		.to = string_at(stored, "to", NULL),
+		.failing = flag_at(stored, "failing"),
+		.error = entry->error,
+		.dropped = number_at(stored, "dropped", UINT64_MAX)};
 	entry->denied_all = flag_at(stored, "denied_all");
 	entry->weaker = string_at(stored, "best_effort", NULL);
 	entry->status = (int)number_at(stored, "status", 255);

@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "trail/clock.h"
+#include "trail/sinks.h"
 
 /* A clock that is slewed gains or loses 500 us a second at most (adjtimex(2)); more is a step. What is
  * below this is none that anybody has to know of. */
@@ -88,6 +89,7 @@ static void write_batch(struct recorder *recorder, uint64_t told)
 	int error = ambit_trail_write(recorder->trail, batch->bytes, batch->size, &whole);
 
 	recorder_failed(recorder, error);
+	ambit_sinks_put(recorder->sinks, batch->bytes, batch->size, whole);
 	lost = batch->lines - whole;
 	if (told && lost)
 		lost--;
@@ -178,6 +180,9 @@ void ambit_recorder_flush(struct recorder *recorder)
 	/* Before the lines: those of the end stay the last of their file. */
 	ambit_recorder_succeed(recorder);
 	recorder_write(recorder);
+	/* What failed was no write: then there is nothing that is tried again, and the line for it is. */
+	if (!recorder->untold)
+		recorder_recovered(recorder);
 	recorder_failed(recorder, ambit_trail_sync(recorder->trail, clock_ns(CLOCK_MONOTONIC)));
 }
 

@@ -16,6 +16,7 @@
 
 struct recorder {
 	struct trail *trail; /* not owned */
+	struct sinks *sinks; /* the caller's: where lines go besides; NULL: nowhere */
 	struct trail_source source;
 	struct repeats *repeats;
 	struct writer batch;

@@ -99,6 +99,7 @@ void recorder_failed(struct recorder *recorder, int error)
 /* A write came through: says that those before did not, in a line of its own, with which it is over. */
 void recorder_recovered(struct recorder *recorder)
 {
+	uint64_t since = recorder->failing_since;
 	int error = recorder->failing;
 	bool denied = recorder->denies;
 
@@ -106,8 +107,13 @@ void recorder_recovered(struct recorder *recorder)
 		return;
 	recorder->telling = true;
 	recorder->failing = 0;
-	if (!write_mark(recorder, ambit_failure_json(recorder->failing_since, error, denied)))
-		recorder_failed(recorder, error);
+	if (!write_mark(recorder, ambit_failure_json(since, error, denied))) {
+		/* It is not over, and this line is said again: it is none that is missing. */
+		recorder->missing--;
+		recorder->untold--;
+		recorder->failing = error;
+		recorder->failing_since = since;
+	}
 	recorder->telling = false;
 }
 

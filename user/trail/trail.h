@@ -13,6 +13,7 @@
  *   turn.c   a file ends and another begins    succeed.c  and the chain goes on in it
  *   pieces.c  the files there were before      squeeze.c  compresses them
  *   keeper.c  a thread that waits for the disk
+ *   config.c  how trails are kept              sinks.c   where lines go besides
  */
 #ifndef AMBIT_TRAIL_H
 #define AMBIT_TRAIL_H
@@ -154,6 +155,14 @@ char *ambit_retired_json(uint64_t count, const char *newest, const uint8_t until
 /* The trail could not be written from `since` (ns since 1970) on, for the first time because of `error`
  * (negative errno); `denied`: meanwhile everything was denied. */
 char *ambit_failure_json(uint64_t since, int error, bool denied);
+/* What became of a sink (sinks.h): it fails, works again, or lost lines. */
+struct trail_sink {
+	const char *kind, *to; /* NULL: its kind has one place */
+	bool failing;
+	const char *error;
+	uint64_t dropped; /* lines since the last such line */
+};
+char *ambit_sink_json(const struct trail_sink *sink);
 /* ambit ends, and the command was not started. */
 char *ambit_stop_json(void);
 /* Of all operations together. */
@@ -178,8 +187,10 @@ enum trail_type {
 	TRAIL_CONTINUE,
 	TRAIL_RETIRED,
 	TRAIL_FAILURE,
+	TRAIL_SINK,
 	TRAIL_TYPE_MAX
 };
+const char *ambit_trail_type(unsigned type);
 
 /* One line read back. For what is neither a decision nor an exec, `record` has the cell, the policy
  * and the time alone. */
@@ -195,7 +206,8 @@ struct trail_entry {
 	const char *piece;	  /* TRAIL_ROTATE, TRAIL_CONTINUE, TRAIL_RETIRED: a file */
 	uint64_t files;		  /* TRAIL_RETIRED */
 	uint64_t since;		  /* TRAIL_FAILURE, ns since 1970 */
-	const char *error;	  /* TRAIL_FAILURE */
+	const char *error;	  /* TRAIL_FAILURE, TRAIL_SINK */
+	struct trail_sink sink;	  /* TRAIL_SINK */
 	bool denied_all;	  /* TRAIL_FAILURE */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */

@@ -170,6 +170,20 @@ static void dns(void **state)
 		"4:64: unknown key \"other\" in \"network.dns\"\n");
 }
 
+static void trail_failure(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *without = parse(HEAD);
+	_cleanup_(policy_cleanup) struct policy *goes_on = parse(HEAD "onTrailFailure: continue\n");
+	_cleanup_(policy_cleanup) struct policy *denies = parse(HEAD "onTrailFailure: deny\n");
+
+	(void)state;
+	assert_false(without->trail_denies);
+	assert_false(goes_on->trail_denies);
+	assert_true(denies->trail_denies);
+	expect(HEAD "onTrailFailure: yes\n",
+		"3:17: \"onTrailFailure\" must be \"continue\" or \"deny\"");
+}
+
 static void jit(void **state)
 {
 	_cleanup_(policy_cleanup) struct policy *without = parse(HEAD);
@@ -334,6 +348,7 @@ int main(void)
 		cmocka_unit_test(aliases_of_the_seed),
 		cmocka_unit_test(domains_of_the_seed),
 		cmocka_unit_test(not_supported_yet),
+		cmocka_unit_test(trail_failure),
 		cmocka_unit_test(jit),
 		cmocka_unit_test(dns),
 		cmocka_unit_test(keys),

@@ -57,6 +57,32 @@ static void what_is_left_out(void **state)
 	ambit_diags_clear(&diags);
 }
 
+static void sinks(void **state)
+{
+	struct trail_config config;
+
+	(void)state;
+	assert_int_equal(parse(HEAD "sinks:\n  - stdout\n  - {kind: syslog, to: \"udp:10.0.0.1:514\", lines: denied}\n"
+				    "  - {kind: program, command: [/bin/cat, -u], queue: 1MiB}\n"
+				    "  - {kind: otlp, to: \"http://127.0.0.1:4318/v1/logs\", lines: checkpoints}\n",
+				 &config, NULL, 0),
+		0);
+	assert_int_equal(config.sink_count, 4);
+	assert_int_equal(config.sinks[0].kind, SINK_STDOUT);
+	assert_int_equal(config.sinks[0].lines, SINK_ALL);
+	assert_int_equal(config.sinks[0].queue, SINK_QUEUE);
+	assert_string_equal(config.sinks[1].to, "udp:10.0.0.1:514");
+	assert_int_equal(config.sinks[1].lines, SINK_DENIED);
+	assert_string_equal(config.sinks[2].argv[0], "/bin/cat");
+	assert_null(config.sinks[2].argv[2]);
+	assert_int_equal(config.sinks[2].queue, 1 << 20);
+	assert_int_equal(config.sinks[3].lines, SINK_CHECKPOINTS);
+	ambit_trail_config_clear(&config);
+	assert_int_equal(parse(HEAD "sinks: []\n", &config, NULL, 0), 0);
+	assert_int_equal(config.sink_count, 0);
+	ambit_trail_config_clear(&config);
+}
+
 static void mistakes(void **state)
 {
 	static const struct {
@@ -76,6 +102,18 @@ static void mistakes(void **state)
 		{HEAD "file: {keepFiles: -1}\n", "whole number"},
 		{HEAD "file: {keepFiles: [1]}\n", "whole number"},
 		{HEAD "file: [1]\n", "file"},
+		{HEAD "sinks: journal\n", "must be a list"},
+		{HEAD "sinks: [jurnal]\n", "\"kind\" of a sink"},
+		{HEAD "sinks: [otlp]\n", "\"to\" must be a URL"},
+		{HEAD "sinks: [{to: /dev/log}]\n", "\"kind\" is missing"},
+		{HEAD "sinks: [{kind: journal, to: /x}]\n", "has no \"to\""},
+		{HEAD "sinks: [{kind: otlp, to: \"file:///etc/passwd\"}]\n", "\"to\" must be a URL"},
+		{HEAD "sinks: [{kind: syslog, to: example.org}]\n", "the path of a socket"},
+		{HEAD "sinks: [{kind: program}]\n", "\"command\" is missing"},
+		{HEAD "sinks: [{kind: program, command: [cat]}]\n", "absolute path"},
+		{HEAD "sinks: [{kind: stdout, command: [/bin/cat]}]\n", "has no \"command\""},
+		{HEAD "sinks: [{kind: stdout, lines: some}]\n", "\"lines\" must be"},
+		{HEAD "sinks: [{kind: stdout, queue: 1KiB}]\n", "128KiB"},
 	};
 
 	(void)state;
@@ -95,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_keys),
 		cmocka_unit_test(what_is_left_out),
+		cmocka_unit_test(sinks),
 		cmocka_unit_test(mistakes),
 	};
 

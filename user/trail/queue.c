@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which lines a sink gets, and what waits for it. */
+#include <string.h>
+#include "base/util.h"
+#include "trail/clock.h"
+#include "trail/sink.h"
+
+#define HAS(line, size, text) memmem(line, size, text, sizeof(text) - 1)
+
+bool sink_is_denied(const char *line, size_t size)
+{
+	/* The first of them stands before anything that a cell chose, and a text has no quote as it is. */
+	const char *verdict = HAS(line, size, ",\"verdict\":\"");
+
+	return verdict && (size_t)(line + size - verdict) > 16 && !memcmp(verdict + 12, "deny", 4);
+}
+
+void sink_tell(struct sinks *sinks)
+{
+	const uint64_t one = 1;
+
+	if (write(sinks->report_fd, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
+}
+
+static bool append(char **bytes, size_t *size, size_t *capacity, const char *more, size_t length)
+{
+	size_t wanted = 2 * (*size + length);
+	char *larger;
+
+	if (*size + length > *capacity) {
+		larger = realloc(*bytes, wanted);
+		if (!larger)
+			return false;
+		*bytes = larger;
+		*capacity = wanted;
+	}
+	memcpy(*bytes + *size, more, length);
+	*size += length;
+	return true;
+}
+
+/* With the lock. `cut`: the line ends there, with a bracket. */
+static void enqueue(struct sink *sink, const char *line, size_t size, bool cut)
+{
+	if (sink->queue_size + size + 2 > sink->config->queue ||
+		!append(&sink->queue, &sink->queue_size, &sink->queue_capacity, line, size) ||
+		!append(&sink->queue, &sink->queue_size, &sink->queue_capacity, "}\n" + !cut, 1U + cut)) {
+		if (sink->dropped++ == sink->told_dropped)
+			sink_tell(sink->sinks);
+		return;
+	}
+	pthread_cond_signal(&sink->wake);
+}
+
+/* One a second; the first and the last of a chain or file always. */
+static bool is_due(struct sink *sink, const char *line, size_t size)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (sink->passed_at && now < sink->passed_at + SECOND_NS && HAS(line, size, ",\"next\":\"") &&
+		!HAS(line, size, ",\"key\":\""))
+		return false;
+	sink->passed_at = now;
+	return true;
+}
+
+static void hold(struct sink *sink, const char *line, size_t size)
+{
+	char *held = realloc(sink->held, size);
+
+	if (!held)
+		return;
+	memcpy(held, line, size);
+	sink->held = held;
+	sink->held_size = size;
+	pthread_cond_signal(&sink->wake);
+}
+
+static bool is_wanted(const struct sink *sink, const char *line, size_t size)
+{
+	switch (sink->config->lines) {
+	case SINK_DENIED:
+		return sink_is_denied(line, size) || !HAS(line, size, ",\"verdict\":\"");
+	case SINK_CHECKPOINTS:
+		return HAS(line, size, ",\"sig\":\"");
+	case SINK_ALL:
+	case SINK_LINES_MAX:
+		break;
+	}
+	return true;
+}
+
+/* Where the chain's keys begin (seal.h): the last that is spelled so. */
+static size_t seal_at(const char *line, size_t size)
+{
+	static const char key[] = ",\"chain\":\"";
+
+	for (size_t at = size; at > 0; at--)
+		if (size - at >= sizeof(key) - 1 && !memcmp(line + at, key, sizeof(key) - 1))
+			return at;
+	return size;
+}
+
+static void put_line(struct sink *sink, const char *line, size_t size, bool whole)
+{
+	size_t end;
+
+	if (!is_wanted(sink, line, size))
+		return;
+	if (!whole) {
+		end = seal_at(line, size);
+		if (sink->config->lines != SINK_CHECKPOINTS)
+			enqueue(sink, line, end, end < size);
+	} else if (sink->config->lines == SINK_CHECKPOINTS && !is_due(sink, line, size)) {
+		hold(sink, line, size);
+	} else {
+		sink->held_size = 0;
+		enqueue(sink, line, size, false);
+	}
+}
+
+void ambit_sinks_put(struct sinks *sinks, const char *lines, size_t size, uint64_t whole)
+{
+	const char *end;
+
+	if (!sinks)
+		return;
+	pthread_mutex_lock(&sinks->lock);
+	for (size_t at = 0; at < size && (end = memchr(lines + at, '\n', size - at));
+		at = (size_t)(end + 1 - lines), whole -= whole > 0)
+		for (size_t i = 0; i < sinks->count; i++)
+			put_line(&sinks->items[i], lines + at, (size_t)(end - lines) - at, whole > 0);
+	pthread_mutex_unlock(&sinks->lock);
+}
+
+void sink_release(struct sink *sink)
+{
+	if (!sink->held_size ||
+		(!sink->sinks->ends && clock_ns(CLOCK_MONOTONIC) < sink->passed_at + SECOND_NS))
+		return;
+	sink->passed_at = clock_ns(CLOCK_MONOTONIC);
+	enqueue(sink, sink->held, sink->held_size, false);
+	sink->held_size = 0;
+}
