@@ -6,9 +6,12 @@ _ambit_options() { # VERB
 	case $1 in
 	run | audit) echo "--policy --user --trail --trail-config --ring --quiet --json --best-effort --help" ;;
 	doctor) echo "--json --best-effort --help" ;;
-	check | ps) echo "--json --help" ;;
+	check) echo "--json --help" ;;
+	ps) echo "--json --rates --help" ;;
+	top) echo "--delay --count --help" ;;
+	metrics) echo "--textfile --socket --help" ;;
 	why) echo "--policy --read --write --exec --unix --connect --listen --user --json --help" ;;
-	log) echo "--denied --follow --json --help" ;;
+	log) echo "--cell --since --denied --follow --json --help" ;;
 	verify) echo "--key --unfinished --part --show-key --json --help" ;;
 	arm) echo "--best-effort --help" ;;
 	disarm) echo "--help" ;;
@@ -19,6 +22,7 @@ _ambit_options() { # VERB
 _ambit_takes_word() { # OPTION
 	case $1 in
 	-p | --policy | -u | --user | -t | --trail | -c | --trail-config | -r | --ring) return 0 ;;
+	--cell | --since | --delay | --count | --textfile | --socket | -k | --key) return 0 ;;
 	--read | --write | --exec | --unix | --connect | --listen) return 0 ;;
 	esac
 	return 1
@@ -51,7 +55,7 @@ _ambit() {
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run audit check why log verify ps doctor arm disarm --help --version" -- "$word")
+			"run audit check why log verify ps top metrics doctor arm disarm --help --version" -- "$word")
 		return
 	fi
 	# bash splits at "=": --policy=FILE is three words.

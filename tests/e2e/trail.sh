@@ -147,8 +147,42 @@ trail_rotates() {
 	expect_status 0 ambit verify --part "$work/case/000001.zst"
 }
 
+# While a cell runs: what is counted, for Prometheus and for people.
+metrics() {
+	mkfifo "$work/case/fifo" && chmod 666 "$work/case/fifo"
+	for name in ready go; do rm -f "/t/in/$name" && cp -a "$work/case/fifo" "/t/in/$name"; done
+	# shellcheck disable=SC2016 # the inner shell's
+	probe fresh ambit run -q -p "$life_policy" --trail "$work/case/trail" -- sh -c '
+		i=0; while [ $i -lt 7 ]; do true >"/t/out/new$i"; i=$((i + 1)); done
+		echo >/t/in/ready; read -r _ </t/in/go' &
+	ambit_pid=$!
+	read -r _ </t/in/ready
+	ambit ps --json >"$work/case/ps"
+	cell=$(sed -n 's/.*"cell":"\([^"]*\)".*/\1/p' "$work/case/ps")
+	ambit metrics >"$work/case/metrics"
+	ambit metrics --textfile "$work/case/textfile"
+	ambit top -n 2 >"$work/case/top"
+	ambit ps --rates >"$work/case/rates"
+	echo >/t/in/go
+	expect_status 0 wait "$ambit_pid"
+	cat "$work/case/metrics"
+	for line in 'ambit_armed 1' 'ambit_cells 1' "ambit_cell_epoch{cell=\"$cell\"} 1" \
+		"ambit_decisions_total{cell=\"$cell\",op=\"write\",verdict=\"deny\"} 7" \
+		"ambit_denials_total{cell=\"$cell\",op=\"write\",reason=\"no-rule\",rule=\"\"} 7" \
+		"ambit_events_lost_total{cell=\"$cell\",reason=\"ring-full\"} 0" \
+		"ambit_ring_size_bytes{cell=\"$cell\"} 4194304" 'ambit_map_rows{map="cells"} [0-9]*' \
+		'ambit_programs_skipped_total [0-9]*'; do
+		expect "$line" grep -qx "$line" "$work/case/metrics"
+	done
+	expect "the same in a file" grep -qx 'ambit_cells 1' "$work/case/textfile"
+	cat "$work/case/top" "$work/case/rates"
+	expect "two looks of top at the cell" [ "$(grep -c " 7 .*$cell" "$work/case/top")" = 2 ]
+	expect "rates: nothing was denied in that second" grep -q " 7 .* 0\.0 .*$cell" "$work/case/rates"
+}
+
 trail_all() {
-	for name in flood denials-find-room chained chained-after-a-cut trail-failure-denies trail-rotates; do
+	for name in flood denials-find-room chained chained-after-a-cut trail-failure-denies trail-rotates \
+		metrics; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
 }

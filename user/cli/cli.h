@@ -38,6 +38,8 @@ int ambit_verb_doctor(int argc, char **argv);
 int ambit_verb_arm(int argc, char **argv);
 int ambit_verb_disarm(int argc, char **argv);
 int ambit_verb_ps(int argc, char **argv);
+int ambit_verb_metrics(int argc, char **argv);
+int ambit_verb_top(int argc, char **argv);
 int ambit_verb_log(int argc, char **argv);
 int ambit_verb_verify(int argc, char **argv);
 

@@ -6,11 +6,14 @@
 #include <time.h>
 #include "base/util.h"
 #include "cli/log.h"
+#include "trail/clock.h"
 #include "trail/text.h"
 #include "trail/trail.h"
 
 struct log_options {
 	const char *file;
+	const char *cell; /* NULL: any */
+	uint64_t since;	  /* ns since 1970 */
 	bool denied, json, follow;
 	bool colour;
 	uint64_t unreadable; /* lines so far */
@@ -29,6 +32,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		log->follow = true;
+		return 0;
+	case 'c':
+		log->cell = arg;
+		return 0;
+	case 's':
+		if (ambit_since_parse(arg, clock_ns(CLOCK_REALTIME), &log->since))
+			argp_error(state,
+				"\"%s\" is no time; write 10m, 2h, 7d, or a date such as "
+				"\"2026-01-31 12:00\"", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (log->file)
@@ -163,6 +175,28 @@ static void print_entry(const struct log_options *log, const struct trail_entry 
 	ambit_ui_line(stdout, line ?: "out of memory", log->colour);
 }
 
+static bool is_of_cell(const struct log_options *log, const struct trail_entry *entry)
+{
+	const char *cell = entry->record.cell;
+	size_t length = log->cell ? strlen(log->cell) : 0;
+
+	if (!log->cell)
+		return true;
+	/* "agent", or "agent-0badcafe" alone. */
+	return cell && !strncmp(cell, log->cell, length) &&
+	       (!cell[length] || (cell[length] == '-' && strlen(cell + length) == 9));
+}
+
+static bool is_shown(const struct log_options *log, const struct trail_entry *entry)
+{
+	if (log->denied &&
+		(entry->type != TRAIL_DECISION || entry->record.event->verdict == VERDICT_ALLOW))
+		return false;
+	/* What stands for several events came until the last of them. */
+	return (entry->record.wall >= log->since || entry->record.last >= log->since) &&
+	       is_of_cell(log, entry);
+}
+
 static void each_line(const char *line, size_t size, void *data)
 {
 	_cleanup_(entry_cleanup) struct trail_entry *entry = NULL;
@@ -172,8 +206,7 @@ static void each_line(const char *line, size_t size, void *data)
 		log->unreadable++;
 		return;
 	}
-	if (log->denied &&
-		(entry->type != TRAIL_DECISION || entry->record.event->verdict == VERDICT_ALLOW))
+	if (!is_shown(log, entry))
 		return;
 	if (log->json)
 		printf("%.*s\n", (int)size, line);
@@ -209,6 +242,8 @@ int ambit_verb_log(int argc, char **argv)
 	static const struct argp_option options[] = {
 		{"denied", 'd', NULL, 0, "only what was denied, or in audit mode would be", 0},
 		{"json", 'j', NULL, 0, "print the lines as they stand in the trail", 0},
+		{"cell", 'c', "NAME", 0, "only of this cell, or of those of a policy", 0},
+		{"since", 's', "TIME", 0, "only what came later: 10m, 2h, 7d ago, or a date", 0},
 		{"follow", 'f', NULL, 0, "go on with what is appended", 0},
 		{0},
 	};

@@ -3,6 +3,7 @@
  * The pieces of `ambit log`:
  *
  *   log.c     the verb: which lines, in which form
+ *   since.c   when it begins
  *   lines.c   bytes of a file -> lines, whatever the bytes are
  *   follow.c  a file that grows, is cut short or replaced
  */
@@ -11,6 +12,11 @@
 
 #include <stdint.h>
 #include "cli/cli.h"
+
+/* --- since.c --- */
+
+/* A time: 90s, 10m, 2h, 7d before `now`, or a date, in UTC if it ends in Z. ns since 1970. -EINVAL. */
+int ambit_since_parse(const char *text, uint64_t now, uint64_t *ret);
 
 /* --- lines.c --- */
 

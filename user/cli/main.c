@@ -14,6 +14,8 @@ static const struct verb verbs[] = {
 	{"log", ambit_verb_log, "print a trail"},
 	{"verify", ambit_verb_verify, "is a trail whole, and if not, what was done to it"},
 	{"ps", ambit_verb_ps, "list the cells that are running"},
+	{"top", ambit_verb_top, "the same, again and again, with rates"},
+	{"metrics", ambit_verb_metrics, "what the kernel counts, for Prometheus"},
 	{"doctor", ambit_verb_doctor, "what this kernel can enforce, and proof"},
 	{"arm", ambit_verb_arm, "load ambit into the kernel"},
 	{"disarm", ambit_verb_disarm, "take ambit out of the kernel again"},

@@ -4,15 +4,11 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <time.h>
 #include "cli/cli.h"
+#include "cli/sample.h"
 #include "kernel/kernel.h"
-#include "trail/text.h"
 #include "trail/trail.h"
-
-static const char *mode_text(const struct cell_info *info)
-{
-	return info->row.mode == MODE_AUDIT ? "audit" : "enforce";
-}
 
 static const char *const limit_names[] = {
 #define X(name, key, seconds) [LIMIT_##name] = key,
@@ -58,16 +54,9 @@ static void add_limit(const char *name, unsigned line, uint64_t used, uint64_t l
 	json_object_array_add(data, row);
 }
 
-static void print_row(const struct cell_info *info, void *data)
+static void print_row(const struct cell_info *info, const struct rates *rates)
 {
-	(void)data;
-	if (info->row.flags & AMBIT_CELL_CANARY)
-		return;
-	printf("%08x  %-7s  %5u  %10" PRIu64 "  %10" PRIu64 "  %6" PRIu64 "  ", info->id,
-		mode_text(info), info->processes, ambit_counts_sum(info->counters.allowed),
-		ambit_counts_sum(info->counters.denied), ambit_events_lost(&info->counters));
-	ambit_text_word(stdout, info->note, strlen(info->note));
-	putchar('\n');
+	ambit_sample_row(stdout, info, rates);
 	limits_each(info, print_limit, NULL);
 	if (info->limited && info->limits.file_size)
 		printf("          fileSize %" PRIu64 "\n", (uint64_t)info->limits.file_size);
@@ -88,38 +77,61 @@ static void add_limits(struct json_object *row, const struct cell_info *info)
 			row, "file_size", json_object_new_uint64(info->limits.file_size));
 }
 
-static void print_json(const struct cell_info *info, void *data)
+static void add_number(struct json_object *row, const char *key, uint64_t value)
+{
+	json_object_object_add(row, key, json_object_new_uint64(value));
+}
+
+static void add_rate(struct json_object *row, const char *key, uint64_t tenths)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, tenths / 10, tenths % 10);
+	json_object_object_add(row, key, json_object_new_double_s((double)tenths / 10, text));
+}
+
+static void print_json(const struct cell_info *info, const struct rates *rates)
 {
 	struct json_object *row = json_object_new_object();
 
-	(void)data;
-	if (!(info->row.flags & AMBIT_CELL_CANARY)) {
-		json_object_object_add(row, "cell_id", json_object_new_uint64(info->id));
-		json_object_object_add(row, "cell", json_object_new_string(info->note));
-		json_object_object_add(row, "mode", json_object_new_string(mode_text(info)));
-		json_object_object_add(row, "epoch", json_object_new_uint64(info->row.epoch));
-		json_object_object_add(
-			row, "policy_id", json_object_new_uint64(info->row.policy));
-		json_object_object_add(row, "processes", json_object_new_uint64(info->processes));
-		json_object_object_add(row, "allowed",
-			json_object_new_uint64(ambit_counts_sum(info->counters.allowed)));
-		json_object_object_add(row, "denied",
-			json_object_new_uint64(ambit_counts_sum(info->counters.denied)));
-		json_object_object_add(
-			row, "lost", json_object_new_uint64(ambit_events_lost(&info->counters)));
-		add_limits(row, info);
-		puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN));
+	add_number(row, "cell_id", info->id);
+	json_object_object_add(row, "cell", json_object_new_string(info->note));
+	json_object_object_add(row, "mode", json_object_new_string(ambit_sample_mode(info)));
+	add_number(row, "epoch", info->row.epoch);
+	add_number(row, "policy_id", info->row.policy);
+	add_number(row, "processes", info->processes);
+	add_number(row, "allowed", ambit_counts_sum(info->counters.allowed));
+	add_number(row, "denied", ambit_counts_sum(info->counters.denied));
+	add_number(row, "lost", ambit_events_lost(&info->counters));
+	if (rates && rates->known) {
+		add_rate(row, "allowed_per_s", rates->allowed);
+		add_rate(row, "denied_per_s", rates->denied);
+		add_rate(row, "lost_per_s", rates->lost);
 	}
+	add_limits(row, info);
+	puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_PLAIN));
 	json_object_put(row);
 }
 
+struct ps_words {
+	bool json, rates;
+};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
+	struct ps_words *words = state->input;
+
 	(void)arg;
-	if (key != 'j')
+	switch (key) {
+	case 'j':
+		words->json = true;
+		return 0;
+	case 'r':
+		words->rates = true;
+		return 0;
+	default:
 		return ARGP_ERR_UNKNOWN;
-	*(bool *)state->input = true;
-	return 0;
+	}
 }
 
 /* What the table leaves out and nobody may overlook. */
@@ -137,32 +149,43 @@ static void warn(void)
 			     "kernel was armed", state.skipped);
 }
 
-static int list(bool json)
+static void print_all(const struct ps_words *words, const struct sample *before, const struct sample *now)
 {
-	struct kernel *kernel = NULL;
-	struct diag diag = {0};
-	int error = ambit_kernel_open(&kernel, &diag);
+	if (!words->json)
+		ambit_sample_head(stdout, words->rates);
+	for (size_t i = 0; i < now->count; i++) {
+		const struct rates rates = ambit_sample_rates(before, now, &now->cells[i]);
 
-	if (error && error != -ENOENT)
-		ambit_ui_diag(&diag);
-	ambit_diag_clear(&diag);
-	if (error && error != -ENOENT)
-		return EXIT_DENIED;
-	if (!json)
-		puts("ID        MODE     PROCS     ALLOWED      DENIED    LOST  CELL");
-	/* A kernel that is not armed has no cells. */
+		(words->json ? print_json : print_row)(&now->cells[i], words->rates ? &rates : NULL);
+	}
+}
+
+static int list(const struct ps_words *words)
+{
+	static const struct timespec second = {.tv_sec = 1};
+	struct sample before = {0}, now = {0};
+	int error = ambit_sample_take(&now);
+
+	if (!error && words->rates) {
+		before = now;
+		now = (struct sample){0};
+		nanosleep(&second, NULL);
+		error = ambit_sample_take(&now);
+	}
 	if (!error) {
-		ambit_cells_each(kernel, json ? print_json : print_row, NULL);
+		print_all(words, &before, &now);
 		warn();
 	}
-	ambit_kernel_close(kernel);
-	return EXIT_SUCCESS;
+	ambit_sample_clear(&before);
+	ambit_sample_clear(&now);
+	return error ? EXIT_DENIED : EXIT_SUCCESS;
 }
 
 int ambit_verb_ps(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"json", 'j', NULL, 0, "print one JSON object a cell", 0},
+		{"rates", 'r', NULL, 0, "count for a second, and say how many in it", 0},
 		{0},
 	};
 	static const struct argp argp = {
@@ -170,9 +193,9 @@ int ambit_verb_ps(int argc, char **argv)
 		.parser = parse_option,
 		.doc = "Lists the cells that are running.",
 	};
-	bool json = false;
+	struct ps_words words = {0};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &words))
 		return EXIT_USAGE;
-	return ambit_ui_root("ambit ps") ? list(json) : EXIT_DENIED;
+	return ambit_ui_root("ambit ps") ? list(&words) : EXIT_DENIED;
 }

@@ -129,6 +129,10 @@ void pins_remove(const char *path);
 
 /* A new ring of `size` bytes in a row of the map `rings`; returns its descriptor, or -errno. */
 int ring_make(int rings, uint32_t key, size_t size);
+/* A descriptor of the ring in a row of `rings`; a negative errno without one. */
+int ring_row_open(int rings, uint32_t key);
+/* How much of it is used, and its size, in bytes. */
+int ring_gauge(struct kernel *kernel, uint32_t key, size_t *ret_used, size_t *ret_size);
 /* A ring for a cell, one that is there or a new one: the caller's until `ret_lock` is closed. Returns its
  * descriptor, or -errno with a diag. */
 int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lock, struct diag *diag);

@@ -146,6 +146,7 @@ struct cell_info {
 	unsigned processes;
 	bool limited; /* `limits` is filled */
 	struct ambit_limits limits; /* as of now */
+	size_t ring_used, ring_size; /* bytes; 0: it has no ring */
 	char note[128]; /* of ambit_cell_note(); empty without one */
 };
 /* What is drawn of a limit, in its units. */
@@ -153,6 +154,13 @@ uint64_t ambit_bucket_used(const struct ambit_bucket *bucket);
 /* Calls `each` for every bound cell, in no order. */
 int ambit_cells_each(struct kernel *kernel,
 	void (*each)(const struct cell_info *info, void *data), void *data);
+
+/* What was denied in all cells, by rule and reason; in no order. */
+int ambit_kernel_tallies(struct kernel *kernel,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
+/* How many rows those maps have whose being full would be felt, and room for how many. */
+int ambit_kernel_gauges(struct kernel *kernel,
+	void (*each)(const char *map, uint64_t used, uint64_t room, void *data), void *data);
 
 /* Proves that the armed kernel denies: runs a task in the deny-all cell and outside, one attempt
  * for each operation in `ops` (a bit set of 1 << enum ambit_op). `results[op]`: 0 not asked,

@@ -57,6 +57,8 @@ int ambit_cells_each(
 			continue;
 		kept_add(kernel, id, &info.counters);
 		info.limited = limits_read(kernel, id, &info.limits);
+		if (info.row.ring)
+			ring_gauge(kernel, info.row.ring, &info.ring_used, &info.ring_size);
 		info.processes = count_processes(id);
 		read_note(&info);
 		each(&info, data);

@@ -45,8 +45,7 @@ static int key_claim(int file, size_t size, uint32_t *ret)
 	return result;
 }
 
-/* A descriptor of the ring in a row; a negative errno without one. */
-static int row_open(int rings, uint32_t key)
+int ring_row_open(int rings, uint32_t key)
 {
 	uint32_t id;
 	int fd;
@@ -74,7 +73,7 @@ int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lo
 	int fd = lock < 0 ? lock : key_claim(lock, size, &key);
 
 	if (fd == 0)
-		fd = key <= RINGS_READY ? row_open(kernel->rings, key) : -ENOENT;
+		fd = key <= RINGS_READY ? ring_row_open(kernel->rings, key) : -ENOENT;
 	if (fd == -ENOENT)
 		fd = ring_make(kernel->rings, key, size);
 	if (fd < 0) {

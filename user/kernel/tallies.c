@@ -4,6 +4,9 @@
 #include "base/util.h"
 #include "kernel/internal.h"
 
+/* No cell has this id. */
+#define ALL_CELLS 0U
+
 /* Calls `each` for the tallies of a cell, or takes them away where `each` is NULL. */
 static int tallies_walk(struct kernel *kernel, uint32_t id,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
@@ -15,7 +18,7 @@ static int tallies_walk(struct kernel *kernel, uint32_t id,
 	while (more) {
 		key = next;
 		more = bpf_map_get_next_key(kernel->tallies, &key, &next) == 0;
-		if (key.cell != id)
+		if (id != ALL_CELLS && key.cell != id)
 			continue;
 		if (!each)
 			bpf_map_delete_elem(kernel->tallies, &key);
@@ -23,6 +26,12 @@ static int tallies_walk(struct kernel *kernel, uint32_t id,
 			each(&key, count, data);
 	}
 	return 0;
+}
+
+int ambit_kernel_tallies(struct kernel *kernel,
+	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data)
+{
+	return tallies_walk(kernel, ALL_CELLS, each, data);
 }
 
 int tallies_each(struct kernel *kernel, uint32_t id,

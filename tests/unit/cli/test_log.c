@@ -137,6 +137,43 @@ static void log_prints_what_is_sound(void **state)
 	assert_string_equal(text, "");
 }
 
+static void log_shows_what_was_asked_for(void **state)
+{
+	static const struct {
+		const char *option;
+		bool shown;
+	} cases[] = {{"--cell=coding-agent-7", true}, {"--cell=coding", false}, {"--cell=coding-agent-77", false},
+		{"--since=36500d", true}, {"--since=2999-01-01", false}, {"--since=2020-01-01T00:00:00Z", true}};
+	_cleanup_free_ char *path = trail_new();
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		log_of(path, cases[i].option, text);
+		assert_int_equal(strstr(text, "/etc/passwd") != NULL, cases[i].shown);
+	}
+	assert_int_equal(unlink(path), 0);
+}
+
+static void since(void **state)
+{
+	static const char *const wrong[] = {"", "5", "5x", "m", "-5m", "5m ", "99999999999d", "2026", "2026-13-01",
+		"2026-01-01 25:00", "2026-01-01 12:00 pm"};
+	const uint64_t now = 1000000 * 1000000000ULL;
+	uint64_t when = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_int_equal(ambit_since_parse(wrong[i], now, &when), -EINVAL);
+	assert_int_equal(when, 7);
+	assert_int_equal(ambit_since_parse("10m", now, &when), 0);
+	assert_int_equal(when, now - 600 * 1000000000ULL);
+	assert_int_equal(ambit_since_parse("3650d", now, &when), 0);
+	assert_int_equal(when, 0);
+	assert_int_equal(ambit_since_parse("2026-01-02T03:04:05Z", now, &when), 0);
+	assert_int_equal(when, 1767323045 * 1000000000ULL);
+}
+
 /* Reads from `fd` until `count` lines came in all. */
 static void expect_lines(FILE *in, unsigned count)
 {
@@ -231,6 +268,8 @@ int main(void)
 		cmocka_unit_test(lines_in_pieces),
 		cmocka_unit_test(lines_too_long),
 		cmocka_unit_test(log_prints_what_is_sound),
+		cmocka_unit_test(log_shows_what_was_asked_for),
+		cmocka_unit_test(since),
 		cmocka_unit_test(log_follows),
 		cmocka_unit_test(folding),
 	};
