@@ -42,6 +42,7 @@ int ambit_verb_metrics(int argc, char **argv);
 int ambit_verb_top(int argc, char **argv);
 int ambit_verb_log(int argc, char **argv);
 int ambit_verb_verify(int argc, char **argv);
+int ambit_verb_diff(int argc, char **argv);
 
 /* --- ui.c: how ambit speaks --- */
 
@@ -106,6 +107,10 @@ struct loaded {
  * with it. */
 int ambit_loaded_read(
 	const char *file, const struct target *target, const char *trail, struct loaded *ret);
+/* The same without a word: what is wrong is added to `diags`. `shown` is the file that no cell may write, as
+ * which `file` counts. */
+int ambit_loaded_quietly(const char *file, const char *shown, const char *home, const char *trail,
+	struct diags *diags, struct loaded *ret);
 void ambit_loaded_clear(struct loaded *loaded);
 /* The files that the policy denies and that have several names now. Says which rules it could not
  * search for to the end. `diag` is filled on failure. */

@@ -6,7 +6,7 @@
 #include "policy/env.h"
 #include "policy/text.h"
 
-static int compile(const char *file, const char *trail, const struct policy_env *env,
+static int compile(const char *file, const char *shown, const char *trail, const struct policy_env *env,
 	struct diags *diags, struct loaded *loaded)
 {
 	struct ambit_limits limits;
@@ -15,7 +15,7 @@ static int compile(const char *file, const char *trail, const struct policy_env 
 			 : ambit_policy_empty("audit", MODE_AUDIT, &loaded->policy);
 
 	if (!error)
-		error = ambit_guard_places(loaded->policy, env, file, trail);
+		error = ambit_guard_places(loaded->policy, env, shown, trail);
 	if (!error)
 		error = ambit_policy_mounts(loaded->policy, env, diags);
 	if (error)
@@ -30,31 +30,41 @@ static int compile(const char *file, const char *trail, const struct policy_env 
 	return error;
 }
 
-int ambit_loaded_read(
-	const char *file, const struct target *target, const char *trail, struct loaded *ret)
+int ambit_loaded_quietly(const char *file, const char *shown, const char *home, const char *trail,
+	struct diags *diags, struct loaded *ret)
 {
 	struct policy_env_own env = {0};
 	struct loaded loaded = {0};
-	struct diags diags = {0};
 	struct diag diag = {0};
-	int error = ambit_policy_env_find(target->home, &env, &diag);
+	int error = ambit_policy_env_find(home, &env, &diag);
 
 	if (error) {
-		ambit_ui_diag(&diag);
+		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
+			diag.text ?: strerror(-error));
 		ambit_diag_clear(&diag);
 		return error;
 	}
-	error = compile(file, trail, &env.env, &diags, &loaded);
+	error = compile(file, shown, trail, &env.env, diags, &loaded);
 	if (error) {
-		if (!diags.count)
-			ambit_diags_add(&diags, file, 0, 0, "%s", strerror(-error));
-		ambit_ui_diags(&diags);
+		if (!diags->count)
+			ambit_diags_add(diags, file, 0, 0, "%s", strerror(-error));
 		ambit_loaded_clear(&loaded);
 	} else {
 		*ret = loaded;
 	}
-	ambit_diags_clear(&diags);
 	ambit_policy_env_clear(&env);
+	return error;
+}
+
+int ambit_loaded_read(
+	const char *file, const struct target *target, const char *trail, struct loaded *ret)
+{
+	struct diags diags = {0};
+	int error = ambit_loaded_quietly(file, file, target->home, trail, &diags, ret);
+
+	if (error)
+		ambit_ui_diags(&diags);
+	ambit_diags_clear(&diags);
 	return error;
 }
 

@@ -13,6 +13,7 @@ static const struct verb verbs[] = {
 	{"why", ambit_verb_why, "what a policy says about one path or peer"},
 	{"log", ambit_verb_log, "print a trail"},
 	{"verify", ambit_verb_verify, "is a trail whole, and if not, what was done to it"},
+	{"diff", ambit_verb_diff, "what a policy allows and denies that another does not"},
 	{"ps", ambit_verb_ps, "list the cells that are running"},
 	{"top", ambit_verb_top, "the same, again and again, with rates"},
 	{"metrics", ambit_verb_metrics, "what the kernel counts, for Prometheus"},

@@ -23,7 +23,7 @@ static uint32_t tables_walk(
 	return state;
 }
 
-static struct decision tables_decide(const struct tables *tables, uint32_t state, unsigned column)
+struct decision ambit_tables_column(const struct tables *tables, uint32_t state, unsigned column)
 {
 	static const struct {
 		uint32_t deny;
@@ -60,6 +60,11 @@ uint32_t ambit_tables_start(const struct tables *tables, enum ambit_op op)
 	return tables_head(tables).path_start[op & (AMBIT_COLUMNS - 1)];
 }
 
+uint32_t ambit_tables_peer_start(const struct tables *tables)
+{
+	return tables_head(tables).peer_start;
+}
+
 uint32_t ambit_tables_step(
 	const struct tables *tables, uint32_t state, const char *bytes, size_t length)
 {
@@ -69,7 +74,7 @@ uint32_t ambit_tables_step(
 struct decision ambit_tables_state(
 	const struct tables *tables, enum ambit_op op, uint32_t state)
 {
-	return tables_decide(tables, state, op & (AMBIT_COLUMNS - 1));
+	return ambit_tables_column(tables, state, op & (AMBIT_COLUMNS - 1));
 }
 
 bool ambit_tables_may_deny(const struct tables *tables, uint32_t state)
@@ -100,7 +105,7 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 	bytes[2 + length] = (uint8_t)(port >> 8);
 	bytes[3 + length] = (uint8_t)port;
 	state = tables_walk(tables, tables_head(tables).peer_start, bytes, length + 4);
-	decision = tables_decide(tables, state, (unsigned)op - OP_CONNECT);
+	decision = ambit_tables_column(tables, state, (unsigned)op - OP_CONNECT);
 	if (decision.verdict == VERDICT_ALLOW && tables->names)
 		decision.rule =
 			ambit_tables_peer(tables->names, op, proto, family, addr, port).rule;
@@ -117,7 +122,7 @@ static struct decision name_peer(
 	state = tables_walk(tables, tables_head(tables).peer_start, &first, 1);
 	state = tables_walk(tables, state, name, strlen(name));
 	state = tables_walk(tables, state, end, proto == AMBIT_PROTO_ANY ? 2 : sizeof(end));
-	return tables_decide(tables, state, 0);
+	return ambit_tables_column(tables, state, 0);
 }
 
 struct decision ambit_tables_name_peer(

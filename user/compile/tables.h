@@ -47,6 +47,10 @@ uint32_t ambit_tables_step(
 	const struct tables *tables, uint32_t state, const char *bytes, size_t length);
 struct decision ambit_tables_state(
 	const struct tables *tables, enum ambit_op op, uint32_t state);
+/* The same for peers, whose states begin elsewhere, and decide in the column of an operation behind
+ * OP_CONNECT. */
+uint32_t ambit_tables_peer_start(const struct tables *tables);
+struct decision ambit_tables_column(const struct tables *tables, uint32_t state, unsigned column);
 /* True if a rule, or a place of ambit's own, may deny what begins like that. */
 bool ambit_tables_may_deny(const struct tables *tables, uint32_t state);
 
