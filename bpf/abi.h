@@ -15,6 +15,7 @@
 #endif
 
 #include "unix.h"
+
 #define AMBIT_ABI 5
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
@@ -276,7 +277,7 @@ struct ambit_cell {
 #define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 #define AMBIT_CELL_NAMES 16 /* its policy has names: a row in `names` */
-/* 32, 64, 128: limits.h */
+/* 32, 64, 128: limits.h; 256: bound.h */
 
 /*
  * What all credentials of a cell's tasks have, and those of others do not: the launcher sets these bits,
@@ -377,8 +378,8 @@ struct ambit_tally_key {
 	__u32 reserved;
 };
 
+#include "bound.h"
 #include "limits.h"
-
 /* In place of a helper's number: calls of the kernel's bpf_rdonly_cast() (bpf/compat.bpf.h). */
 #define AMBIT_CALL_CAST 0x616d6274
 

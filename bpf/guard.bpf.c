@@ -88,7 +88,7 @@ int INSIDE_PROG(guard_capable, const struct cred *cred, struct user_namespace *n
 		return 0;
 	/* For the attributes in which overlayfs keeps its books, and those of files that it copies. */
 	if ((capability == PRIVILEGE_SYS_ADMIN || capability == PRIVILEGE_SETFCAP) &&
-		lent_rights())
+		lent_rights(v.cell))
 		return 0;
 	v.detail = capability;
 	if (!(options & CAPABLE_QUIET))

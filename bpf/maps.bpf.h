@@ -188,6 +188,24 @@ struct {
 	__type(value, struct ambit_label);
 } cell_cgroups SEC(".maps") __weak;
 
+/* Cgroup -> the cell of those in it. Written by user space alone; a full one refuses the next. */
+#define AMBIT_BOUNDS_MAX 4096
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, AMBIT_BOUNDS_MAX);
+	__type(key, struct ambit_bound_key);
+	__type(value, struct ambit_label);
+} bounds SEC(".maps") __weak;
+
+/* What user space asks bind_tasks for, and its answer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ambit_binding);
+} binding SEC(".maps") __weak;
+
 /* What is kept (lib/kept.bpf.h): the section .bss, defined in file.bpf.c. User space pins it as `kept`. */
 #ifdef AMBIT_ALONE /* a test of one file */
 struct ambit_kept kept;

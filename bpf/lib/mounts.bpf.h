@@ -170,9 +170,9 @@ static __always_inline int mounts_find(const struct path_request *request, struc
  * An inner step of overlayfs: on a file system that the cell cannot see and that has a layer of an
  * overlay. What it does to the file that the task named was decided before.
  */
-static __always_inline bool is_inner(const struct mounts_walk *walk)
+static __always_inline bool is_inner(const struct mounts_walk *walk, __u32 cell)
 {
-	return walk->layer && !walk->count && lent_rights();
+	return walk->layer && !walk->count && lent_rights(cell);
 }
 
 /* Decides in the scratch slot, which is not the one that decide_path() claims. */
@@ -181,7 +181,7 @@ static __always_inline int mounts_decide(const struct path_request *request, str
 	struct mounts_walk walk = {.scratch = scratch};
 	int reason = mounts_find(request, &walk);
 
-	if (reason == REASON_FOREIGN_MOUNT && request->ops == BIT(OP_WRITE) && is_inner(&walk))
+	if (reason == REASON_FOREIGN_MOUNT && request->ops == BIT(OP_WRITE) && is_inner(&walk, request->cell))
 		return 0;
 	if (reason != PATH_DONE)
 		return deny(request->cell, request->hook, first_op(request->ops), reason);

@@ -45,13 +45,18 @@ static __always_inline void backing_path(__u64 file, __u64 *dentry, __u64 *mnt)
  * The kernel's own code acts for the task, with the rights of somebody else: overlayfs with those of
  * whoever mounted it (ovl_override_creds in fs/overlayfs/util.c). In io_uring a task puts on rights
  * that are not its present ones, too (a personality, or what it had when it submitted), but all that
- * a cell's tasks ever had carry the mark of the launcher (AMBIT_CELL_SECUREBITS).
+ * a cell's tasks ever had carry the mark of the launcher (AMBIT_CELL_SECUREBITS). Where there was no
+ * launcher (AMBIT_CELL_BOUND) nobody acts for the cell, and what overlayfs does is denied.
  */
-static __always_inline bool lent_rights(void)
+static __always_inline bool lent_rights(__u32 id)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct ambit_cell *cell;
 
-	return task->cred != task->real_cred &&
+	if (task->cred == task->real_cred)
+		return false;
+	cell = cell_row(id);
+	return cell && !(cell->flags & AMBIT_CELL_BOUND) &&
 	       (task->cred->securebits & AMBIT_CELL_SECUREBITS) != AMBIT_CELL_SECUREBITS;
 }
 

@@ -23,7 +23,7 @@ int ambit_verb_disarm(int argc, char **argv)
 	if (!ambit_ui_root("ambit disarm"))
 		return EXIT_DENIED;
 	was_armed = access(AMBIT_PIN_DIR, F_OK) == 0; /* by any version */
-	error = ambit_kernel_disarm(&diag);
+	error = ambit_kernel_disarm(false, &diag);
 	if (error) {
 		if (!diag.text)
 			ambit_diag_set(&diag, NULL, 0, 0, "cannot disarm: %s", strerror(-error));

@@ -108,7 +108,7 @@ static void prove(struct table *table, bool best_effort)
 	ambit_kernel_close(kernel);
 	/* Busy: somebody started a cell meanwhile, and needs it armed. */
 	if (!was_armed)
-		ambit_kernel_disarm(&diag);
+		ambit_kernel_disarm(false, &diag);
 	ambit_diag_clear(&diag);
 }
 

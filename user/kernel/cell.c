@@ -10,24 +10,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include "base/util.h"
-#include "kernel/internal.h"
+#include "kernel/cell.h"
 #include "kernel/ring.h"
-
-struct cell {
-	struct kernel *kernel;
-	struct ring *reader;
-	uint32_t id;
-	int ring, ring_lock;
-	uint32_t ring_key;
-	size_t ring_size;
-	int lock; /* exclusive while we live: how others see that the cell is not stale */
-	bool has_cgroup;
-	bool stays; /* tasks of it are left: whoever reaps it ends them */
-	int strays; /* ended so far outside of its cgroup */
-	char cgroup[1024];
-	int (*handle)(const struct ambit_event *event, size_t size, void *data);
-	void *data;
-};
 
 void cell_name(uint32_t id, char *ret, size_t size)
 {
@@ -90,8 +74,7 @@ void cell_lock_path(uint32_t id, char *ret, size_t size)
 	snprintf(ret, size, CELL_LOCKS "/%s", name);
 }
 
-/* The lock file of a cell, locked; or a negative errno (-EWOULDBLOCK: its ambit lives). */
-static int cell_lock(uint32_t id)
+int cell_lock(uint32_t id)
 {
 	struct stat status;
 	_cleanup_close_ int fd = -1;
@@ -105,7 +88,7 @@ static int cell_lock(uint32_t id)
 	return status.st_nlink ? TAKE_FD(fd) : -EWOULDBLOCK;
 }
 
-static void cell_unlock(uint32_t id)
+void cell_unlock(uint32_t id)
 {
 	char path[256];
 
@@ -161,11 +144,18 @@ static int ring_new(struct cell *cell, size_t size, struct diag *diag)
 {
 	int result;
 
-	cell->ring = ring_take(cell->kernel, size, &cell->ring_key, &cell->ring_lock, diag);
+	if (cell->bound) {
+		cell->ring_key = RING_BOUND(cell->id);
+		cell->ring = ring_make(cell->kernel->rings, cell->ring_key, size);
+		if (cell->ring < 0)
+			return fail(diag, "its ring", cell->ring);
+	} else {
+		cell->ring = ring_take(cell->kernel, size, &cell->ring_key, &cell->ring_lock, diag);
+	}
 	if (cell->ring < 0)
 		return cell->ring;
 	cell->ring_size = size;
-	result = ring_open(cell->ring, size, &cell->reader);
+	result = ring_open(cell->ring, size, cell->bound ? RING_STAYS : RING_NEXT, &cell->reader);
 	return result < 0 ? fail(diag, "the reader of its ring", result) : 0;
 }
 
@@ -251,17 +241,27 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	return result < 0 ? result : cell_begin(cell, options->tables, &row, diag);
 }
 
+struct cell *cell_alloc(struct kernel *kernel)
+{
+	struct cell *cell = calloc(1, sizeof(*cell));
+
+	if (!cell)
+		return NULL;
+	cell->kernel = kernel;
+	cell->ring = cell->ring_lock = cell->lock = -1;
+	return cell;
+}
+
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
 	struct diag *diag)
 {
-	struct cell *cell = calloc(1, sizeof(*cell));
+	struct cell *cell = cell_alloc(kernel);
 	struct diag ignored = {};
 	int result;
 
 	if (!cell)
 		return -ENOMEM;
-	cell->kernel = kernel;
-	cell->ring = cell->ring_lock = cell->lock = -1;
+	cell->bound = options->flags & AMBIT_CELL_BOUND;
 	result = id_new(cell);
 	if (result < 0)
 		fail(diag, "a free id", result);
@@ -424,12 +424,17 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 	return result;
 }
 
-/* Takes a cell away unless its ambit lives; returns 1 if it did. */
+/* Takes a cell away unless its ambit lives, or it is there for good; returns 1 if it did. */
 static int cell_reap(struct kernel *kernel, uint32_t id)
 {
-	_cleanup_close_ int lock = cell_lock(id);
+	_cleanup_close_ int lock = -1;
 	struct diag ignored = {};
+	struct ambit_cell row;
 
+	/* Not even its lock is taken, which a daemon that takes it over may want now. */
+	if (bpf_map_lookup_elem(kernel->cells, &id, &row) == 0 && row.flags & AMBIT_CELL_BOUND)
+		return 0;
+	lock = cell_lock(id);
 	if (lock < 0)
 		return 0;
 	/* Without a row, too, no task is made. What does not go keeps the cell for the next one. */

@@ -118,8 +118,37 @@ static void disarm_all(int lock)
 	}
 }
 
-int ambit_kernel_disarm(struct diag *diag)
+/* Whether a cell is bound, which nobody needs to hold; with `forget` its lock file goes. */
+static bool bound_find(struct kernel *kernel, bool forget)
 {
+	uint32_t id, next;
+	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0, found = false;
+	struct ambit_cell row;
+
+	while (more) {
+		id = next;
+		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
+		if (bpf_map_lookup_elem(kernel->cells, &id, &row) < 0 || !(row.flags & AMBIT_CELL_BOUND))
+			continue;
+		found = true;
+		if (forget)
+			cell_unlock(id);
+	}
+	return found;
+}
+
+/* Of a version whose maps we do not know: where tasks are put into cells by their cgroup. */
+static void dir_binds(const char *path, void *data)
+{
+	char pin[600];
+
+	snprintf(pin, sizeof(pin), "%s/" PIN_MOVED, path);
+	*(bool *)data |= access(pin, F_OK) == 0;
+}
+
+int ambit_kernel_disarm(bool bound, struct diag *diag)
+{
+	bool binds = false;
 	_cleanup_close_ int lock = -1;
 	struct kernel *kernel = NULL, none;
 	char path[1024];
@@ -133,7 +162,18 @@ int ambit_kernel_disarm(struct diag *diag)
 	if (ambit_kernel_is_armed())
 		ambit_kernel_open(&kernel, diag);
 	ambit_cells_reap(kernel ?: &none);
+	if (kernel)
+		binds = bound_find(kernel, false);
+	else
+		pin_dirs(dir_binds, &binds);
+	if (binds && !bound) {
+		ambit_kernel_close(kernel);
+		ambit_diag_set(diag, NULL, 0, 0,
+			"cells are bound to cgroups; `ambit stop --disarm` takes the policies off them");
+		return -EBUSY;
+	}
 	ambit_kernel_close(kernel);
+	kernel = NULL;
 	lock = lock_open(LOCK_EX | LOCK_NB, diag);
 	if (lock == -EWOULDBLOCK) {
 		ambit_diag_set(diag, NULL, 0, 0,
@@ -142,6 +182,11 @@ int ambit_kernel_disarm(struct diag *diag)
 	}
 	if (lock < 0)
 		return lock;
+	none.cells = bpf_obj_get(PIN_ABI_DIR "/cells");
+	if (none.cells >= 0) {
+		bound_find(&none, true);
+		close(none.cells);
+	}
 	disarm_all(lock);
 	if (cgroup_base(path, sizeof(path), &id, &level, diag) == 0)
 		rmdir(path);

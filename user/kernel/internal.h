@@ -9,7 +9,8 @@
 /* The maps that user space needs; pinned under their names. */
 #define KERNEL_MAPS(X)                                                                             \
 	X(arming) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)    \
-	X(identities) X(names) X(bss) X(limits) X(cell_cgroups)
+	X(identities) X(names) X(bss) X(limits) X(cell_cgroups) \
+	X(bounds) X(binding)
 
 struct kernel {
 #define X(name) int name;
@@ -54,6 +55,7 @@ void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counter
 #define PIN_NEW_DIR AMBIT_PIN_DIR "/new"
 #define PIN_LINK    "link_" /* and the name of the program */
 #define PIN_PROGRAM "prog_" /* likewise, of programs that are attached to the cgroups of cells */
+#define PIN_MOVED   "bind_moved" /* what puts tasks into cells by their cgroup (bound.c) */
 #define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
 
 /* Adresses of kernel symbols from /proc/kallsyms: fills values[i] for names[i]. -ENOENT names the
@@ -136,6 +138,8 @@ int ring_gauge(struct kernel *kernel, uint32_t key, size_t *ret_used, size_t *re
 /* A ring for a cell, one that is there or a new one: the caller's until `ret_lock` is closed. Returns its
  * descriptor, or -errno with a diag. */
 int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lock, struct diag *diag);
+/* A descriptor of the ring in a row; a negative errno without one. */
+int ring_row_open(int rings, uint32_t key);
 /* Takes the row of a cell's ring away that nobody holds any more, unless it is one of those that stay. */
 void ring_leave(struct kernel *kernel, uint32_t key);
 
@@ -184,6 +188,14 @@ int limits_bind(struct kernel *kernel, const struct cell_options *options, const
 bool limits_read(struct kernel *kernel, uint32_t id, struct ambit_limits *ret);
 /* Takes away what is left of cells that are gone. */
 void limits_sweep(struct kernel *kernel);
+
+/* The key of the ring of a cell that is bound: no other has it, and it needs no lock of its own, since who
+ * has the cell's lock has it. */
+#define RING_BOUND(id) (0x80000000U | (id))
+
+/* The lock file of a cell, locked; or a negative errno (-EWOULDBLOCK: its ambit lives). */
+int cell_lock(uint32_t id);
+void cell_unlock(uint32_t id);
 
 /* The name of a cell's cgroup and lock file, and their paths. */
 void cell_name(uint32_t id, char *ret, size_t size);

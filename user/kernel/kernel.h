@@ -73,8 +73,9 @@ int ambit_kernel_skipped(uint64_t *ret);
 int ambit_kernel_open(struct kernel **ret, struct diag *diag);
 void ambit_kernel_close(struct kernel *kernel);
 bool ambit_kernel_is_armed(void);
-/* Takes all pins away. -EBUSY, naming the cells, while cells are bound. */
-int ambit_kernel_disarm(struct diag *diag);
+/* Takes all pins away. -EBUSY, naming the cells, while somebody has one, or unless `bound` one is bound to a
+ * cgroup: its tasks then go on without a policy. */
+int ambit_kernel_disarm(bool bound, struct diag *diag);
 
 /* A cell's ring, unless it is asked for another: 8,000 to 25,000 events, a few seconds of an agent that
  * does nothing but be denied. */
@@ -134,6 +135,25 @@ int ambit_cell_kill(struct cell *cell);
 /* Ends every task in the cell, waits until it is empty, takes its cgroup and its rows away and
  * frees it. */
 int ambit_cell_free(struct cell *cell, struct diag *diag);
+
+/* --- cells that are bound to a cgroup (bound.c): made with AMBIT_CELL_BOUND and without a cgroup --- */
+
+/* How a cgroup is named in the map `bounds`; it need not exist, the one above it does. -EINVAL for what is
+ * no cgroup, or a place of ambit's own. */
+int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *diag);
+/* Has every task in the cgroup `path`, and all that will come into it, in the cell: all, or, with a diag,
+ * none. The cell then stays when it is freed. `ret_tasks`: how many there are. */
+int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag);
+/* Goes on with a cell that is bound and whose ambit is gone. Its ring begins with what that one had not
+ * given up. -EWOULDBLOCK if another holds it. */
+int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, struct diag *diag);
+/* Of a cell that is bound: what was drained is recorded, and need not be read again. */
+void ambit_cell_drained(struct cell *cell);
+int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);
+/* Whether a process is in a cell; also true where that cannot be found out. */
+bool ambit_task_is_inside(struct kernel *kernel, pid_t pid);
+/* Tasks that came into a bound cgroup and got no label, since one was bound last. */
+unsigned ambit_bound_missed(struct kernel *kernel);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);

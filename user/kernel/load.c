@@ -71,6 +71,8 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 	bpf_program__set_autoload(skeleton->progs.kept_begin, !parts);
 	names_select(skeleton, false);
 	bpf_program__set_autoload(skeleton->progs.cell_egress, false);
+	bpf_program__set_autoload(skeleton->progs.bind_moved, false);
+	bpf_program__set_autoload(skeleton->progs.bind_tasks, false);
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(
 			skeleton->obj, hook_rows[row].program);
@@ -385,7 +387,9 @@ int loading_names(const struct loading *loading, const char *maps, struct ambit_
 	return result;
 }
 
-int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag)
+/* Programs that are no hooks, with the maps pinned in `maps`: those that `select` has loaded. */
+static int loading_others(const char *maps, void (*select)(struct ambit_bpf *skeleton),
+	struct ambit_bpf **ret, struct diag *diag)
 {
 	_cleanup_(loading_clear) struct loading loading = {};
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
@@ -398,11 +402,32 @@ int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag)
 	if (result < 0)
 		return result;
 	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
-	bpf_program__set_autoload(skeleton->progs.cell_egress, true);
+	select(skeleton);
 	result = maps_share(skeleton, maps, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;
+}
+
+static void select_egress(struct ambit_bpf *skeleton)
+{
+	bpf_program__set_autoload(skeleton->progs.cell_egress, true);
+}
+
+int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag)
+{
+	return loading_others(maps, select_egress, ret, diag);
+}
+
+static void select_bind(struct ambit_bpf *skeleton)
+{
+	bpf_program__set_autoload(skeleton->progs.bind_moved, true);
+	bpf_program__set_autoload(skeleton->progs.bind_tasks, true);
+}
+
+int loading_bind(const char *maps, struct ambit_bpf **ret, struct diag *diag)
+{
+	return loading_others(maps, select_bind, ret, diag);
 }

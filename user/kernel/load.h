@@ -37,6 +37,8 @@ int loading_names(const struct loading *loading, const char *maps, struct ambit_
 	struct diag *diag);
 /* Loads the program that counts what cells send, with the maps pinned in `maps`. */
 int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag);
+/* Loads the programs of bpf/bind.bpf.c, likewise. */
+int loading_bind(const char *maps, struct ambit_bpf **ret, struct diag *diag);
 void programs_cleanup(struct ambit_bpf **skeleton); /* frees any of these */
 
 /* --- names.c --- */

@@ -20,6 +20,8 @@ struct ring {
 	const unsigned long *producer; /* the kernel's, likewise */
 	const char *window; /* onto the records from `window_at` on */
 	size_t window_at, window_size;
+	unsigned long at; /* of the next record to be handed over */
+	bool stays;	  /* what was handed over is given up by ring_commit() alone */
 	int map; /* the caller's */
 	int epoll;
 };
@@ -59,7 +61,7 @@ static const char *record_at(struct ring *ring, size_t at)
 	return ring->window + (at - ring->window_at);
 }
 
-int ring_open(int map, size_t size, struct ring **ret)
+int ring_open(int map, size_t size, enum ring_start start, struct ring **ret)
 {
 	/* By edges: what is left in the ring on purpose does not wake us. */
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
@@ -70,6 +72,7 @@ int ring_open(int map, size_t size, struct ring **ret)
 		return -ENOMEM;
 	ring->map = map;
 	ring->size = size;
+	ring->stays = start != RING_NEXT;
 	ring->window_size = 2 * size < WINDOW ? 2 * size : WINDOW;
 	ring->page = (size_t)sysconf(_SC_PAGESIZE);
 	ring->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -85,9 +88,11 @@ int ring_open(int map, size_t size, struct ring **ret)
 		ring_close(ring);
 		return error;
 	}
-	/* What it held for whoever had it before is not ours. */
-	__atomic_store_n(ring->consumer, __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE),
-		__ATOMIC_SEQ_CST);
+	/* What it held for whoever had it before is not ours, unless we go on for him. */
+	if (start != RING_AGAIN)
+		__atomic_store_n(ring->consumer,
+			__atomic_load_n(ring->producer, __ATOMIC_ACQUIRE), __ATOMIC_SEQ_CST);
+	ring->at = *ring->consumer;
 	*ret = ring;
 	return 0;
 }
@@ -104,14 +109,19 @@ void ring_woken(struct ring *ring)
 	epoll_wait(ring->epoll, &event, 1, 0);
 }
 
+void ring_commit(struct ring *ring)
+{
+	__atomic_store_n(ring->consumer, ring->at, __ATOMIC_RELEASE);
+}
+
 int ring_drain(struct ring *ring, int (*handle)(void *data, const void *bytes, size_t size),
 	void *data)
 {
-	unsigned long at = *ring->consumer, end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+	unsigned long end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 	int count = 0, result = 0;
 
-	while (at < end && result >= 0) {
-		const char *record = record_at(ring, at & (ring->size - 1));
+	while (ring->at < end && result >= 0) {
+		const char *record = record_at(ring, ring->at & (ring->size - 1));
 		uint32_t head, size;
 
 		if (!record)
@@ -124,8 +134,9 @@ int ring_drain(struct ring *ring, int (*handle)(void *data, const void *bytes, s
 			result = handle(data, record + BPF_RINGBUF_HDR_SZ, size);
 			count++;
 		}
-		at += (size + BPF_RINGBUF_HDR_SZ + 7) & ~7UL;
-		__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
+		ring->at += (size + BPF_RINGBUF_HDR_SZ + 7) & ~7UL;
+		if (!ring->stays)
+			ring_commit(ring);
 	}
 	return result < 0 ? result : count;
 }

@@ -11,9 +11,18 @@
 
 struct ring;
 
-/* Reads the ring of `map`, which has `size` bytes and stays the caller's, from the next record on. No
- * record is longer than 128 KiB. -errno. */
-int ring_open(int map, size_t size, struct ring **ret);
+/* Where a reader begins, and when what he has read is given up. */
+enum ring_start {
+	RING_NEXT,  /* at the next record; each is given up once it was handed over */
+	RING_STAYS, /* likewise, but all stay until ring_commit() */
+	RING_AGAIN, /* at the first that nobody has given up; all stay until ring_commit() */
+};
+
+/* Reads the ring of `map`, which has `size` bytes and stays the caller's. No record is longer than
+ * 128 KiB. -errno. */
+int ring_open(int map, size_t size, enum ring_start start, struct ring **ret);
+/* Gives up what was handed over. Who reads the ring next begins behind it. */
+void ring_commit(struct ring *ring);
 /* For poll(): readable after a wake-up of the kernel, until ring_woken(). */
 int ring_fd(const struct ring *ring);
 void ring_woken(struct ring *ring);

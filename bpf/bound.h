@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The part of abi.h about cells that are bound to a cgroup. */
+#ifndef AMBIT_BOUND_H
+#define AMBIT_BOUND_H
+
+/* In `flags` of a cell: tasks come into it by their cgroup, and it stays when nobody reads its ring. */
+#define AMBIT_CELL_BOUND 256
+
+/*
+ * Map `bounds`: a cgroup, by the id of the one above and its own name, -> the cell that every task comes
+ * into which is made in it or moved to it, or beneath. By name, because the cgroup of a service goes with
+ * it and comes back under another id. Written by user space alone.
+ */
+#define AMBIT_BOUND_NAME 120 /* with a NUL; a name that has more is none that is bound */
+struct ambit_bound_key {
+	__u64 parent;
+	char name[AMBIT_BOUND_NAME];
+};
+/* No cell ever has this id: a task with it is denied everything. */
+#define AMBIT_CELL_NONE 0x80000000U
+
+/* Map `binding`, one row: what bind_tasks (bpf/bind.bpf.c) is asked for, and how it went. */
+struct ambit_binding {
+	__u32 cell;
+	__u32 undo;	/* takes the labels of the cell away instead */
+	__u32 labelled; /* tasks that have the label now */
+	__u32 others;	/* that are in another cell */
+	__u32 failed;	/* that could not get one */
+	__u32 reserved;
+};
+
+_Static_assert(sizeof(struct ambit_bound_key) == 128, "bound");
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cells that are bound to a cgroup (bpf/bind.bpf.c). Everything of one is in maps that are pinned: its row,
+ * tables, counters and ring. So nothing of it depends on a process, and whoever comes next reads on where
+ * the last one had given up what he read.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include "bpf/abi.h"
+#include "ambit.skel.h"
+#include "base/util.h"
+#include "kernel/cell.h"
+#include "kernel/load.h"
+#include "kernel/ring.h"
+
+#define MOVED_PIN PIN_ABI_DIR "/" PIN_MOVED
+#define TASKS_PIN PIN_ABI_DIR "/bind_tasks"
+
+static int fail(struct diag *diag, const char *what, int result)
+{
+	ambit_diag_set(diag, NULL, 0, 0, "cannot bind a cgroup: %s: %s", what, strerror(-result));
+	return result;
+}
+
+int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *diag)
+{
+	const char *name = strrchr(path, '/');
+	_cleanup_free_ char *above = name ? strndup(path, (size_t)(name - path)) : NULL;
+	char base[1024];
+	uint32_t level;
+	uint64_t id;
+	int result = cgroup_base(base, sizeof(base), &id, &level, diag);
+	size_t mount = result == 0 ? strlen(base) - strlen("/" AMBIT_CGROUP) : 0;
+
+	if (result < 0)
+		return result;
+	/* Not the root itself, and nothing that is written in another way. */
+	if (!above || strncmp(path, base, mount) != 0 || path[mount] != '/' || !name[1] ||
+		strstr(path, "/.") || strstr(path, "//")) {
+		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" is not a cgroup beneath \"%.*s\"", path,
+			(int)mount, base);
+		return -EINVAL;
+	}
+	if (strncmp(path, base, strlen(base)) == 0 && (!path[strlen(base)] || path[strlen(base)] == '/')) {
+		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" is where `ambit run` has its cells", path);
+		return -EINVAL;
+	}
+	/* A name that fills the field is one that was cut off, for the programs. */
+	if (strlen(name + 1) > AMBIT_BOUND_NAME - 2)
+		return fail(diag, name + 1, -ENAMETOOLONG);
+	result = cgroup_id(above, &id);
+	if (result < 0)
+		return fail(diag, above, result);
+	*ret = (struct ambit_bound_key){.parent = id};
+	memcpy(ret->name, name + 1, strlen(name + 1));
+	return 0;
+}
+
+/* Attached once, for all cells; a pin is there when it works. */
+static int programs_attach(struct diag *diag)
+{
+	_cleanup_close_ int lock = policies_lock(diag);
+	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	const struct {
+		const char *path;
+		bool iterates;
+	} pins[] = {{TASKS_PIN, true}, {MOVED_PIN, false}};
+	int result = lock < 0 ? lock : 0;
+
+	if (result < 0 || (access(MOVED_PIN, F_OK) == 0 && access(TASKS_PIN, F_OK) == 0))
+		return result;
+	unlink(TASKS_PIN); /* of one who was killed between the two */
+	result = loading_bind(PIN_ABI_DIR, &skeleton, diag);
+	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(pins); i++) {
+		struct bpf_link *link = pins[i].iterates
+			? bpf_program__attach_iter(skeleton->progs.bind_tasks, NULL)
+			: bpf_program__attach_trace(skeleton->progs.bind_moved);
+
+		if (!link)
+			return fail(diag, "attaching what labels tasks", -errno);
+		result = pin_checked(bpf_link__pin(link, pins[i].path), pins[i].path, diag);
+		bpf_link__destroy(link);
+	}
+	return result;
+}
+
+/* Has bind_tasks look at every task there is. */
+static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
+{
+	_cleanup_close_ int link = bpf_obj_get(TASKS_PIN), walk = -1;
+	const uint32_t row = 0;
+	char none[64];
+	ssize_t length;
+
+	if (link < 0 || bpf_map_update_elem(kernel->binding, &row, binding, BPF_ANY) < 0)
+		return -errno;
+	walk = bpf_iter_create(link);
+	do
+		length = walk < 0 ? -1 : read(walk, none, sizeof(none));
+	while (length > 0 || (length < 0 && walk >= 0 && errno == EAGAIN));
+	if (length < 0 || bpf_map_lookup_elem(kernel->binding, &row, binding) < 0)
+		return -errno;
+	return 0;
+}
+
+/* --- what must not be among the tasks that run already --- */
+
+/* nftw(3) has no room for more. */
+static struct {
+	struct kernel *kernel;
+	ino_t mnt_ns;
+	struct diag *diag;
+	int result;
+} look;
+
+/* A task that another policy has, or one whose paths are not ours. */
+static int process_refuse(pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	struct ambit_label label;
+	struct stat namespace;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (pidfd < 0 || stat(path, &namespace) < 0)
+		return 0; /* it ended, or is about to */
+	if (bpf_map_lookup_elem(look.kernel->labels, &pidfd, &label) == 0) {
+		ambit_diag_set(look.diag, NULL, 0, 0, "process %d there is in cell %08x already", pid,
+			label.cell);
+		return -EBUSY;
+	}
+	if (namespace.st_ino == look.mnt_ns)
+		return 0;
+	ambit_diag_set(look.diag, NULL, 0, 0,
+		"process %d there has a mount namespace of its own, in which the paths of the policy mean "
+		"something else: have the service run without PrivateTmp=, ProtectSystem= and their like",
+		pid);
+	return -ENOTSUP;
+}
+
+static int directory_refuse(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	_cleanup_free_ char *file = NULL;
+	FILE *in;
+	int pid;
+
+	(void)status;
+	(void)where;
+	if (type != FTW_D || asprintf(&file, "%s/cgroup.procs", path) < 0)
+		return 0;
+	in = fopen(file, "re");
+	while (in && look.result == 0 && fscanf(in, "%d", &pid) == 1)
+		look.result = process_refuse(pid);
+	if (in)
+		fclose(in);
+	return look.result;
+}
+
+static int running_refuse(struct kernel *kernel, const char *path, struct diag *diag)
+{
+	struct stat namespace;
+
+	if (stat("/proc/self/ns/mnt", &namespace) < 0)
+		return -errno;
+	look = (typeof(look)){.kernel = kernel, .mnt_ns = namespace.st_ino, .diag = diag};
+	nftw(path, directory_refuse, 16, FTW_PHYS);
+	return look.result;
+}
+
+/* --- binding --- */
+
+static void unbind(struct cell *cell, const struct ambit_bound_key *key)
+{
+	struct ambit_binding binding = {.cell = cell->id, .undo = 1};
+
+	bpf_map_delete_elem(cell->kernel->bounds, key);
+	tasks_walk(cell->kernel, &binding);
+}
+
+int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag)
+{
+	struct ambit_binding binding = {.cell = cell->id};
+	const struct ambit_label label = {.cell = cell->id};
+	struct ambit_bound_key key;
+	int result = ambit_bound_key(path, &key, diag);
+
+	if (result == 0)
+		result = running_refuse(cell->kernel, path, diag);
+	if (result == 0)
+		result = programs_attach(diag);
+	if (result < 0)
+		return result;
+	if (bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0)
+		return fail(diag, errno == EEXIST ? "it has a cell already" : "a row in \"bounds\"", -errno);
+	/* From here on whoever comes is labelled, so one look at those who were there is enough. */
+	result = tasks_walk(cell->kernel, &binding);
+	if (result == 0 && (binding.others || binding.failed)) {
+		ambit_diag_set(diag, NULL, 0, 0, "%u tasks there are in another cell, %u could not be "
+			"labelled", binding.others, binding.failed);
+		result = -EBUSY;
+	} else if (result < 0) {
+		fail(diag, "a look at its tasks", result);
+	}
+	if (result < 0) {
+		unbind(cell, &key);
+		return result;
+	}
+	cell->stays = true;
+	*ret_tasks = binding.labelled;
+	return 0;
+}
+
+/* --- taking over --- */
+
+int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, struct diag *diag)
+{
+	struct cell *cell = cell_alloc(kernel);
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+	int result;
+
+	if (!cell)
+		return -ENOMEM;
+	cell->id = id;
+	cell->bound = cell->stays = true;
+	cell->ring_key = RING_BOUND(id);
+	cell->lock = cell_lock(id);
+	cell->ring = cell->lock < 0 ? cell->lock : ring_row_open(kernel->rings, cell->ring_key);
+	result = cell->ring < 0 ? cell->ring : 0;
+	if (result == 0 && bpf_obj_get_info_by_fd(cell->ring, &info, &size) < 0)
+		result = -errno;
+	cell->ring_size = info.max_entries;
+	if (result == 0)
+		result = ring_open(cell->ring, cell->ring_size, RING_AGAIN, &cell->reader);
+	if (result < 0) {
+		ambit_diag_set(diag, NULL, 0, 0, "cannot take over cell %08x: %s", id,
+			result == -EWOULDBLOCK ? "another process holds it" : strerror(-result));
+		ambit_cell_free(cell, diag);
+		return result;
+	}
+	*ret = cell;
+	return 0;
+}
+
+void ambit_cell_drained(struct cell *cell)
+{
+	if (cell->reader)
+		ring_commit(cell->reader);
+}
+
+int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret)
+{
+	return bpf_map_lookup_elem(cell->kernel->cells, &cell->id, ret) < 0 ? -errno : 0;
+}
+
+bool ambit_task_is_inside(struct kernel *kernel, pid_t pid)
+{
+	_cleanup_close_ int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	struct ambit_label label;
+
+	return pidfd < 0 || bpf_map_lookup_elem(kernel->labels, &pidfd, &label) == 0;
+}
+
+unsigned ambit_bound_missed(struct kernel *kernel)
+{
+	const uint32_t row = 0;
+	struct ambit_binding binding;
+
+	return bpf_map_lookup_elem(kernel->binding, &row, &binding) < 0 ? 0 : binding.failed;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a cell is to those who make it (cell.c) and who hold it for good (bound.c). */
+#ifndef AMBIT_CELL_H
+#define AMBIT_CELL_H
+
+#include "kernel/internal.h"
+
+struct cell {
+	struct kernel *kernel;
+	struct ring *reader;
+	uint32_t id;
+	int ring, ring_lock;
+	uint32_t ring_key;
+	size_t ring_size;
+	int lock; /* exclusive while we live: how others see that the cell is not stale */
+	bool has_cgroup;
+	bool stays; /* it outlives us: tasks of it are left, which whoever reaps it ends, or it is bound */
+	bool bound;
+	int strays; /* ended so far outside of its cgroup */
+	char cgroup[1024];
+	int (*handle)(const struct ambit_event *event, size_t size, void *data);
+	void *data;
+};
+
+/* Nothing yet; NULL without memory. */
+struct cell *cell_alloc(struct kernel *kernel);
+
+#endif
