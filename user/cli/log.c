@@ -155,6 +155,12 @@ static void print_mark(const struct trail_entry *entry)
 			entry->audit ? "would be denied" : "denied", entry->lost,
 			entry->weaker ? "  best effort" : "");
 		break;
+	case TRAIL_SERVICE:
+		fputs("service", stdout);
+		put_word(stdout, "does", entry->what);
+		put_word(stdout, "cell", entry->record.cell);
+		putchar('\n');
+		break;
 	case TRAIL_DECISION:
 	case TRAIL_EXEC:
 	case TRAIL_TYPE_MAX:

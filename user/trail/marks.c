@@ -195,6 +195,19 @@ char *ambit_stop_json(void)
 	return ambit_writer_end(&writer);
 }
 
+char *ambit_service_json(const char *cell, uint32_t cell_id, const char *what, uint64_t epoch,
+	const char *detail)
+{
+	struct writer writer = {0};
+
+	begin(&writer, "service", cell, cell_id);
+	ambit_writer_string(&writer, "what", what);
+	ambit_writer_number(&writer, "epoch", epoch);
+	if (detail)
+		ambit_writer_string(&writer, "detail", detail);
+	return ambit_writer_end(&writer);
+}
+
 /* {"read": 12, …}: operations that did not occur are left out. */
 static void put_counts(struct writer *writer, const char *key, const __u64 counts[OP_MAX])
 {

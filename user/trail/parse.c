@@ -34,7 +34,8 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_CONTINUE] = "continue",
 	[TRAIL_RETIRED] = "retired",
 	[TRAIL_FAILURE] = "failure",
-	[TRAIL_SINK] = "sink"};
+	[TRAIL_SINK] = "sink",
+	[TRAIL_SERVICE] = "service"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
 static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
@@ -332,6 +333,7 @@ static int entry_fill(struct stored *stored)
 		.dropped = number_at(stored, "dropped", UINT64_MAX)};
 	entry->denied_all = flag_at(stored, "denied_all");
 	entry->weaker = string_at(stored, "best_effort", NULL);
+	entry->what = string_at(stored, "what", NULL);
 	entry->status = (int)number_at(stored, "status", 255);
 	entry->audit = mode && !strcmp(mode, "audit");
 	if (type == TRAIL_DECISION || type == TRAIL_EXEC)

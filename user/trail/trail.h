@@ -165,6 +165,10 @@ struct trail_sink {
 char *ambit_sink_json(const struct trail_sink *sink);
 /* ambit ends, and the command was not started. */
 char *ambit_stop_json(void);
+/* What the service did with a cell: "takeover", "release", "reload", "reload-refused", "disarm"; `detail` NULL:
+ * nothing more to say. */
+char *ambit_service_json(const char *cell, uint32_t cell_id, const char *what, uint64_t epoch,
+	const char *detail);
 /* Of all operations together. */
 uint64_t ambit_counts_sum(const __u64 counts[OP_MAX]);
 /* Events that never came out of the kernel, whatever the reason. */
@@ -188,6 +192,7 @@ enum trail_type {
 	TRAIL_RETIRED,
 	TRAIL_FAILURE,
 	TRAIL_SINK,
+	TRAIL_SERVICE,
 	TRAIL_TYPE_MAX
 };
 const char *ambit_trail_type(unsigned type);
@@ -211,6 +216,7 @@ struct trail_entry {
 	bool denied_all;	  /* TRAIL_FAILURE */
 	int status;		  /* TRAIL_END */
 	bool audit;		  /* TRAIL_START, TRAIL_END */
+	const char *what;	  /* TRAIL_SERVICE */
 	const char *weaker;	  /* TRAIL_START, TRAIL_END: as in struct trail_start; NULL: nothing */
 };
 
