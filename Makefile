@@ -114,6 +114,10 @@ install: all
 	install -D -m 0644 docs/man/ambit.1 $(DESTDIR)$(PREFIX)/share/man/man1/ambit.1
 	install -D -m 0644 share/completion/ambit.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ambit
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 0644 share/systemd/ambit.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' share/systemd/ambit.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/ambit.service
 
 clean:
 	rm -rf $(BUILD)

@@ -14,7 +14,11 @@ _ambit_options() { # VERB
 	log) echo "--cell --since --denied --follow --json --help" ;;
 	verify) echo "--key --unfinished --part --show-key --json --help" ;;
 	arm) echo "--best-effort --help" ;;
-	disarm) echo "--help" ;;
+	disarm | reload) echo "--help" ;;
+	diff) echo "--user --json --help" ;;
+	daemon) echo "--best-effort --help" ;;
+	attach) echo "--unit --cgroup --policy --help" ;;
+	stop) echo "--disarm --help" ;;
 	esac
 }
 
@@ -23,7 +27,7 @@ _ambit_takes_word() { # OPTION
 	case $1 in
 	-p | --policy | -u | --user | -t | --trail | -c | --trail-config | -r | --ring) return 0 ;;
 	--cell | --since | --delay | --count | --textfile | --socket | -k | --key) return 0 ;;
-	--read | --write | --exec | --unix | --connect | --listen) return 0 ;;
+	--read | --write | --exec | --unix | --connect | --listen | --unit | --cgroup) return 0 ;;
 	esac
 	return 1
 }
@@ -55,7 +59,7 @@ _ambit() {
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"run audit check why log verify ps top metrics doctor arm disarm --help --version" -- "$word")
+			"run audit check why diff log verify ps top metrics daemon attach reload stop doctor arm disarm --help --version" -- "$word")
 		return
 	fi
 	# bash splits at "=": --policy=FILE is three words.

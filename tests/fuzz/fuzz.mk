@@ -6,7 +6,7 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy set mounts event trail dns verify hello request squeeze config
+FUZZ_TARGETS  = policy set mounts event trail dns verify hello request squeeze config varlink
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
@@ -19,6 +19,7 @@ $(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
 $(BUILD)/fuzz/verify: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/squeeze: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/config: $(FUZZ_TRAIL_C)
+$(BUILD)/fuzz/varlink: user/daemon/varlink.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
@@ -28,6 +29,7 @@ FUZZ_OPTIONS_trail  = -max_len=16384
 FUZZ_OPTIONS_dns    = -max_len=4096
 FUZZ_OPTIONS_squeeze = -max_len=4096
 FUZZ_OPTIONS_config = -max_len=2048 -dict=tests/fuzz/policy.dict
+FUZZ_OPTIONS_varlink = -max_len=4096
 FUZZ_OPTIONS_verify = -max_len=16384 -dict=tests/fuzz/verify.dict
 FUZZ_OPTIONS_hello  = -max_len=4096
 FUZZ_OPTIONS_request = -max_len=1024 -dict=tests/fuzz/request.dict

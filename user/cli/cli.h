@@ -43,6 +43,10 @@ int ambit_verb_top(int argc, char **argv);
 int ambit_verb_log(int argc, char **argv);
 int ambit_verb_verify(int argc, char **argv);
 int ambit_verb_diff(int argc, char **argv);
+int ambit_verb_daemon(int argc, char **argv);
+int ambit_verb_attach(int argc, char **argv);
+int ambit_verb_reload(int argc, char **argv);
+int ambit_verb_stop(int argc, char **argv);
 
 /* --- ui.c: how ambit speaks --- */
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service: it holds cells that are bound to cgroups. The kernel enforces without it; what it does is
+ * to read their rings into trails, to give them other policies, and to answer on a socket.
+ *
+ *   hold.c     one cell: made, taken over, drained, reloaded
+ *   state.c    what the next one has to know of it: AMBIT_STATE in a file system that goes with the boot
+ *   serve.c    the loop
+ *   control.c  the socket: who may ask
+ *   methods.c  what can be asked
+ *   varlink.c  how it is asked: the protocol
+ *   client.c   how ambit's own verbs ask
+ *   notify.c   what systemd is told
+ */
+#ifndef AMBIT_DAEMON_H
+#define AMBIT_DAEMON_H
+
+#include "base/diag.h"
+#include "compile/links.h"
+#include "compile/tables.h"
+#include "kernel/kernel.h"
+
+#define AMBIT_CONTROL	AMBIT_RUN_DIR "/control"
+#define AMBIT_DAEMON_LOCK "daemon" /* in AMBIT_RUN_DIR: held while one serves */
+#define AMBIT_HOLDS	AMBIT_RUN_DIR "/holds"
+
+/* A policy, ready to be bound. */
+struct ready {
+	struct policy *policy;
+	struct tables *tables;
+	struct identities links;
+};
+void ambit_ready_clear(struct ready *ready);
+
+/* How a policy is read, which is the command line's to know. `file` is where its text is, `shown` where it
+ * came from and what is said of it. A negative errno, and what is wrong in `diags`. */
+typedef int (*ambit_loader)(
+	const char *file, const char *shown, struct diags *diags, struct ready *ret);
+
+struct daemon_options {
+	ambit_loader load;
+	void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+	bool best_effort;
+	bool keep_nothing;
+};
+
+/* Serves until it is told to end; what is enforced stays so. A negative errno with a diag if it could not
+ * begin, -EALREADY if another one serves. */
+int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag);
+/* Takes over all cells that nobody holds, records that they end, and takes ambit out of the kernel. */
+int ambit_daemon_disarm(const struct daemon_options *options, struct diag *diag);
+
+/* --- client.c --- */
+
+struct json_object;
+/* Asks the daemon; `parameters` is taken over and may be NULL. The reply's parameters are the caller's. A
+ * negative errno with a diag: -ENOENT if none serves, -EREMOTEIO if it refused. */
+int ambit_daemon_call(const char *method, struct json_object *parameters, struct json_object **ret,
+	struct diag *diag);
+/* Waits until none serves any more. */
+int ambit_daemon_await_end(struct diag *diag);
+
+#endif

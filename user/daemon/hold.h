@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cell that the service holds. */
+#ifndef AMBIT_HOLD_H
+#define AMBIT_HOLD_H
+
+#include "daemon/daemon.h"
+#include "trail/recorder.h"
+
+/* What the next one has to know of a cell, besides what the kernel has. */
+struct hold_state {
+	char *name;   /* of the cell */
+	char *cgroup; /* path */
+	char *file;   /* of the policy */
+	struct ambit_counters seen; /* losses that the trail knows of */
+};
+/* Written as one; a negative errno. */
+int ambit_state_write(uint32_t id, const struct hold_state *state);
+int ambit_state_read(uint32_t id, struct hold_state *ret);
+void ambit_state_clear(struct hold_state *state);
+/* Where the text of the policy is that a cell has since `epoch`; malloc()ed. */
+char *ambit_state_policy(uint32_t id, uint64_t epoch);
+/* Copies `file` there: what is compiled, and what explains events later, is one text. */
+int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag *diag);
+/* Takes away what was kept of a cell, or of one epoch of it. */
+void ambit_state_drop(uint32_t id);
+void ambit_state_drop_all(void);
+void ambit_state_drop_policy(uint32_t id, uint64_t epoch);
+
+struct hold {
+	struct hold *next;
+	const struct daemon_options *options;
+	struct kernel *kernel;
+	struct cell *cell;
+	struct hold_state state;
+	enum ambit_mode mode;
+	/* In force, and before it: events that wait are explained by the one that decided them. */
+	struct policy *policies[2];
+	uint64_t epochs[2];
+	unsigned source; /* which of them explains at the moment */
+	struct trail *trail;
+	struct recorder recorder;
+	unsigned budget; /* events left in this turn */
+	bool told; /* that the trail cannot be written */
+};
+
+/* Binds a cgroup to a policy file: a cell of its own, all tasks there in it. */
+int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, const char *cgroup,
+	const char *file, struct hold **ret, unsigned *ret_tasks, struct diag *diag);
+/* Goes on with a cell that is bound. */
+int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel, uint32_t id,
+	struct hold **ret, struct diag *diag);
+/* Writes what waits in the ring, and only then gives it up: whoever is killed in between has the next one
+ * write some of it again. True: there is more, for the next turn. */
+bool ambit_hold_drain(struct hold *hold);
+/* Another text of the policy, from the same file: all of it, or with a diag none. */
+int ambit_hold_reload(struct hold *hold, struct diag *diag);
+/* Appends a line about the service. */
+void ambit_hold_mark(struct hold *hold, const char *what, const char *detail);
+/* Ends the trail and lets go; the cell stays. */
+void ambit_hold_free(struct hold *hold, const char *what);
+
+#endif

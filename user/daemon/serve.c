@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop: rings into trails, and answers. One thread; nothing in it waits for anybody. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include "base/util.h"
+#include "daemon/serve.h"
+
+/* How long more events may come together after the first one, as for `ambit run`. */
+#define BATCH_NS  50000000
+#define TURN	  32 /* descriptors */
+
+int service_watch(struct service *service, struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+static void timer_arm(struct service *service, long ns)
+{
+	const struct itimerspec timer = {.it_value.tv_nsec = ns};
+
+	if (service->armed && ns != 1)
+		return;
+	service->armed = true;
+	timerfd_settime(service->timer.fd, 0, &timer, NULL);
+}
+
+int service_add(struct service *service, struct hold *hold)
+{
+	struct held *held = calloc(1, sizeof(*held));
+
+	if (!held) {
+		ambit_hold_free(hold, "release");
+		return -ENOMEM;
+	}
+	held->source = (struct source){SOURCE_RING, ambit_cell_ring_fd(hold->cell)};
+	held->hold = hold;
+	held->next = service->held;
+	service->held = held;
+	/* What waits since before. */
+	timer_arm(service, 1);
+	return service_watch(service, &held->source);
+}
+
+/* --- events --- */
+
+static void drain(struct service *service, struct hold *hold)
+{
+	if (ambit_hold_drain(hold))
+		timer_arm(service, 1);
+	else if (ambit_cell_ring_used(hold->cell))
+		timer_arm(service, BATCH_NS);
+}
+
+static void drain_all(struct service *service)
+{
+	uint64_t expired;
+
+	if (read(service->timer.fd, &expired, sizeof(expired)) < 0)
+		return;
+	service->armed = false;
+	for (struct held *held = service->held; held; held = held->next)
+		if (ambit_cell_ring_used(held->hold->cell))
+			drain(service, held->hold);
+}
+
+static void ring_woken(struct service *service, struct held *held)
+{
+	ambit_cell_ring_woken(held->hold->cell);
+	if (ambit_cell_ring_used(held->hold->cell) >= 50)
+		drain(service, held->hold);
+	else
+		timer_arm(service, BATCH_NS);
+}
+
+static void signalled(struct service *service)
+{
+	struct signalfd_siginfo info;
+	struct diag diag = {0};
+
+	if (read(service->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP) {
+		service->ends = true;
+	} else if (methods_reload(service, NULL, &diag) < 0) {
+		service->options->say("%s%s%s: the policy before stays in force", diag.file ?: "",
+			diag.file ? ": " : "", diag.text ?: "cannot reload");
+		ambit_diag_clear(&diag);
+	}
+}
+
+static void watchdog_tick(struct service *service)
+{
+	uint64_t expired;
+
+	if (read(service->watchdog.fd, &expired, sizeof(expired)) == sizeof(expired))
+		notify("WATCHDOG=1");
+}
+
+static void step(struct service *service, struct source *source)
+{
+	switch (source->kind) {
+	case SOURCE_RING:
+		ring_woken(service, (struct held *)source);
+		break;
+	case SOURCE_TIMER:
+		drain_all(service);
+		break;
+	case SOURCE_SIGNAL:
+		signalled(service);
+		break;
+	case SOURCE_LISTEN:
+		control_accept(service);
+		break;
+	case SOURCE_CLIENT:
+		control_read(service, (struct client *)source);
+		break;
+	case SOURCE_WATCHDOG:
+		watchdog_tick(service);
+		break;
+	}
+}
+
+static void loop(struct service *service)
+{
+	struct epoll_event events[TURN];
+
+	while (!service->ends) {
+		int count = epoll_wait(service->epoll, events, TURN, -1);
+
+		/* Only a client's own event lets it go, so none of the others is of one that is gone. */
+		for (int i = 0; i < count && !service->ends; i++)
+			step(service, events[i].data.ptr);
+	}
+}
+
+/* --- beginning and end --- */
+
+static int lock_take(struct diag *diag)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (mkdir(AMBIT_RUN_DIR, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return TAKE_FD(fd);
+	if (errno == EWOULDBLOCK) {
+		ambit_diag_set(diag, NULL, 0, 0, "the daemon is running already");
+		return -EALREADY;
+	}
+	ambit_diag_set(diag, NULL, 0, 0, "cannot lock \"" AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK "\": %s",
+		strerror(errno));
+	return -errno;
+}
+
+static int kernel_take(struct service *service, struct diag *diag)
+{
+	const struct arm_options options = {
+		.best_effort = service->options->best_effort,
+		.keep_nothing = service->options->keep_nothing,
+	};
+	int results[OP_MAX];
+	int result = ambit_kernel_arm(&options, &service->kernel, diag);
+
+	if (result == 0)
+		ambit_cells_reap(service->kernel);
+	return result < 0 ? result
+			  : ambit_kernel_canary(service->kernel, (1U << OP_MAX) - 1, results, diag);
+}
+
+struct found {
+	uint32_t *ids;
+	size_t count;
+	int result;
+};
+
+static void cell_find(const struct cell_info *info, void *data)
+{
+	struct found *found = data;
+	uint32_t *ids;
+
+	if (!(info->row.flags & AMBIT_CELL_BOUND) || found->result < 0)
+		return;
+	ids = reallocarray(found->ids, found->count + 1, sizeof(*ids));
+	if (!ids) {
+		found->result = -ENOMEM;
+		return;
+	}
+	found->ids = ids;
+	ids[found->count++] = info->id;
+}
+
+/* One that cannot be taken over goes on without us; what it does is not recorded, and that is said. */
+static int cells_take(struct service *service)
+{
+	struct found found = {0};
+
+	ambit_cells_each(service->kernel, cell_find, &found);
+	for (size_t i = 0; found.result == 0 && i < found.count; i++) {
+		struct diag diag = {0};
+		struct hold *hold = NULL;
+
+		if (ambit_hold_take(service->options, service->kernel, found.ids[i], &hold, &diag) == 0)
+			found.result = service_add(service, hold);
+		else
+			service->options->say("%s", diag.text ?: "a cell cannot be taken over");
+		ambit_diag_clear(&diag);
+	}
+	free(found.ids);
+	return found.result;
+}
+
+static int sources_open(struct service *service)
+{
+	const uint64_t interval = notify_interval();
+	const struct timespec every = {(time_t)(interval / 1000000), (long)(interval % 1000000) * 1000};
+	const struct itimerspec timer = {every, every};
+	sigset_t mask;
+	int result;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	service->epoll = epoll_create1(EPOLL_CLOEXEC);
+	service->timer = (struct source){SOURCE_TIMER,
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+	service->signals = (struct source){
+		SOURCE_SIGNAL, signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)};
+	if (service->epoll < 0 || service->timer.fd < 0 || service->signals.fd < 0)
+		return -errno;
+	result = service_watch(service, &service->timer);
+	if (result == 0)
+		result = service_watch(service, &service->signals);
+	if (result < 0 || !interval)
+		return result;
+	service->watchdog = (struct source){SOURCE_WATCHDOG,
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+	if (service->watchdog.fd < 0 || timerfd_settime(service->watchdog.fd, 0, &timer, NULL) < 0)
+		return -errno;
+	return service_watch(service, &service->watchdog);
+}
+
+/* The last events are written; what comes after waits in the rings. */
+static void service_close(struct service *service, const char *what)
+{
+	while (service->held) {
+		struct held *held = service->held;
+
+		service->held = held->next;
+		while (ambit_hold_drain(held->hold))
+			;
+		ambit_hold_free(held->hold, what);
+		free(held);
+	}
+	control_close(service);
+	for (size_t i = 0; i < 3; i++) {
+		const int fds[] = {service->timer.fd, service->signals.fd, service->watchdog.fd};
+
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	if (service->epoll >= 0)
+		close(service->epoll);
+	ambit_kernel_close(service->kernel);
+	if (service->lock >= 0)
+		close(service->lock);
+}
+
+static int service_open(struct service *service, const struct daemon_options *options, struct diag *diag)
+{
+	int result;
+
+	*service = (struct service){
+		.options = options,
+		.epoll = -1,
+		.timer.fd = -1,
+		.signals.fd = -1,
+		.listener.fd = -1,
+		.watchdog.fd = -1,
+	};
+	service->lock = lock_take(diag);
+	if (service->lock < 0)
+		return service->lock;
+	result = sources_open(service);
+	return result;
+}
+
+static int fill(struct diag *diag, int result)
+{
+	if (result < 0 && !diag->text)
+		ambit_diag_set(diag, NULL, 0, 0, "cannot serve: %s", strerror(-result));
+	return result;
+}
+
+int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag)
+{
+	struct service service;
+	int result = service_open(&service, options, diag);
+
+	if (result == 0)
+		result = kernel_take(&service, diag);
+	if (result == 0)
+		result = cells_take(&service);
+	if (result == 0)
+		result = control_open(&service, diag);
+	if (result == 0) {
+		notify("READY=1");
+		loop(&service);
+		notify("STOPPING=1");
+	}
+	service_close(&service, "release");
+	return fill(diag, result);
+}
+
+int ambit_daemon_disarm(const struct daemon_options *options, struct diag *diag)
+{
+	struct service service;
+	int result = service_open(&service, options, diag);
+
+	/* Where nothing is armed, or by another version, there is nothing that we could record. */
+	if (result == 0 && ambit_kernel_is_armed())
+		result = ambit_kernel_open(&service.kernel, diag);
+	if (result == 0 && service.kernel)
+		result = cells_take(&service);
+	service_close(&service, "disarm");
+	if (result == 0)
+		result = ambit_kernel_disarm(true, diag);
+	if (result == 0)
+		ambit_state_drop_all();
+	return fill(diag, result);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What outlives the service, beside what is pinned: files in AMBIT_HOLDS, which goes with the boot as the
+ * pins do. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/util.h"
+#include "daemon/hold.h"
+#include "policy/text.h"
+
+#define STATE_MAX 65536
+
+/* In the order of `counters_of()`. */
+static const char *const losses[] = {"lost_full", "lost_scratch", "lost_spared", "lost_tally"};
+
+static __u64 *counters_of(struct ambit_counters *counters, size_t i)
+{
+	__u64 *all[] = {&counters->lost_full, &counters->lost_scratch, &counters->lost_spared,
+		&counters->lost_tally};
+
+	return all[i];
+}
+
+static char *state_path(uint32_t id)
+{
+	return text_format(AMBIT_HOLDS "/%08x", id);
+}
+
+char *ambit_state_policy(uint32_t id, uint64_t epoch)
+{
+	return text_format(AMBIT_HOLDS "/%08x.%lu.yaml", id, (unsigned long)epoch);
+}
+
+/* A file is there whole, or not at all. */
+static int file_write(const char *path, const char *bytes, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *beside = text_format("%s.new", path);
+
+	if (!beside)
+		return -ENOMEM;
+	if (mkdir(AMBIT_HOLDS, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < size;) {
+		ssize_t done = write(fd, bytes + at, size - at);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		at += done > 0 ? (size_t)done : 0;
+	}
+	return rename(beside, path) < 0 ? -errno : 0;
+}
+
+int ambit_state_write(uint32_t id, const struct hold_state *state)
+{
+	_cleanup_free_ char *path = state_path(id);
+	struct json_object *root = json_object_new_object();
+	struct ambit_counters seen = state->seen;
+	const char *text;
+	int result;
+
+	if (!path || !root)
+		return -ENOMEM;
+	json_object_object_add(root, "name", json_object_new_string(state->name));
+	json_object_object_add(root, "cgroup", json_object_new_string(state->cgroup));
+	json_object_object_add(root, "file", json_object_new_string(state->file));
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
+		json_object_object_add(
+			root, losses[i], json_object_new_uint64(*counters_of(&seen, i)));
+	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
+	result = text ? file_write(path, text, strlen(text)) : -ENOMEM;
+	json_object_put(root);
+	return result;
+}
+
+static char *string_of(struct json_object *root, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_object_get_ex(root, key, &value)
+		       ? strdup(json_object_get_string(value) ?: "")
+		       : NULL;
+}
+
+int ambit_state_read(uint32_t id, struct hold_state *ret)
+{
+	_cleanup_free_ char *path = state_path(id);
+	struct json_object *root = path ? json_object_from_file(path) : NULL, *value;
+	struct hold_state state = {0};
+
+	if (!root)
+		return -ENOENT;
+	state.name = string_of(root, "name");
+	state.cgroup = string_of(root, "cgroup");
+	state.file = string_of(root, "file");
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
+		if (json_object_object_get_ex(root, losses[i], &value))
+			*counters_of(&state.seen, i) = json_object_get_uint64(value);
+	json_object_put(root);
+	if (!state.name || !state.cgroup || !state.file) {
+		ambit_state_clear(&state);
+		return -EBADMSG;
+	}
+	*ret = state;
+	return 0;
+}
+
+void ambit_state_clear(struct hold_state *state)
+{
+	free(state->name);
+	free(state->cgroup);
+	free(state->file);
+	*state = (struct hold_state){0};
+}
+
+int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag *diag)
+{
+	_cleanup_free_ char *path = ambit_state_policy(id, epoch), *text = NULL;
+	struct diags diags = {0};
+	size_t size;
+	int result = path ? ambit_policy_read(file, &text, &size, &diags) : -ENOMEM;
+
+	if (result == 0)
+		result = file_write(path, text, size);
+	if (result < 0)
+		ambit_diag_set(diag, file, 0, 0, "%s",
+			diags.count ? diags.items[0].text : strerror(-result));
+	ambit_diags_clear(&diags);
+	return result;
+}
+
+void ambit_state_drop_policy(uint32_t id, uint64_t epoch)
+{
+	_cleanup_free_ char *path = ambit_state_policy(id, epoch);
+
+	if (path)
+		unlink(path);
+}
+
+void ambit_state_drop(uint32_t id)
+{
+	_cleanup_free_ char *path = state_path(id);
+
+	if (path)
+		unlink(path);
+}
+
+void ambit_state_drop_all(void)
+{
+	DIR *dir = opendir(AMBIT_HOLDS);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
