@@ -48,7 +48,7 @@ static __always_inline __u32 bound_cell(struct cgroup *cgroup)
 SEC("fexit/css_set_move_task")
 int BPF_PROG(bind_moved, struct task_struct *task, struct css_set *from, struct css_set *to)
 {
-	__u32 cell, row = 0;
+	__u32 cell, row = AMBIT_BINDING_MISSED;
 	struct ambit_binding *state;
 
 	if (!to)
@@ -59,7 +59,8 @@ int BPF_PROG(bind_moved, struct task_struct *task, struct css_set *from, struct 
 		return 0;
 	if (label_task(task, cell))
 		return 0;
-	/* The row of an array is always there; NULL is an answer for the verifier. */
+	/* It is outside, until the daemon, which looks at this number, has bind_tasks look for it. The row of an
+	 * array is always there; NULL is an answer for the verifier. */
 	state = bpf_map_lookup_elem(&binding, &row);
 	if (state)
 		__sync_fetch_and_add(&state->failed, 1);
@@ -72,7 +73,7 @@ int bind_tasks(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct ambit_binding *state;
 	struct ambit_label *label;
-	__u32 row = 0;
+	__u32 row = AMBIT_BINDING_ASKED;
 
 	if (!task)
 		return 0;

@@ -19,7 +19,10 @@ struct ambit_bound_key {
 /* No cell ever has this id: a task with it is denied everything. */
 #define AMBIT_CELL_NONE 0x80000000U
 
-/* Map `binding`, one row: what bind_tasks (bpf/bind.bpf.c) is asked for, and how it went. */
+/* Map `binding`. Row 0: what bind_tasks (bpf/bind.bpf.c) is asked for, and how it went. Row 1, in `failed`
+ * alone: tasks that came in and got no label, since the kernel was armed; user space never writes it. */
+#define AMBIT_BINDING_ASKED  0
+#define AMBIT_BINDING_MISSED 1
 struct ambit_binding {
 	__u32 cell;
 	__u32 undo;	/* takes the labels of the cell away instead */

@@ -198,10 +198,10 @@ struct {
 	__type(value, struct ambit_label);
 } bounds SEC(".maps") __weak;
 
-/* What user space asks bind_tasks for, and its answer. */
+/* What user space asks bind_tasks for, and its answer; and who was missed (bound.h). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct ambit_binding);
 } binding SEC(".maps") __weak;

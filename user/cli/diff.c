@@ -104,6 +104,25 @@ static char *object_text(const struct difference *found)
 	return text ? text_clean(text) : NULL;
 }
 
+/* What a connection that is allowed has to begin with. */
+static const char *stream_text(const struct difference *found, const struct decision *decision)
+{
+	static const char *const texts[] = {[0] = "tls: name", [AMBIT_STREAM_PROXY] = "tls: proxy",
+		[AMBIT_STREAM_ANY] = "tls: none"};
+
+	if (found->proto == AMBIT_PROTO_UDP)
+		return decision->stream == AMBIT_STREAM_ANY ? "quic: allow" : "quic: deny";
+	return texts[decision->stream % ARRAY_SIZE(texts)];
+}
+
+/* Whether there is more that is allowed now: where both allow, by what the first bytes may be. */
+static bool is_wider(const struct difference *found)
+{
+	if (found->before.verdict == found->after.verdict)
+		return found->after.stream > found->before.stream;
+	return found->after.verdict == VERDICT_ALLOW;
+}
+
 /* Why the side that denies does: "policy.yaml:12 files.deny.read /etc", or that nothing allows it. */
 static char *cause_text(const struct policy *policy, const char *file, const struct difference *found,
 	const struct decision *decision)
@@ -111,6 +130,8 @@ static char *cause_text(const struct policy *policy, const char *file, const str
 	const struct rule *rule = ambit_policy_rule(policy, decision->rule);
 	const char *section = ambit_section(found->op, decision->verdict);
 
+	if (found->before.verdict == found->after.verdict)
+		return text_format("%s: %s", file, stream_text(found, decision));
 	if (rule)
 		return text_format("%s:%u %s %s", file, rule->line, section ?: "", rule->text);
 	if (decision->verdict == VERDICT_ALLOW)
@@ -135,7 +156,7 @@ static void print_json(const struct difference *found, bool allowed, const char 
 static int print(const struct difference *found, void *data)
 {
 	struct diff_options *options = data;
-	const bool allowed = found->after.verdict == VERDICT_ALLOW;
+	const bool allowed = is_wider(found);
 	_cleanup_free_ char *object = object_text(found);
 	_cleanup_free_ char *before = cause_text(
 		options->loaded[0].policy, options->files[0], found, &found->before);

@@ -19,7 +19,9 @@ void pair_step(const struct diff *diff, const uint32_t from[2], uint8_t byte, ui
 
 bool verdicts_differ(const struct decision *before, const struct decision *after)
 {
-	return (before->verdict == VERDICT_ALLOW) != (after->verdict == VERDICT_ALLOW);
+	const bool was = before->verdict == VERDICT_ALLOW, is = after->verdict == VERDICT_ALLOW;
+
+	return was != is || (was && before->stream != after->stream);
 }
 
 /* --- pairs --- */
@@ -113,6 +115,8 @@ int told_compare(const void *a, const void *b)
 		{left->before.rule, right->before.rule},
 		{left->after.reason, right->after.reason},
 		{left->after.rule, right->after.rule},
+		{left->before.stream, right->before.stream},
+		{left->after.stream, right->after.stream},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -174,13 +178,16 @@ static void bytes_order(uint8_t ret[256])
 
 /* --- paths --- */
 
-/* The root is "", others are "/a/b": no component is empty, "." or "..". */
-enum path_place { PATH_ROOT, PATH_SLASH, PATH_DOT, PATH_DOTS, PATH_NAME, PATH_NEVER };
+/* The root is "", others are "/a/b": no component is empty, "." or "..". Peers of unix sockets that are no
+ * path (AMBIT_PEER_ABSTRACT, AMBIT_PEER_CELL) begin with something else and go on as they like. */
+enum path_place { PATH_ROOT, PATH_SLASH, PATH_DOT, PATH_DOTS, PATH_NAME, PATH_PEER, PATH_NEVER };
 
-static enum path_place path_step(enum path_place place, uint8_t byte)
+static enum path_place path_step(enum ambit_op op, enum path_place place, uint8_t byte)
 {
 	if (!byte || place == PATH_NEVER)
 		return PATH_NEVER;
+	if (place == PATH_PEER || (place == PATH_ROOT && byte != '/' && op == OP_UNIX))
+		return PATH_PEER;
 	if (byte == '/')
 		return place == PATH_ROOT || place == PATH_NAME ? PATH_SLASH : PATH_NEVER;
 	if (place == PATH_ROOT)
@@ -196,7 +203,7 @@ static int path_found(struct diff *diff, size_t index)
 	struct difference found = {.op = diff->op};
 	_cleanup_free_ char *text = NULL;
 
-	if (pair->place != PATH_ROOT && pair->place != PATH_NAME)
+	if (pair->place != PATH_ROOT && pair->place != PATH_NAME && pair->place != PATH_PEER)
 		return 0;
 	found.before = ambit_tables_state(diff->tables[0], diff->op, pair->states[0]);
 	found.after = ambit_tables_state(diff->tables[1], diff->op, pair->states[1]);
@@ -228,7 +235,7 @@ static int paths_diff(struct diff *diff, const uint8_t order[256])
 			const struct pair to = {
 				{step(diff, 0, from.states[0], order[k]),
 					step(diff, 1, from.states[1], order[k])},
-				path_step(from.place, order[k]), (uint32_t)i, order[k]};
+				path_step(diff->op, from.place, order[k]), (uint32_t)i, order[k]};
 
 			if (to.place != PATH_NEVER)
 				result = pair_add(diff, to);

@@ -11,7 +11,7 @@
 /* One way in which they differ. */
 struct difference {
 	enum ambit_op op;
-	struct decision before, after; /* one of them allows */
+	struct decision before, after; /* one of them allows; or both, other first bytes (`stream`) */
 	/* Paths and names: the shortest that is decided so (a name as `peer.name` has it); else NULL. */
 	const char *text;
 	size_t length;

@@ -53,16 +53,18 @@ static int ranges_tell(struct diff *diff)
 	return result;
 }
 
-/* What is decided behind the bytes of a peer. */
-static bool pair_differs(const struct diff *diff, const uint32_t states[2], struct difference *ret)
+/* What is decided behind the bytes of a peer, of which `port` is the last. */
+static bool pair_differs(
+	const struct diff *diff, const uint32_t states[2], unsigned port, struct difference *ret)
 {
-	static const struct decision none = {VERDICT_DENY, REASON_NO_RULE, 0};
 	struct decision decisions[2];
 
-	for (unsigned which = 0; which < 2; which++)
-		decisions[which] = states[which]
-			? ambit_tables_column(diff->tables[which], states[which], diff->op - OP_CONNECT)
-			: none;
+	for (unsigned which = 0; which < 2; which++) {
+		decisions[which] = ambit_tables_column(
+			diff->tables[which], states[which], diff->op - OP_CONNECT);
+		if (ret->family == AMBIT_FAMILY_NAME)
+			decisions[which] = ambit_tables_quic(decisions[which], ret->proto, (uint16_t)port);
+	}
 	ret->before = decisions[0];
 	ret->after = decisions[1];
 	return verdicts_differ(&decisions[0], &decisions[1]);
@@ -88,7 +90,7 @@ int ports_diff(struct diff *diff, const uint32_t from[2], struct difference *fou
 		if (port % 256 == 0)
 			pair_step(diff, from, (uint8_t)(port >> 8), middle);
 		pair_step(diff, middle, (uint8_t)port, end);
-		other = pair_differs(diff, end, &here);
+		other = pair_differs(diff, end, port, &here);
 		if (open && !(other && is_alike(&here, found))) {
 			result = each(diff, found);
 			open = false;

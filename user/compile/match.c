@@ -125,14 +125,19 @@ static struct decision name_peer(
 	return ambit_tables_column(tables, state, 0);
 }
 
-struct decision ambit_tables_name_peer(
-	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
+struct decision ambit_tables_quic(struct decision decision, uint8_t proto, uint16_t port)
 {
-	struct decision decision = name_peer(tables, name, proto, port);
-
 	if (decision.verdict == VERDICT_ALLOW && proto == AMBIT_PROTO_UDP && port == AMBIT_QUIC_PORT &&
 		decision.stream != AMBIT_STREAM_ANY)
 		return (struct decision){VERDICT_DENY, REASON_QUIC, 0, 0};
+	return decision;
+}
+
+struct decision ambit_tables_name_peer(
+	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
+{
+	struct decision decision = ambit_tables_quic(name_peer(tables, name, proto, port), proto, port);
+
 	if (decision.verdict == VERDICT_ALLOW && tables->names)
 		decision.rule = name_peer(tables->names, name, proto, port).rule;
 	return decision;

@@ -51,6 +51,8 @@ struct decision ambit_tables_state(
  * OP_CONNECT. */
 uint32_t ambit_tables_peer_start(const struct tables *tables);
 struct decision ambit_tables_column(const struct tables *tables, uint32_t state, unsigned column);
+/* A decision about a name, with QUIC denied unless its rule takes it. */
+struct decision ambit_tables_quic(struct decision decision, uint8_t proto, uint16_t port);
 /* True if a rule, or a place of ambit's own, may deny what begins like that. */
 bool ambit_tables_may_deny(const struct tables *tables, uint32_t state);
 

@@ -15,6 +15,7 @@
 /* How long more events may come together after the first one, as for `ambit run`. */
 #define BATCH_NS  50000000
 #define TURN	  32 /* descriptors */
+#define LOOK_MS	  1000 /* how long a task without its label is not looked for */
 
 int service_watch(struct service *service, struct source *source)
 {
@@ -129,16 +130,40 @@ static void step(struct service *service, struct source *source)
 	}
 }
 
+/*
+ * A task that came into a bound cgroup when the kernel had no memory for its label is outside: that is said
+ * in every trail, since nobody knows whose it was, and it is looked for until it has one.
+ */
+static void missed_look(struct service *service)
+{
+	const unsigned missed = ambit_bound_missed(service->kernel);
+	bool left = false;
+
+	if (missed == service->missed)
+		return;
+	for (struct held *held = service->held; held; held = held->next) {
+		const int result = ambit_cell_bind_again(held->hold->cell);
+
+		left |= result < 0;
+		ambit_hold_mark(held->hold, "missed", result < 0 ? strerror(-result) : NULL);
+	}
+	service->options->say("%u tasks came into a bound cgroup without a label; %s", missed - service->missed,
+		left ? "some still have none" : "all have one now");
+	if (!left)
+		service->missed = missed;
+}
+
 static void loop(struct service *service)
 {
 	struct epoll_event events[TURN];
 
 	while (!service->ends) {
-		int count = epoll_wait(service->epoll, events, TURN, -1);
+		int count = epoll_wait(service->epoll, events, TURN, LOOK_MS);
 
 		/* Only a client's own event lets it go, so none of the others is of one that is gone. */
 		for (int i = 0; i < count && !service->ends; i++)
 			step(service, events[i].data.ptr);
+		missed_look(service);
 	}
 }
 

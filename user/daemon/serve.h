@@ -33,6 +33,7 @@ struct service {
 	struct client *clients;
 	int epoll, lock;
 	struct source timer, signals, listener, watchdog;
+	unsigned missed; /* tasks that got no label, of those that were looked for */
 	bool armed; /* the timer */
 	bool ends;
 };

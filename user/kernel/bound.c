@@ -94,7 +94,7 @@ static int programs_attach(struct diag *diag)
 static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
 {
 	_cleanup_close_ int link = bpf_obj_get(TASKS_PIN), walk = -1;
-	const uint32_t row = 0;
+	const uint32_t row = AMBIT_BINDING_ASKED;
 	char none[64];
 	ssize_t length;
 
@@ -269,8 +269,16 @@ bool ambit_task_is_inside(struct kernel *kernel, pid_t pid)
 
 unsigned ambit_bound_missed(struct kernel *kernel)
 {
-	const uint32_t row = 0;
+	const uint32_t row = AMBIT_BINDING_MISSED;
 	struct ambit_binding binding;
 
 	return bpf_map_lookup_elem(kernel->binding, &row, &binding) < 0 ? 0 : binding.failed;
+}
+
+int ambit_cell_bind_again(struct cell *cell)
+{
+	struct ambit_binding binding = {.cell = cell->id};
+	int result = tasks_walk(cell->kernel, &binding);
+
+	return result < 0 ? result : binding.failed ? -ENOMEM : 0;
 }

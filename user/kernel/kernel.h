@@ -152,8 +152,10 @@ void ambit_cell_drained(struct cell *cell);
 int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);
 /* Whether a process is in a cell; also true where that cannot be found out. */
 bool ambit_task_is_inside(struct kernel *kernel, pid_t pid);
-/* Tasks that came into a bound cgroup and got no label, since one was bound last. */
+/* Tasks that came into a bound cgroup and got no label, for lack of memory, since the kernel was armed. */
 unsigned ambit_bound_missed(struct kernel *kernel);
+/* Labels those who are in the cell's cgroup and have none. -ENOMEM if one is left. */
+int ambit_cell_bind_again(struct cell *cell);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);

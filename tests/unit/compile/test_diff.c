@@ -268,6 +268,67 @@ static void peers_agree(struct tables *tables[2], const struct found *found)
 	}
 }
 
+/* Peers of unix sockets that are no path. */
+static void test_unix(void **state)
+{
+	struct policy *before = build_policy(), *after = build_policy();
+	struct found *found;
+
+	(void)state;
+	build_name(before, VERDICT_ALLOW, "abstract:in*");
+	build_name(after, VERDICT_ALLOW, "abstract:inn/b");
+	build_name(after, VERDICT_ALLOW, "cell:builder");
+	found = diff_policies(before, after);
+	assert_int_equal(found->count, 2);
+	assert_string_equal(found->texts[0], "abstract:in");
+	assert_int_equal(found->items[0].after.verdict, VERDICT_DENY);
+	assert_string_equal(found->texts[1], "cell:builder");
+	assert_int_equal(found->items[1].after.verdict, VERDICT_ALLOW);
+	free(found);
+}
+
+/* Both allow the name; what the first bytes may be is another thing. */
+static void test_streams(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		uint32_t before, after; /* AMBIT_STREAM_* */
+		enum ambit_verdict verdicts[2];
+		size_t count;
+	} rows[] = {
+		{AMBIT_PROTO_TCP, 0, AMBIT_STREAM_ANY, {VERDICT_ALLOW, VERDICT_ALLOW}, 1},
+		{AMBIT_PROTO_TCP, AMBIT_STREAM_ANY, AMBIT_STREAM_PROXY, {VERDICT_ALLOW, VERDICT_ALLOW}, 1},
+		{AMBIT_PROTO_TCP, 0, 0, {0}, 0},
+		{AMBIT_PROTO_UDP, 0, AMBIT_STREAM_ANY, {VERDICT_DENY, VERDICT_ALLOW}, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct policy *policies[] = {build_policy(), build_policy()};
+		struct found *found;
+
+		for (int k = 0; k < 2; k++) {
+			const uint32_t stream = k ? rows[i].after : rows[i].before;
+			const struct peer peer = {.family = AMBIT_FAMILY_NAME,
+				.tcp = rows[i].proto == AMBIT_PROTO_TCP, .udp = rows[i].proto == AMBIT_PROTO_UDP,
+				.name = "a.test", .port_low = 443, .port_high = 443};
+
+			build_peer(policies[k], OP_CONNECT, VERDICT_ALLOW, &peer);
+			policies[k]->rules[0].tls = stream == AMBIT_STREAM_PROXY ? TLS_PROXY
+						    : stream == AMBIT_STREAM_ANY ? TLS_NONE
+										 : TLS_NAME;
+			policies[k]->rules[0].quic = stream == AMBIT_STREAM_ANY;
+		}
+		found = diff_policies(policies[0], policies[1]);
+		assert_int_equal(found->count, rows[i].count);
+		for (size_t k = 0; k < found->count; k++) {
+			assert_int_equal(found->items[k].before.verdict, rows[i].verdicts[0]);
+			assert_int_equal(found->items[k].after.verdict, rows[i].verdicts[1]);
+		}
+		free(found);
+	}
+}
+
 static void test_random(void **state)
 {
 	uint64_t seed = 0x5eed5eed;
@@ -302,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_dots),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_random),
 	};
 
