@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -129,25 +130,35 @@ static int act_victim(int argc, char **argv)
 	return serve_behind(NULL, 0);
 }
 
-/* Says everything back, to each peer on its own. */
-static void echo(int fd)
+/* Says everything back. A peer that was cut never says that it is gone: a thread that waits for it is no
+ * process that a case could take for a leftover. */
+static void *echo_one(void *data)
 {
-	char buffer[65536];
+	int peer = (int)(intptr_t)data;
+	char buffer[4096];
 	ssize_t size;
 
+	while ((size = recv(peer, buffer, sizeof(buffer), 0)) > 0)
+		if (send(peer, buffer, (size_t)size, MSG_NOSIGNAL) < 0)
+			break;
+	close(peer);
+	return NULL;
+}
+
+/* To each peer on its own. */
+static void echo(int fd)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, 65536);
 	for (;;) {
 		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
-		if (peer < 0)
+		if (peer < 0 || pthread_create(&thread, &attributes, echo_one, (void *)(intptr_t)peer))
 			_exit(1);
-		if (fork() > 0) {
-			close(peer);
-			continue;
-		}
-		while ((size = recv(peer, buffer, sizeof(buffer), 0)) > 0)
-			if (send(peer, buffer, (size_t)size, MSG_NOSIGNAL) < 0)
-				break;
-		_exit(0);
 	}
 }
 
@@ -163,7 +174,6 @@ static int act_echo(int argc, char **argv)
 	if (result < 0)
 		return result;
 	setsockopt(fd, 6 /* TCP */, 23 /* TCP_FASTOPEN */, &queue, sizeof(queue));
-	signal(SIGCHLD, SIG_IGN);
 	child = fork();
 	if (child)
 		return child < 0 ? -errno : 0;
