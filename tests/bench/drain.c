@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 	}
 	skeleton = programs_load();
 	skeleton->bss->cell_id = id;
-	check("the ring", ring_open(cell_make(skeleton, id), AMBIT_RING_SIZE, &ring));
+	check("the ring", ring_open(cell_make(skeleton, id), AMBIT_RING_SIZE, RING_NEXT, &ring));
 	check(argv[1], ambit_trail_open(argv[1], &trail, &diag));
 	check("a recorder", ambit_recorder_open(&recorder, trail, &policy, "coding-agent-00000007"));
 	while (spent < limit)
