@@ -13,7 +13,7 @@ port = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 def fast():
     """Data in the first segment, without connect(2)."""
     stream = socket.socket()
-    stream.sendto(b"GET / HTTP/1.0\r\n\r\n", socket.MSG_FASTOPEN, (host, port))
+    stream.sendto(b"GET / HTTP/1.0\r\nHost: four.ok.test\r\n\r\n", socket.MSG_FASTOPEN, (host, port))
     assert b"hello" in stream.makefile("rb").read()
 
 
@@ -40,7 +40,7 @@ def late():
             socket.create_connection(place).close()
             time.sleep(0.1)
     finally:
-        first.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        first.sendall(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
         assert b"hello" in first.makefile("rb").read()
         socket.create_connection((host, port)).close()
 

@@ -5,16 +5,18 @@
 #include <string.h>
 #include "base/util.h"
 #include "cli/service.h"
+#include "trail/config.h"
 
-/* ~ is the home of root, and . the root directory: a service has no user and no directory of its own. */
+/* ~ is the home of root, and . the root directory: a service has no user and no directory of its
+ * own. */
 static int load(const char *file, const char *shown, struct diags *diags, struct ready *ret)
 {
 	const struct passwd *root = getpwuid(0);
 	_cleanup_free_ char *name = strdup(shown);
 	struct loaded loaded = {0};
 	struct diag diag = {0};
-	int error = name ? ambit_loaded_quietly(file, shown, root ? root->pw_dir : "/root",
-				   NULL, diags, &loaded)
+	int error = name ? ambit_loaded_quietly(
+				   file, shown, root ? root->pw_dir : "/root", NULL, diags, &loaded)
 			 : -ENOMEM;
 
 	if (!error)
@@ -35,8 +37,16 @@ static int load(const char *file, const char *shown, struct diags *diags, struct
 
 struct daemon_options ambit_service_options(void)
 {
-	return (struct daemon_options){
-		.load = load, .say = ambit_ui_say, .keep_nothing = ambit_keeps_nothing()};
+	static struct trail_config config; /* as long as the process */
+	struct diags diags = {0};
+	int error = ambit_trail_config_load(AMBIT_TRAIL_CONFIG, &diags, &config);
+
+	ambit_ui_diags(&diags);
+	ambit_diags_clear(&diags);
+	return (struct daemon_options){.load = load,
+		.say = ambit_ui_say,
+		.keep = error ? NULL : &config.keep,
+		.keep_nothing = ambit_keeps_nothing()};
 }
 
 int ambit_service_result(int error, struct diag *diag)
@@ -69,18 +79,22 @@ int ambit_verb_daemon(int argc, char **argv)
 	static const struct argp argp = {
 		.options = list,
 		.parser = parse_option,
-		.doc = "Holds the cells that `ambit attach` makes: reads their events into trails, reloads "
-		       "their policies. What is in force does not depend on it: a daemon that is killed "
+		.doc = "Holds the cells that `ambit attach` makes: reads their events into trails, "
+		       "reloads "
+		       "their policies. What is in force does not depend on it: a daemon that is "
+		       "killed "
 		       "and started again goes on where it was.",
 	};
 	struct daemon_options options = ambit_service_options();
 	struct diag diag = {0};
+	int error;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
 		return EXIT_USAGE;
 	if (!ambit_ui_root("ambit daemon"))
 		return EXIT_DENIED;
-	if (chdir("/") < 0)
+	if (!options.keep || chdir("/") < 0)
 		return EXIT_DENIED;
-	return ambit_service_result(ambit_daemon_serve(&options, &diag), &diag);
+	error = ambit_daemon_serve(&options, &diag);
+	return ambit_service_result(error, &diag);
 }

@@ -15,14 +15,23 @@ static const char *wanted;
 static char *found;
 static unsigned count;
 
+static bool is_slice(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && strcmp(dot, ".slice") == 0;
+}
+
+/* Units lie in slices; what lies beneath another unit was made, and named, by whoever runs there.
+ */
 static int look(const char *path, const struct stat *status, int type, struct FTW *where)
 {
 	(void)status;
-	if (type != FTW_D || strcmp(path + where->base, wanted) != 0)
-		return 0;
-	if (count++ == 0)
+	if (type != FTW_D)
+		return FTW_CONTINUE;
+	if (strcmp(path + where->base, wanted) == 0 && count++ == 0)
 		found = strdup(path);
-	return 0;
+	return !where->level || is_slice(path + where->base) ? FTW_CONTINUE : FTW_SKIP_SUBTREE;
 }
 
 static bool is_unit(const char *unit)
@@ -37,22 +46,27 @@ char *ambit_unit_cgroup(const char *root, const char *unit, struct diag *diag)
 {
 	if (!is_unit(unit)) {
 		ambit_diag_set(diag, NULL, 0, 0,
-			"\"%s\" is no unit with processes; name a .service, .slice or .scope", unit);
+			"\"%s\" is no unit with processes; name a .service, .slice or .scope",
+			unit);
 		return NULL;
 	}
 	wanted = unit;
 	found = NULL;
 	count = 0;
-	nftw(root, look, DEPTH, FTW_PHYS);
+	nftw(root, look, DEPTH, FTW_PHYS | FTW_ACTIONRETVAL);
 	if (count > 1) {
 		ambit_diag_set(diag, NULL, 0, 0,
-			"there are %u cgroups \"%s\" (of several managers); name one with --cgroup", count,
-			unit);
+			"there are %u cgroups \"%s\" (of several managers); name one with --cgroup",
+			count, unit);
 		free(TAKE_PTR(found));
 		return NULL;
 	}
-	if (!found && strcmp(strrchr(unit, '.'), ".service")) {
-		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" has no cgroup now; name it with --cgroup", unit);
+	/* Instances lie in a slice of their template. */
+	if (!found && (strchr(unit, '@') || strcmp(strrchr(unit, '.'), ".service"))) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"\"%s\" has no cgroup now; start it, or name its cgroup with "
+			"--cgroup",
+			unit);
 		return NULL;
 	}
 	if (!found)

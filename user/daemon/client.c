@@ -80,7 +80,8 @@ int ambit_daemon_call(const char *method, struct json_object *parameters, struct
 	json_object_object_add(root, "method", json_object_new_string(name));
 	json_object_object_add(root, "parameters", parameters ?: json_object_new_object());
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
-	if (result == 0 && send(fd, text, strlen(text) + 1, MSG_NOSIGNAL) != (ssize_t)strlen(text) + 1)
+	if (result == 0 &&
+		send(fd, text, strlen(text) + 1, MSG_NOSIGNAL) != (ssize_t)strlen(text) + 1)
 		result = -EIO;
 	json_object_put(root);
 	if (result == 0)

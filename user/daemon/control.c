@@ -13,7 +13,8 @@
 
 static int fail(struct diag *diag, int result)
 {
-	ambit_diag_set(diag, NULL, 0, 0, "cannot listen on \"" AMBIT_CONTROL "\": %s", strerror(-result));
+	ambit_diag_set(
+		diag, NULL, 0, 0, "cannot listen on \"" AMBIT_CONTROL "\": %s", strerror(-result));
 	return result;
 }
 
@@ -105,8 +106,8 @@ static int answer(struct service *service, struct client *client, const char *by
 
 void control_read(struct service *service, struct client *client)
 {
-	ssize_t length = read(client->source.fd, client->bytes + client->size,
-		VARLINK_MAX - client->size);
+	ssize_t length =
+		read(client->source.fd, client->bytes + client->size, VARLINK_MAX - client->size);
 	char *end;
 	int result = length > 0 ? 0 : -EIO;
 

@@ -19,6 +19,7 @@
 #include "compile/links.h"
 #include "compile/tables.h"
 #include "kernel/kernel.h"
+#include "trail/trail.h"
 
 #define AMBIT_CONTROL	AMBIT_RUN_DIR "/control"
 #define AMBIT_DAEMON_LOCK "daemon" /* in AMBIT_RUN_DIR: held while one serves */
@@ -40,6 +41,7 @@ typedef int (*ambit_loader)(
 struct daemon_options {
 	ambit_loader load;
 	void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+	const struct trail_keep *keep; /* how its trails are kept; NULL: as nobody said */
 	bool best_effort;
 	bool keep_nothing;
 };

@@ -27,12 +27,13 @@ static int refuse(const struct policy *policy, struct diag *diag)
 {
 	const char *what = policy->names ? "names in network rules"
 			   : ambit_limits_flags(policy) || policy->file_size.value ? "limits"
-										   : NULL;
+			   : policy->trail_denies ? "\"onTrailFailure: deny\""
+						  : NULL;
 
 	if (!what)
 		return 0;
 	ambit_diag_set(diag, policy->file, 0, 0,
-		"%s are not enforced for a cgroup that `ambit attach` binds yet; use `ambit run`", what);
+		"%s: not enforced for a cgroup that `ambit attach` binds; use `ambit run`", what);
 	return -ENOTSUP;
 }
 
@@ -48,8 +49,8 @@ static int ready_load(struct hold *hold, uint64_t epoch, struct ready *ret, stru
 		if (result < 0)
 			ambit_ready_clear(ret);
 	} else if (diags.count) {
-		ambit_diag_set(diag, hold->state.file, diags.items[0].line, diags.items[0].column, "%s",
-			diags.items[0].text);
+		ambit_diag_set(diag, hold->state.file, diags.items[0].line, diags.items[0].column,
+			"%s", diags.items[0].text);
 	}
 	ambit_diags_clear(&diags);
 	return result;
@@ -90,13 +91,17 @@ static int trail_open(struct hold *hold, struct diag *diag)
 		return -ENOMEM;
 	if (mkdir(TRAIL_DIR, 0700) < 0 && errno != EEXIST) {
 		result = -errno;
-		ambit_diag_set(diag, NULL, 0, 0, "cannot make \"" TRAIL_DIR "\": %s", strerror(-result));
+		ambit_diag_set(
+			diag, NULL, 0, 0, "cannot make \"" TRAIL_DIR "\": %s", strerror(-result));
 		return result;
 	}
 	result = ambit_trail_open(path, &hold->trail, diag);
-	if (result == 0)
-		result = ambit_recorder_open(&hold->recorder, hold->trail, hold->policies[0],
-			hold->state.name);
+	if (result == 0) {
+		if (hold->options->keep)
+			ambit_trail_keep(hold->trail, hold->options->keep);
+		result = ambit_recorder_open(
+			&hold->recorder, hold->trail, hold->policies[0], hold->state.name);
+	}
 	if (result < 0)
 		hold->recorder.trail = NULL; /* nothing to be closed */
 	return result;
@@ -154,6 +159,34 @@ bool ambit_hold_drain(struct hold *hold)
 	note_losses(hold);
 	check_trail(hold);
 	return result == -EAGAIN;
+}
+
+/* As many turns as a full ring has events of, none of which is smaller: a cell that makes more all
+ * the time keeps nobody waiting. */
+void ambit_hold_drain_waiting(struct hold *hold)
+{
+	const unsigned turns = AMBIT_RING_SIZE / (TURN_EVENTS * sizeof(struct ambit_event)) + 2;
+
+	for (unsigned i = 0; i < turns && ambit_hold_drain(hold); i++)
+		;
+}
+
+void ambit_hold_look(struct hold *hold)
+{
+	const uint64_t due = ambit_recorder_due(&hold->recorder);
+	int result;
+
+	if (due && due <= clock_ns(CLOCK_MONOTONIC)) {
+		ambit_recorder_flush(&hold->recorder);
+		check_trail(hold);
+	}
+	result = hold->state.cgroup[0] ? ambit_cell_rebind(hold->cell, hold->state.cgroup) : 0;
+	if (result) {
+		ambit_hold_mark(hold, "rebound", result < 0 ? strerror(-result) : NULL);
+		hold->options->say(
+			"the cgroup above \"%s\" was made anew: bound again, after up to a second",
+			hold->state.cgroup);
+	}
 }
 
 /* --- beginning and end --- */
@@ -236,10 +269,11 @@ static int policy_load(struct hold *hold, struct ready *ready, struct diag *diag
 	struct diags diags = {0};
 
 	if (result == 0)
-		result = path ? hold->options->load(path, hold->state.file, &diags, ready) : -ENOMEM;
+		result =
+			path ? hold->options->load(path, hold->state.file, &diags, ready) : -ENOMEM;
 	if (result < 0 && diags.count)
-		ambit_diag_set(diag, hold->state.file, diags.items[0].line, diags.items[0].column, "%s",
-			diags.items[0].text);
+		ambit_diag_set(diag, hold->state.file, diags.items[0].line, diags.items[0].column,
+			"%s", diags.items[0].text);
 	ambit_diags_clear(&diags);
 	return result < 0 ? result : refuse(ready->policy, diag);
 }
@@ -278,8 +312,9 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 		hold->policies[0] = TAKE_PTR(ready.policy);
 		hold->epochs[0] = 1;
 		hold->state.name = name_of(hold->policies[0], ambit_cell_id(hold->cell));
-		result = hold->state.name ? ambit_state_write(ambit_cell_id(hold->cell), &hold->state)
-					  : -ENOMEM;
+		result = hold->state.name
+				 ? ambit_state_write(ambit_cell_id(hold->cell), &hold->state)
+				 : -ENOMEM;
 	}
 	if (result == 0)
 		result = ambit_cell_note(hold->cell, hold->state.name);
@@ -361,6 +396,9 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 		return result;
 	}
 	ambit_hold_mark(hold, "takeover", NULL);
+	/* Whoever bound it may have been killed before all tasks had been looked at. */
+	if (ambit_cell_bind_again(hold->cell) < 0)
+		options->say("cell %s: not all tasks there have a label", hold->state.name);
 	*ret = hold;
 	return 0;
 }
@@ -388,8 +426,8 @@ int ambit_hold_reload(struct hold *hold, struct diag *diag)
 	if (result == 0)
 		result = reload_refuse(hold, &ready, diag);
 	/* What waits now is of the policy in force or of the one before, which goes. */
-	while (result == 0 && ambit_hold_drain(hold))
-		;
+	if (result == 0)
+		ambit_hold_drain_waiting(hold);
 	if (result == 0)
 		result = ambit_cell_swap(hold->cell, ready.tables, &ready.links, epoch, diag);
 	if (result < 0) {
@@ -413,8 +451,8 @@ int ambit_hold_reload(struct hold *hold, struct diag *diag)
 void ambit_hold_free(struct hold *hold, const char *what)
 {
 	if (hold->recorder.trail && !hold->recorder.chain.closed) {
-		_cleanup_free_ char *line = ambit_service_json(hold->state.name,
-			ambit_cell_id(hold->cell), what, hold->epochs[0], NULL);
+		_cleanup_free_ char *line = ambit_service_json(
+			hold->state.name, ambit_cell_id(hold->cell), what, hold->epochs[0], NULL);
 
 		ambit_recorder_mark(&hold->recorder, line);
 		ambit_recorder_end(&hold->recorder);

@@ -52,6 +52,10 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 /* Writes what waits in the ring, and only then gives it up: whoever is killed in between has the next one
  * write some of it again. True: there is more, for the next turn. */
 bool ambit_hold_drain(struct hold *hold);
+/* All that waits in the ring, and little of what comes meanwhile. */
+void ambit_hold_drain_waiting(struct hold *hold);
+/* Once a second: what is due without an event, and whether the cgroup is still bound. */
+void ambit_hold_look(struct hold *hold);
 /* Another text of the policy, from the same file: all of it, or with a diag none. */
 int ambit_hold_reload(struct hold *hold, struct diag *diag);
 /* Appends a line about the service. */

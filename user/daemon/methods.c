@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be asked of the service: the interface in varlink.c, and that of every varlink service. */
+/* What can be asked of the service: the interface in varlink.c, and that of every varlink service.
+ */
 #include <stdio.h>
 #include <string.h>
 #include "base/util.h"
@@ -59,10 +60,8 @@ static char *describe(struct service *service, const struct varlink_call *call, 
 		return wrong("interface", ret_size);
 	parameters = json_object_new_object();
 	if (strcmp(interface, VARLINK_INTERFACE)) {
-		json_object_object_add(
-			parameters, "interface", json_object_new_string(interface));
-		return varlink_reply(
-			"org.varlink.service.InterfaceNotFound", parameters, ret_size);
+		json_object_object_add(parameters, "interface", json_object_new_string(interface));
+		return varlink_reply("org.varlink.service.InterfaceNotFound", parameters, ret_size);
 	}
 	json_object_object_add(
 		parameters, "description", json_object_new_string(varlink_description));
@@ -71,7 +70,8 @@ static char *describe(struct service *service, const struct varlink_call *call, 
 
 static char *attach(struct service *service, const struct varlink_call *call, size_t *ret_size)
 {
-	const char *cgroup = varlink_string(call, "cgroup"), *policy = varlink_string(call, "policy");
+	const char *cgroup = varlink_string(call, "cgroup"),
+		   *policy = varlink_string(call, "policy");
 	struct json_object *parameters;
 	struct diag diag = {0};
 	struct hold *hold = NULL;
@@ -118,6 +118,13 @@ int methods_reload(struct service *service, const char *cell, struct diag *diag)
 	if (first == 0 && cell && !count) {
 		ambit_diag_set(diag, NULL, 0, 0, "there is no cell \"%s\" here", cell);
 		return -ENOENT;
+	}
+	if (first == 0 && !cell && service->untaken) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"%u bound cells are not held by this daemon and keep the policy they have: "
+			"start it anew",
+			service->untaken);
+		return -EBUSY;
 	}
 	return first ?: count;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of sd_notify(3) and sd_listen_fds(3) that a service needs: a datagram, and two variables. */
+/* The part of sd_notify(3) and sd_listen_fds(3) that a service needs: a datagram, and two
+ * variables. */
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -11,11 +11,12 @@
 #include <sys/timerfd.h>
 #include "base/util.h"
 #include "daemon/serve.h"
+#include "trail/clock.h"
 
 /* How long more events may come together after the first one, as for `ambit run`. */
-#define BATCH_NS  50000000
-#define TURN	  32 /* descriptors */
-#define LOOK_MS	  1000 /* how long a task without its label is not looked for */
+#define BATCH_NS 50000000
+#define TURN	 32   /* descriptors */
+#define LOOK_MS	 1000 /* how long what nothing tells of is not looked at */
 
 int service_watch(struct service *service, struct source *source)
 {
@@ -131,8 +132,8 @@ static void step(struct service *service, struct source *source)
 }
 
 /*
- * A task that came into a bound cgroup when the kernel had no memory for its label is outside: that is said
- * in every trail, since nobody knows whose it was, and it is looked for until it has one.
+ * A task that came into a bound cgroup when the kernel had no memory for its label is outside: that
+ * is said in every trail, since nobody knows whose it was, and it is looked for until it has one.
  */
 static void missed_look(struct service *service)
 {
@@ -147,10 +148,23 @@ static void missed_look(struct service *service)
 		left |= result < 0;
 		ambit_hold_mark(held->hold, "missed", result < 0 ? strerror(-result) : NULL);
 	}
-	service->options->say("%u tasks came into a bound cgroup without a label; %s", missed - service->missed,
-		left ? "some still have none" : "all have one now");
+	service->options->say("%u tasks came into a bound cgroup without a label; %s",
+		missed - service->missed, left ? "some still have none" : "all have one now");
 	if (!left)
 		service->missed = missed;
+}
+
+/* What nothing wakes us for. */
+static void look(struct service *service)
+{
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (now - service->looked < LOOK_MS * 1000000ULL)
+		return;
+	service->looked = now;
+	missed_look(service);
+	for (struct held *held = service->held; held; held = held->next)
+		ambit_hold_look(held->hold);
 }
 
 static void loop(struct service *service)
@@ -160,10 +174,11 @@ static void loop(struct service *service)
 	while (!service->ends) {
 		int count = epoll_wait(service->epoll, events, TURN, LOOK_MS);
 
-		/* Only a client's own event lets it go, so none of the others is of one that is gone. */
+		/* Only a client's own event lets it go, so none of the others is of one that is
+		 * gone. */
 		for (int i = 0; i < count && !service->ends; i++)
 			step(service, events[i].data.ptr);
-		missed_look(service);
+		look(service);
 	}
 }
 
@@ -175,15 +190,16 @@ static int lock_take(struct diag *diag)
 
 	if (mkdir(AMBIT_RUN_DIR, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return TAKE_FD(fd);
 	if (errno == EWOULDBLOCK) {
 		ambit_diag_set(diag, NULL, 0, 0, "the daemon is running already");
 		return -EALREADY;
 	}
-	ambit_diag_set(diag, NULL, 0, 0, "cannot lock \"" AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK "\": %s",
-		strerror(errno));
+	ambit_diag_set(diag, NULL, 0, 0,
+		"cannot lock \"" AMBIT_RUN_DIR "/" AMBIT_DAEMON_LOCK "\": %s", strerror(errno));
 	return -errno;
 }
 
@@ -224,7 +240,8 @@ static void cell_find(const struct cell_info *info, void *data)
 	ids[found->count++] = info->id;
 }
 
-/* One that cannot be taken over goes on without us; what it does is not recorded, and that is said. */
+/* One that cannot be taken over goes on without us; what it does is not recorded, and that is said.
+ */
 static int cells_take(struct service *service)
 {
 	struct found found = {0};
@@ -234,10 +251,13 @@ static int cells_take(struct service *service)
 		struct diag diag = {0};
 		struct hold *hold = NULL;
 
-		if (ambit_hold_take(service->options, service->kernel, found.ids[i], &hold, &diag) == 0)
+		if (ambit_hold_take(
+			    service->options, service->kernel, found.ids[i], &hold, &diag) == 0) {
 			found.result = service_add(service, hold);
-		else
+		} else {
+			service->untaken++;
 			service->options->say("%s", diag.text ?: "a cell cannot be taken over");
+		}
 		ambit_diag_clear(&diag);
 	}
 	free(found.ids);
@@ -247,7 +267,8 @@ static int cells_take(struct service *service)
 static int sources_open(struct service *service)
 {
 	const uint64_t interval = notify_interval();
-	const struct timespec every = {(time_t)(interval / 1000000), (long)(interval % 1000000) * 1000};
+	const struct timespec every = {
+		(time_t)(interval / 1000000), (long)(interval % 1000000) * 1000};
 	const struct itimerspec timer = {every, every};
 	sigset_t mask;
 	int result;
@@ -258,10 +279,10 @@ static int sources_open(struct service *service)
 	sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	service->epoll = epoll_create1(EPOLL_CLOEXEC);
-	service->timer = (struct source){SOURCE_TIMER,
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
-	service->signals = (struct source){
-		SOURCE_SIGNAL, signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)};
+	service->timer = (struct source){
+		SOURCE_TIMER, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+	service->signals =
+		(struct source){SOURCE_SIGNAL, signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)};
 	if (service->epoll < 0 || service->timer.fd < 0 || service->signals.fd < 0)
 		return -errno;
 	result = service_watch(service, &service->timer);
@@ -269,8 +290,8 @@ static int sources_open(struct service *service)
 		result = service_watch(service, &service->signals);
 	if (result < 0 || !interval)
 		return result;
-	service->watchdog = (struct source){SOURCE_WATCHDOG,
-		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+	service->watchdog = (struct source){
+		SOURCE_WATCHDOG, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
 	if (service->watchdog.fd < 0 || timerfd_settime(service->watchdog.fd, 0, &timer, NULL) < 0)
 		return -errno;
 	return service_watch(service, &service->watchdog);
@@ -283,8 +304,7 @@ static void service_close(struct service *service, const char *what)
 		struct held *held = service->held;
 
 		service->held = held->next;
-		while (ambit_hold_drain(held->hold))
-			;
+		ambit_hold_drain_waiting(held->hold);
 		ambit_hold_free(held->hold, what);
 		free(held);
 	}
@@ -302,7 +322,8 @@ static void service_close(struct service *service, const char *what)
 		close(service->lock);
 }
 
-static int service_open(struct service *service, const struct daemon_options *options, struct diag *diag)
+static int service_open(
+	struct service *service, const struct daemon_options *options, struct diag *diag)
 {
 	int result;
 

@@ -33,6 +33,8 @@ struct service {
 	struct client *clients;
 	int epoll, lock;
 	struct source timer, signals, listener, watchdog;
+	unsigned untaken; /* bound cells that could not be taken over */
+	uint64_t looked; /* when, CLOCK_MONOTONIC */
 	unsigned missed; /* tasks that got no label, of those that were looked for */
 	bool armed; /* the timer */
 	bool ends;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What outlives the service, beside what is pinned: files in AMBIT_HOLDS, which goes with the boot as the
- * pins do. */
+/* What outlives the service, beside what is pinned: files in AMBIT_HOLDS, which goes with the boot
+ * as the pins do. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <json-c/json.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cells that are bound to a cgroup (bpf/bind.bpf.c). Everything of one is in maps that are pinned: its row,
- * tables, counters and ring. So nothing of it depends on a process, and whoever comes next reads on where
- * the last one had given up what he read.
+ * Cells that are bound to a cgroup (bpf/bind.bpf.c). Everything of one is in maps that are pinned:
+ * its row, tables, counters and ring. So nothing of it depends on a process, and whoever comes next
+ * reads on where the last one had given up what he read.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -47,7 +47,8 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 			(int)mount, base);
 		return -EINVAL;
 	}
-	if (strncmp(path, base, strlen(base)) == 0 && (!path[strlen(base)] || path[strlen(base)] == '/')) {
+	if (strncmp(path, base, strlen(base)) == 0 &&
+		(!path[strlen(base)] || path[strlen(base)] == '/')) {
 		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" is where `ambit run` has its cells", path);
 		return -EINVAL;
 	}
@@ -78,9 +79,10 @@ static int programs_attach(struct diag *diag)
 	unlink(TASKS_PIN); /* of one who was killed between the two */
 	result = loading_bind(PIN_ABI_DIR, &skeleton, diag);
 	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(pins); i++) {
-		struct bpf_link *link = pins[i].iterates
-			? bpf_program__attach_iter(skeleton->progs.bind_tasks, NULL)
-			: bpf_program__attach_trace(skeleton->progs.bind_moved);
+		struct bpf_link *link =
+			pins[i].iterates
+				? bpf_program__attach_iter(skeleton->progs.bind_tasks, NULL)
+				: bpf_program__attach_trace(skeleton->progs.bind_moved);
 
 		if (!link)
 			return fail(diag, "attaching what labels tasks", -errno);
@@ -90,8 +92,8 @@ static int programs_attach(struct diag *diag)
 	return result;
 }
 
-/* Has bind_tasks look at every task there is. */
-static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
+/* Has bind_tasks look at every task there is, in the order of their numbers. */
+static int walk_once(struct kernel *kernel, struct ambit_binding *binding)
 {
 	_cleanup_close_ int link = bpf_obj_get(TASKS_PIN), walk = -1;
 	const uint32_t row = AMBIT_BINDING_ASKED;
@@ -107,6 +109,22 @@ static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
 	if (length < 0 || bpf_map_lookup_elem(kernel->binding, &row, binding) < 0)
 		return -errno;
 	return 0;
+}
+
+/*
+ * Twice: a thread that executes a program takes over the number of its leader (exchange_tids() in
+ * fs/exec.c), which the first look may have passed, and its own is gone. It is alone from then on,
+ * and threads that it makes are labelled when they are made.
+ */
+static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
+{
+	const struct ambit_binding asked = *binding;
+	int result = walk_once(kernel, binding);
+
+	if (result < 0 || binding->others || binding->failed)
+		return result;
+	*binding = asked;
+	return walk_once(kernel, binding);
 }
 
 /* --- what must not be among the tasks that run already --- */
@@ -131,20 +149,23 @@ static int process_refuse(pid_t pid)
 	if (pidfd < 0 || stat(path, &namespace) < 0)
 		return 0; /* it ended, or is about to */
 	if (bpf_map_lookup_elem(look.kernel->labels, &pidfd, &label) == 0) {
-		ambit_diag_set(look.diag, NULL, 0, 0, "process %d there is in cell %08x already", pid,
-			label.cell);
+		ambit_diag_set(look.diag, NULL, 0, 0, "process %d there is in cell %08x already",
+			pid, label.cell);
 		return -EBUSY;
 	}
 	if (namespace.st_ino == look.mnt_ns)
 		return 0;
 	ambit_diag_set(look.diag, NULL, 0, 0,
-		"process %d there has a mount namespace of its own, in which the paths of the policy mean "
-		"something else: have the service run without PrivateTmp=, ProtectSystem= and their like",
+		"process %d there has a mount namespace of its own, in which the paths of the "
+		"policy mean "
+		"something else: have the service run without PrivateTmp=, ProtectSystem= and "
+		"their like",
 		pid);
 	return -ENOTSUP;
 }
 
-static int directory_refuse(const char *path, const struct stat *status, int type, struct FTW *where)
+static int directory_refuse(
+	const char *path, const struct stat *status, int type, struct FTW *where)
 {
 	_cleanup_free_ char *file = NULL;
 	FILE *in;
@@ -183,6 +204,27 @@ static void unbind(struct cell *cell, const struct ambit_bound_key *key)
 	tasks_walk(cell->kernel, &binding);
 }
 
+/* Of a task in a cell of `ambit run` whose label cannot be read it is known from its cgroup that it
+ * has one (cell_of_storage() in bpf/lib/label.bpf.h). Here it would be taken for one outside. */
+static int labels_refuse(const struct kernel *kernel, struct diag *diag)
+{
+	const uint32_t row = 0;
+	struct ambit_arming arming;
+	struct facts facts;
+
+	if (bpf_map_lookup_elem(kernel->arming, &row, &arming) < 0)
+		return fail(diag, "what it was armed for", -errno);
+	facts_read_armed(arming.flags, &facts);
+	if (!facts.label_fails || facts.preemption == PREEMPTION_OFF)
+		return 0;
+	ambit_diag_set(diag, NULL, 0, 0,
+		"this kernel cannot read the label of a task whenever it is asked for (preempted "
+		"anywhere, before "
+		"6.2), and such a task would not be kept to the policy: boot with "
+		"preempt=voluntary");
+	return -ENOTSUP;
+}
+
 int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag)
 {
 	struct ambit_binding binding = {.cell = cell->id};
@@ -191,18 +233,23 @@ int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, st
 	int result = ambit_bound_key(path, &key, diag);
 
 	if (result == 0)
+		result = labels_refuse(cell->kernel, diag);
+	if (result == 0)
 		result = running_refuse(cell->kernel, path, diag);
 	if (result == 0)
 		result = programs_attach(diag);
 	if (result < 0)
 		return result;
 	if (bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0)
-		return fail(diag, errno == EEXIST ? "it has a cell already" : "a row in \"bounds\"", -errno);
+		return fail(diag, errno == EEXIST ? "it has a cell already" : "a row in \"bounds\"",
+			-errno);
 	/* From here on whoever comes is labelled, so one look at those who were there is enough. */
 	result = tasks_walk(cell->kernel, &binding);
 	if (result == 0 && (binding.others || binding.failed)) {
-		ambit_diag_set(diag, NULL, 0, 0, "%u tasks there are in another cell, %u could not be "
-			"labelled", binding.others, binding.failed);
+		ambit_diag_set(diag, NULL, 0, 0,
+			"%u tasks there are in another cell, %u could not be "
+			"labelled",
+			binding.others, binding.failed);
 		result = -EBUSY;
 	} else if (result < 0) {
 		fail(diag, "a look at its tasks", result);
@@ -281,4 +328,18 @@ int ambit_cell_bind_again(struct cell *cell)
 	int result = tasks_walk(cell->kernel, &binding);
 
 	return result < 0 ? result : binding.failed ? -ENOMEM : 0;
+}
+
+int ambit_cell_rebind(struct cell *cell, const char *path)
+{
+	const struct ambit_label label = {.cell = cell->id};
+	struct ambit_bound_key key;
+	struct diag ignored = {};
+	int result = ambit_bound_key(path, &key, &ignored);
+
+	ambit_diag_clear(&ignored);
+	if (result < 0 || bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0)
+		return 0;
+	result = ambit_cell_bind_again(cell);
+	return result < 0 ? result : 1;
 }

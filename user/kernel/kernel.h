@@ -156,6 +156,9 @@ bool ambit_task_is_inside(struct kernel *kernel, pid_t pid);
 unsigned ambit_bound_missed(struct kernel *kernel);
 /* Labels those who are in the cell's cgroup and have none. -ENOMEM if one is left. */
 int ambit_cell_bind_again(struct cell *cell);
+/* Where the cgroup above the cell's was made anew, and so has another id: binds it again and returns 1, or a
+ * negative errno if a task there got no label. 0: it is bound as before, or there is none above it now. */
+int ambit_cell_rebind(struct cell *cell, const char *path);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);

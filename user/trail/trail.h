@@ -165,7 +165,7 @@ struct trail_sink {
 char *ambit_sink_json(const struct trail_sink *sink);
 /* ambit ends, and the command was not started. */
 char *ambit_stop_json(void);
-/* What the service did with a cell: "takeover", "release", "reload", "reload-refused", "missed", "disarm";
+/* What the service did with a cell: "takeover", "release", "reload", "reload-refused", "missed", "rebound", "disarm";
  * `detail` NULL: nothing more to say. */
 char *ambit_service_json(const char *cell, uint32_t cell_id, const char *what, uint64_t epoch,
 	const char *detail);

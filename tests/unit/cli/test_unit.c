@@ -25,7 +25,8 @@ static int setup(void **state)
 {
 	static const char *const paths[] = {"system.slice", "system.slice/one.service", "user.slice",
 		"user.slice/twice.service", "system.slice/twice.service", "web.slice",
-		"web.slice/deep.service"};
+		"web.slice/deep.service", "web.slice/deep.service/inner.service",
+		"web.slice/web-one.slice", "web.slice/web-one.slice/one@x.service"};
 
 	(void)state;
 	if (!mkdtemp(root))
@@ -37,7 +38,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const paths[] = {"/web.slice/deep.service", "/web.slice",
+	static const char *const paths[] = {"/web.slice/web-one.slice/one@x.service",
+		"/web.slice/web-one.slice", "/web.slice/deep.service/inner.service",
+		"/web.slice/deep.service", "/web.slice",
 		"/system.slice/twice.service", "/system.slice/one.service", "/system.slice",
 		"/user.slice/twice.service", "/user.slice", ""};
 
@@ -74,6 +77,11 @@ static void test_units(void **state)
 	check("one.service", "system.slice/one.service");
 	check("deep.service", "web.slice/deep.service");
 	check("web.slice", "web.slice");
+	check("one@x.service", "web.slice/web-one.slice/one@x.service");
+	/* A name that somebody gave to a cgroup of his own: not there yet. */
+	check("inner.service", "system.slice/inner.service");
+	/* It will be in a slice of its template. */
+	check("one@y.service", NULL);
 	/* Not there yet: where it will be. */
 	check("later.service", "system.slice/later.service");
 	check("later.slice", NULL);
