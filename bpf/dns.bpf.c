@@ -16,6 +16,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define PROTOCOL_IP   bpf_htons(0x0800)
 #define PROTOCOL_IPV6 bpf_htons(0x86dd)
 #define NEXT_ICMPV6   58
+#define PORT_NAT_T    4500 /* RFC 3948 */
 #define FRAGMENT      bpf_htons(0x1fff)
 
 /* Ports, and where the payload begins; false: no such packet. `at` is where the IP header ends. */
@@ -99,8 +100,10 @@ FRAME int egress_dns(struct __sk_buff *skb, struct packet *packet)
 		scratch->path.start = PATH_END;
 		packet->at = packet->payload;
 		packet->size = skb->len - packet->payload;
-		pass = packet->proto == AMBIT_PROTO_TCP ? stream_pass(skb, packet, scratch, &v)
-							 : question_pass(skb, packet, scratch, &v);
+		v.reason = REASON_QUESTION;
+		pass = !question_loose(skb, packet) &&
+		       (packet->proto == AMBIT_PROTO_TCP ? stream_pass(skb, packet, scratch, &v)
+							 : question_pass(skb, packet, scratch, &v));
 	}
 	if (!pass)
 		pass = question_deny(all, packet, &v);
@@ -109,16 +112,42 @@ FRAME int egress_dns(struct __sk_buff *skb, struct packet *packet)
 	return pass ? PASS : DROP;
 }
 
+/* Whether a packet is another one around that of the socket, whose bytes nobody saw (IPsec: ESP, or UDP to
+ * port 4500). What a socket sends has its protocol and its port. */
+static __always_inline bool is_wrapped(struct __sk_buff *skb, const struct packet *packet)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk || (sk->protocol != AMBIT_PROTO_TCP && sk->protocol != AMBIT_PROTO_UDP))
+		return false;
+	return sk->protocol != packet->proto || (packet->proto == AMBIT_PROTO_UDP &&
+							packet->target == PORT_NAT_T &&
+							sk->src_port != packet->source);
+}
+
+/* Nothing of it can be read. */
+FRAME int wrapped_decide(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ambit_names *all;
+
+	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	all = names_of(packet->cgroup);
+	return all && connection_deny(packet, all->cell, REASON_STREAM, -1) ? PASS : DROP;
+}
+
 SEC("cgroup_skb/egress")
 int dns_egress(struct __sk_buff *skb)
 {
 	struct packet packet = {};
 	int read = packet_read(skb, &packet, true);
 
-	if (read == PACKET_OTHER)
-		return PASS;
 	if (read == PACKET_BAD)
 		return DROP;
+	if (is_wrapped(skb, &packet))
+		return wrapped_decide(skb, &packet);
+	if (read == PACKET_OTHER)
+		return PASS;
 	if (packet.target != AMBIT_DNS_PORT)
 		return packet.proto == AMBIT_PROTO_TCP ? connection_egress(skb, &packet) : PASS;
 	/* Nothing is said, by TCP alone. */

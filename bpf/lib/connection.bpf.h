@@ -19,7 +19,6 @@
 #define TCP_FLAGS_AT 13
 #define TCP_SYN	     0x02
 #define TCP_ACK	     0x10
-#define TCP_URG	     0x20
 #define TCP_STATE_LISTEN 10 /* include/net/tcp_states.h */
 
 /* What an address alone says of connecting to it, as enum lease: LEASE_ANY where a rule allows it. */
@@ -68,7 +67,7 @@ FRAME bool names_wanted(struct ambit_names *all, struct ambit_cell *cell, const 
 		if (lease_allows(says) && !reader->domain)
 			reader->domain = found[i].domain;
 	}
-	return any;
+	return any && !reader->proxy;
 }
 
 static __always_inline void *connection_of(struct bpf_sock *sk, bool make)
@@ -110,29 +109,6 @@ FRAME bool connection_begin(
 	return true;
 }
 
-/* Pages that somebody else may still write to: of a file, of a pipe, or of the task that sends them
- * (MSG_ZEROCOPY). What was read there is not what will be sent. */
-#define SHARED_FLAGS 0x1f /* SKBFL_ALL, and all that manages such pages (include/linux/skbuff.h) */
-
-FRAME bool packet_shared(struct __sk_buff *skb)
-{
-	const void *at = (const void *)skb;
-	__u64 head = 0;
-	__u32 end = 0;
-	__u8 flags = 0xff;
-
-	/* A field that cannot be read is as bad. */
-	if (bpf_probe_read_kernel(&head, sizeof(head),
-		    FAULT(SHARED_HEAD, NULL, at + bpf_core_field_offset(struct sk_buff, head))) ||
-		bpf_probe_read_kernel(&end, sizeof(end), at + bpf_core_field_offset(struct sk_buff, end)) ||
-		bpf_probe_read_kernel(&flags, sizeof(flags),
-			FAULT(SHARED_FLAGS, NULL,
-				(const void *)(head + end +
-					       bpf_core_field_offset(struct skb_shared_info, flags)))))
-		return true;
-	return flags & SHARED_FLAGS;
-}
-
 /* Whether the name that was spelled led to the peer when the connection was begun, or does now. */
 FRAME bool name_leads(struct ambit_names *all, const struct packet *packet, const struct reader *reader,
 	__u32 domain)
@@ -157,16 +133,16 @@ FRAME bool name_leads(struct ambit_names *all, const struct packet *packet, cons
 
 #define AGREES	0
 #define TUNNELS (-1)
-#define OPENS	(-2) /* a tunnel in which anything may be said */
 
 /* What is to be said of the name that a proxy is asked for, of which the rules say `says`: a reason, or
  * AGREES and the like. */
 static __always_inline int judge_connect(struct reader *reader, int says, __u32 port)
 {
-	if (!reader->proxy || !port || !lease_allows(says))
+	/* Not where anything may be said (`tls: none`): a proxy that refuses takes the next request. */
+	if (!reader->proxy || !port || says != LEASE_ALLOWS)
 		return REASON_PROXY;
 	reader->asked = port;
-	return says == LEASE_ANY ? OPENS : TUNNELS;
+	return TUNNELS;
 }
 
 static __always_inline int judge_result(int result)
@@ -203,9 +179,9 @@ FRAME int reader_judge(struct ambit_names *all, const struct packet *packet, str
 		return REASON_NO_POLICY;
 	if (reader_connects(reader))
 		return judge_connect(reader, says, port);
-	/* Behind a proxy that has refused CONNECT a request would be one to the proxy. */
-	if (says == LEASE_PROXY ||
-		(reader->proxy && (reader->tunnel ? reader->kind != READER_TLS : !reader_wants(reader))))
+	/* Behind a proxy that has refused CONNECT a request would be one to the proxy; and by whichever of its
+	 * names, what is a proxy takes requests for others on the same connection. */
+	if (says == LEASE_PROXY || (reader->proxy && !(reader->tunnel && reader->kind == READER_TLS)))
 		return REASON_PROXY;
 	return lease_allows(says) && name_leads(all, packet, reader, dns->hash) ? AGREES : REASON_SAID;
 }
@@ -381,6 +357,26 @@ static __always_inline bool connection_begins(
 		       connection->next == bpf_ntohl(packet->sequence) + 1);
 }
 
+/* Whom the socket was connected to: where the host sends it elsewhere (DNAT), the packet has another address
+ * by now, of which no rule speaks. A socket without a peer's port is none that was connected. */
+static __always_inline void connection_peer(struct packet *packet, struct bpf_sock *sk)
+{
+	__u32 ip[4];
+
+	if (!sk->dst_port)
+		return;
+	if (sk->family == FAMILY_INET) {
+		address_v4(&packet->peer, sk->dst_ip4);
+	} else {
+		ip[0] = sk->dst_ip6[0];
+		ip[1] = sk->dst_ip6[1];
+		ip[2] = sk->dst_ip6[2];
+		ip[3] = sk->dst_ip6[3];
+		address_v6(&packet->peer, ip);
+	}
+	packet->target = bpf_ntohs(sk->dst_port);
+}
+
 /* `known` is what is known of the connection, or NULL. */
 FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct bpf_sock *sk,
 	struct connection *known)
@@ -393,6 +389,7 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 		return DROP;
 	if (packet->flags & TCP_SYN && sk->state == TCP_STATE_LISTEN)
 		return connection_listens(packet, sk, all);
+	connection_peer(packet, sk);
 	if (connection_begins(connection, packet)) {
 		connection = connection_of(sk, true);
 		if (!connection || !connection_begin(sk, packet, connection, all))

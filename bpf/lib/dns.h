@@ -41,7 +41,10 @@
 #define DNS_TYPE_A     1
 #define DNS_TYPE_CNAME 5
 #define DNS_TYPE_AAAA  28
+#define DNS_TYPE_OPT   41
 #define DNS_CLASS_IN   1
+/* Bytes of options in a question: a cookie has at most 44, a subnet 24. */
+#define DNS_OPTIONS 68
 
 struct dns_address {
 	__u32 ttl; /* the least of its own and of the aliases that lead to it; seconds */
@@ -162,6 +165,23 @@ DNS_INLINE void dns_name(struct dns *dns, __u32 compare)
 		dns->name_size = dns->size;
 }
 
+/*
+ * What stands behind a question: nothing, or what EDNS says (RFC 6891): an OPT record with the root as its
+ * name, and room for a cookie and a subnet (RFC 7873, 7871). More would carry what nobody looks at to whoever
+ * the resolver asks.
+ */
+DNS_INLINE int dns_rest(const struct dns *dns)
+{
+	__u32 at = dns->at, size;
+
+	if (!dns_half(dns, 10))
+		return at == dns->length;
+	if (at + 11 > dns->length || dns_byte(dns, at) || dns_half(dns, at + 1) != DNS_TYPE_OPT)
+		return 0;
+	size = dns_half(dns, at + 9);
+	return size <= DNS_OPTIONS && at + 11 + size == dns->length;
+}
+
 /* The header, and the question, of which there has to be one, about the internet. True if it is sound. */
 DNS_INLINE int dns_question(struct dns *dns)
 {
@@ -174,10 +194,9 @@ DNS_INLINE int dns_question(struct dns *dns)
 	flags = dns_half(dns, 2);
 	dns->answer = flags >> 15;
 	dns->answers = dns_half(dns, 6);
-	/* A query (opcode 0) with one question; and without records of its own but for EDNS and a
-	 * signature. */
+	/* A query (opcode 0) with one question; and without records of its own but for EDNS. */
 	if (flags & 0x7800 || dns_half(dns, 4) != 1 ||
-		(!dns->answer && (dns->answers || dns_half(dns, 8) || dns_half(dns, 10) > 2)))
+		(!dns->answer && (dns->answers || dns_half(dns, 8) || dns_half(dns, 10) > 1)))
 		return 0;
 	dns->at = DNS_HEADER;
 	dns_name(dns, 0);
@@ -187,7 +206,7 @@ DNS_INLINE int dns_question(struct dns *dns)
 	if (dns_half(dns, dns->at + 2) != DNS_CLASS_IN)
 		return 0;
 	dns->at += 4;
-	return 1;
+	return dns->answer || dns_rest(dns);
 }
 
 DNS_INLINE int dns_letter(__u32 byte)

@@ -205,6 +205,40 @@ static __always_inline bool is_repeated(struct ambit_names *all, const struct pa
 	       __sync_lock_test_and_set(&all->dropped, segment) == segment;
 }
 
+/* Pages that somebody else may still write to: of a file, of a pipe, or of the task that sends them
+ * (MSG_ZEROCOPY). What was read there is not what will be sent. */
+#define SHARED_FLAGS 0x1f /* SKBFL_ALL, and all that manages such pages (include/linux/skbuff.h) */
+
+FRAME bool packet_shared(struct __sk_buff *skb)
+{
+	const void *at = (const void *)skb;
+	__u64 head = 0;
+	__u32 end = 0;
+	__u8 flags = 0xff;
+
+	/* A field that cannot be read is as bad. */
+	if (bpf_probe_read_kernel(&head, sizeof(head),
+		    FAULT(SHARED_HEAD, NULL, at + bpf_core_field_offset(struct sk_buff, head))) ||
+		bpf_probe_read_kernel(&end, sizeof(end), at + bpf_core_field_offset(struct sk_buff, end)) ||
+		bpf_probe_read_kernel(&flags, sizeof(flags),
+			FAULT(SHARED_FLAGS, NULL,
+				(const void *)(head + end +
+					       bpf_core_field_offset(struct skb_shared_info, flags)))))
+		return true;
+	return flags & SHARED_FLAGS;
+}
+
+#define TCP_URG 0x20 /* RFC 9293 */
+
+/* What may change after the look, or be left out by who reads it (an urgent byte). A datagram has all its
+ * bytes in one piece, unless they are pages of somebody, which the kernel does not always mark as such. */
+static __always_inline bool question_loose(struct __sk_buff *skb, const struct packet *packet)
+{
+	if (packet->proto == AMBIT_PROTO_UDP)
+		return (__u64)skb->data_end - (__u64)skb->data < skb->len;
+	return packet->flags & TCP_URG || packet_shared(skb);
+}
+
 /* Reads a message of [1, DNS_SIZE] bytes into the scratch slot; false: it cannot be read. */
 static __always_inline bool message_read(
 	struct __sk_buff *skb, const struct packet *packet, struct scratch *scratch)

@@ -57,13 +57,6 @@ static __always_inline bool reader_named(const struct reader *reader)
 	       reader->request.hosts && !reader->request.field_host;
 }
 
-/* Whether a name may be said but to a proxy. */
-static __always_inline bool reader_wants(const struct reader *reader)
-{
-	_Static_assert(AMBIT_LEASE_NAMES == 4, "all of them");
-	return reader->names[0] | reader->names[1] | reader->names[2] | reader->names[3];
-}
-
 static __always_inline bool reader_connects(const struct reader *reader)
 {
 	return reader->kind == READER_HTTP && reader->request.is_connect;

@@ -47,7 +47,7 @@ struct http_head {
 	__u8 target;	 /* the target says a name */
 	__u8 minor;	 /* HTTP/1.0 needs no Host */
 	__u8 port;	 /* of Host, where the target has none */
-	__u8 reserved;
+	__u8 field_body; /* the field's name is that of one which says that there is a body, so far: 1 or 2 */
 	struct stream_name name; /* with its port */
 };
 
@@ -107,6 +107,9 @@ static inline __u8 request_lower(__u8 byte)
 		(__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
 #define WORD_CONNECT REQUEST_WORD('c', 'o', 'n', 'n', 'e', 'c', 't', 0)
 #define WORD_HOST    REQUEST_WORD('h', 'o', 's', 't', 0, 0, 0, 0)
+/* Beginnings; no field that CONNECT has begins like that and means something else. */
+#define WORD_CONTENT  REQUEST_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')
+#define WORD_TRANSFER REQUEST_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')
 #define WORD_VERSION REQUEST_WORD('h', 't', 't', 'p', '/', '1', '.', 0)
 
 static inline __u8 request_word(__u64 word, __u32 at)
@@ -212,6 +215,7 @@ static inline enum stream_result request_line(struct http_head *request, __u8 by
 	request_go(request, REQUEST_FIELD);
 	request->have = 1;
 	request->field_host = request_lower(byte) == 'h';
+	request->field_body = request_lower(byte) == 'c' ? 1 : request_lower(byte) == 't' ? 2 : 0;
 	return STREAM_MORE;
 }
 
@@ -221,10 +225,18 @@ static inline enum stream_result request_field(struct http_head *request, __u8 b
 
 	if (at < 8)
 		request->have++;
+	if (byte != ':' && at < 8 &&
+		request_lower(byte) !=
+			request_word(request->field_body == 1 ? WORD_CONTENT : WORD_TRANSFER, at))
+		request->field_body = 0;
 	if (byte != ':') {
 		request->field_host &= request_lower(byte) == request_word(WORD_HOST, at) && at < 4;
 		return request_token(byte) ? STREAM_MORE : request_bad(request);
 	}
+	/* CONNECT has no content (RFC 9110 section 9.3.6): a proxy that refuses it and takes some for that would
+	 * read as a request what was taken here for what goes through the tunnel. */
+	if (request->is_connect && request->field_body && at == 8)
+		return request_bad(request);
 	request->field_host &= at == 4;
 	if (request->field_host && request->hosts)
 		return request_end(request, STREAM_SEVERAL);

@@ -80,7 +80,17 @@ static void heads(void **state)
 		{"1.2.3.6", 3128, DROPPED, CONNECT("evil.org:80")},
 		{"1.2.3.6", 3128, DROPPED, CONNECT("b.wild.org")},
 		{"1.2.3.6", 3128, DROPPED, CONNECT("b.wild.org:81") "x"},
-		{"1.2.3.6", 3128, PASSED, CONNECT("db.wild.org:5432")},
+		/* Refused, the next request would be free. */
+		{"1.2.3.6", 3128, DROPPED, CONNECT("db.wild.org:5432")},
+		/* What was taken for what goes through the tunnel would be the body of a request that is refused. */
+		{"1.2.3.6", 3128, DROPPED,
+			"CONNECT b.wild.org:81 HTTP/1.1\r\nHost: b.wild.org\r\ncontent-LENGTH: 517\r\n\r\n"},
+		{"1.2.3.6", 3128, DROPPED,
+			"CONNECT b.wild.org:81 HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: b.wild.org\r\n\r\n"},
+		{"1.2.3.6", 3128, PASSED,
+			"CONNECT b.wild.org:81 HTTP/1.1\r\nHost: b.wild.org\r\nConnection: close\r\nTe: x\r\n\r\n"},
+		{"1.2.3.4", 80, PASSED,
+			"POST / HTTP/1.1\r\nHost: a.wild.org\r\nContent-Length: 1\r\n\r\nx"},
 		{"1.2.3.6", 3128, DROPPED, GET("proxy.wild.org")},
 		{"1.2.3.6", 3128, DROPPED, "GET http://b.wild.org/ HTTP/1.1\r\nHost: b.wild.org\r\n\r\n"},
 		{"10.0.0.9", 3128, PASSED, CONNECT("api.example.com:443")},

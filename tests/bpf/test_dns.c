@@ -71,6 +71,58 @@ static void packets(void **state)
 	assert_int_equal(leased("1.2.3.4", &count), -1);
 }
 
+/* What stands behind a question: nothing, or EDNS with no more than it needs. */
+static void rests(void **state)
+{
+	static const struct {
+		unsigned additional; /* as the header says */
+		const char *bytes;
+		size_t size, filler;
+		int result;
+	} cases[] = {
+		{0, "", 0, 0, PASSED},
+		{0, "x", 1, 0, DROPPED},
+		{1, "", 0, 0, DROPPED},
+		{1, "\0\0\x29\x10\0\0\0\0\0\0\0", 11, 0, PASSED},
+		{1, "\0\0\x29\x10\0\0\0\0\0\0\x0c", 11, 12, PASSED},
+		{1, "\0\0\x29\x10\0\0\0\0\0\0\x44", 11, 0x44, PASSED},
+		{1, "\0\0\x29\x10\0\0\0\0\0\0\x45", 11, 0x45, DROPPED},
+		{1, "\0\0\x29\x10\0\0\0\0\0\0\x0c", 11, 13, DROPPED},
+		{1, "\0\0\x10\x10\0\0\0\0\0\0\0", 11, 0, DROPPED}, /* TXT */
+		{1, "\1\0\x29\x10\0\0\0\0\0\0\0", 11, 0, DROPPED},
+		{2, "\0\0\x29\x10\0\0\0\0\0\0\0\0\0\x29\x10\0\0\0\0\0\0\0", 22, 0, DROPPED},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct packet packet;
+
+		fresh(state);
+		begin(&packet, false, IPPROTO_UDP);
+		put_question(&packet, 0x0100, 0, "api.example.com");
+		packet.bytes[14 + 20 + 8 + 11] = (uint8_t)cases[i].additional;
+		put(&packet, cases[i].bytes, cases[i].size);
+		for (size_t k = 0; k < cases[i].filler; k++)
+			put(&packet, "x", 1);
+		if (run(skeleton->progs.dns_egress, &packet) != cases[i].result)
+			fail_msg("row %zu: not %d", i, cases[i].result);
+	}
+}
+
+/* An urgent byte is one that the resolver may leave out. */
+static void urgent(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	begin(&packet, false, IPPROTO_TCP);
+	put16(&packet, 0);
+	put_question(&packet, 0x0100, 0, "api.example.com");
+	packet.bytes[14 + 20 + 20 + 1] = (uint8_t)(packet.size - 14 - 20 - 20 - 2);
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), PASSED);
+	packet.bytes[14 + 20 + 13] |= 0x20;
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), DROPPED);
+}
+
 static void stream(void **state)
 {
 	struct packet packet;
@@ -216,6 +268,8 @@ int main(void)
 		cmocka_unit_test_setup(questions, fresh),
 		cmocka_unit_test_setup(rate, fresh),
 		cmocka_unit_test_setup(packets, fresh),
+		cmocka_unit_test_setup(rests, fresh),
+		cmocka_unit_test_setup(urgent, fresh),
 		cmocka_unit_test_setup(stream, fresh),
 		cmocka_unit_test_setup(leases, fresh),
 		cmocka_unit_test_setup(no_leases, fresh),
