@@ -382,8 +382,8 @@ int INSIDE_PROG(net_socket_accept, struct socket *socket)
  * that cannot be read. */
 static __always_inline bool abstract_name(struct unix_sock *socket, struct unix_text *text)
 {
-	/* Set once, when the socket is bound. */
-	__u64 address = (__u64)BPF_CORE_READ(socket, addr);
+	/* Set once, when the socket is bound. Where it cannot be read there is no name, which is a deny. */
+	__u64 address = FAULT(UNIX_UNNAMED, 0, (__u64)BPF_CORE_READ(socket, addr));
 	const __u32 before = offsetof(struct sockaddr_un, sun_path) + 1;
 	__u32 length = 0;
 	char first = 0;

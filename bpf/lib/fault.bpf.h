@@ -22,6 +22,7 @@
 	X(LABEL_IPC)                                                                              \
 	X(LABEL_IPC_OWNER)                                                                        \
 	X(UNIX_SOCK)                                                                              \
+	X(UNIX_UNNAMED)                                                                           \
 	X(UNIX_ADDRESS)                                                                           \
 	X(UNIX_NAME)                                                                              \
 	/* the rows of a cell */                                                                  \
