@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "capture.h"
 
 #define HEAD "apiVersion: ambit/v1\nname: a\n"
 
@@ -44,22 +45,10 @@ static void put(const char *path, const char *text)
 static int diff(const char *before, const char *after, char text[4096])
 {
 	char *argv[] = {(char *)"ambit diff", (char *)"a.yaml", (char *)"b.yaml", NULL};
-	int saved = dup(STDOUT_FILENO), out = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
-	ssize_t size;
 
 	put("a.yaml", before);
 	put("b.yaml", after);
-	fflush(stdout);
-	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
-	status = ambit_verb_diff(3, argv);
-	fflush(stdout);
-	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
-	size = pread(out, text, 4095, 0);
-	assert_true(size >= 0);
-	text[size] = '\0';
-	close(saved);
-	close(out);
-	return status;
+	return capture(ambit_verb_diff, 3, argv, text);
 }
 
 static void settings(void **state)

@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "cli/log.h"
 #include "cli/run.h"
+#include "capture.h"
 
 struct seen {
 	char text[256];
@@ -100,20 +101,8 @@ static char *trail_new(void)
 static int log_of(char *path, const char *option, char text[4096])
 {
 	char *argv[] = {(char *)"ambit log", path, (char *)option, NULL};
-	int saved = dup(STDOUT_FILENO), out = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
-	ssize_t size;
 
-	fflush(stdout);
-	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
-	status = ambit_verb_log(option ? 3 : 2, argv);
-	fflush(stdout);
-	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
-	size = pread(out, text, 4095, 0);
-	assert_true(size >= 0);
-	text[size] = '\0';
-	close(saved);
-	close(out);
-	return status;
+	return capture(ambit_verb_log, option ? 3 : 2, argv, text);
 }
 
 static void log_prints_what_is_sound(void **state)

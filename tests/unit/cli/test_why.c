@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "capture.h"
 
 static const char policy_text[] =
 	"apiVersion: ambit/v1\n"
@@ -56,20 +57,8 @@ static int why(const char *question, const char *object, char text[4096])
 {
 	char *argv[] = {(char *)"ambit why", (char *)"-p", (char *)"p.yaml", (char *)question,
 		(char *)object, NULL};
-	int saved = dup(STDOUT_FILENO), out = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
-	ssize_t size;
 
-	fflush(stdout);
-	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
-	status = ambit_verb_why(5, argv);
-	fflush(stdout);
-	assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
-	size = pread(out, text, 4095, 0);
-	assert_true(size >= 0);
-	text[size] = '\0';
-	close(saved);
-	close(out);
-	return status;
+	return capture(ambit_verb_why, 5, argv, text);
 }
 
 static void answers(void **state)
