@@ -13,7 +13,7 @@
  *   bench hooks                   rows "bench,outside,hooks,0,OP,COUNT": how many programs ran for
  *                                 each operation
  *   bench programs DIR            what the verifier says of each program whose link is pinned there, and
- *                                 what statistics say of a run
+ *                                 what statistics say of a run, while the operations run in rounds
  *   bench loaded                  how many BPF LSM programs there are
  *   bench time wall|own COMMAND...  a row "time,NANOSECONDS" for the command; "own": what its processes
  *                                 executed, without what it waited for
@@ -204,6 +204,27 @@ static int do_hooks(const struct bench_op *ops, size_t count)
 	return EXIT_SUCCESS;
 }
 
+#define PROGRAMS_ROUNDS 5
+
+/* What each program takes is exact where operations have noise: the kernel reads its clock right before and
+ * after it. But an interrupt in between is counted too, so of some rounds the best one is taken. */
+static int do_programs(const char *pins)
+{
+	int r = bench_programs_take(pins);
+
+	for (unsigned round = 0; r == 0 && round < PROGRAMS_ROUNDS * HOOKS_ROUNDS; round++) {
+		for (size_t i = 0; r == 0 && i < bench_core_count; i++)
+			r = bench_core[i].run(bench_core[i].fresh ? round : 0);
+		for (size_t i = 0; r == 0 && i < bench_others_count; i++)
+			r = bench_others[i].run(bench_others[i].fresh ? round : 0);
+		if (r == 0 && (round + 1) % HOOKS_ROUNDS == 0)
+			r = bench_programs_take(pins);
+	}
+	if (r == 0)
+		bench_programs_print();
+	return check("programs", r);
+}
+
 static uint64_t own(void)
 {
 	struct rusage children;
@@ -244,7 +265,7 @@ int main(int argc, char **argv)
 		return r ?: do_hooks(bench_others, bench_others_count);
 	}
 	if (argc == 3 && strcmp(verb, "programs") == 0)
-		return check("programs", bench_programs_print(argv[2]));
+		return do_programs(argv[2]);
 	if (argc == 2 && strcmp(verb, "loaded") == 0) {
 		printf("%d\n", r = bench_programs_count());
 		return check("loaded", r);

@@ -92,9 +92,12 @@ int bench_landlock(const char *path);
 int64_t bench_programs_ran(void);
 /* How many BPF LSM programs are loaded. */
 int bench_programs_count(void);
-/* Prints a row "verifier,NAME,INSTRUCTIONS,BYTES" for every program whose link is pinned in `pins`: what
- * the verifier looked at, and the size of the translated program; and of each that ran while statistics
- * were switched on a row "bench,outside,programs,0,NAME,NANOSECONDS" for one run. */
-int bench_programs_print(const char *pins);
+/* Reads statistics and size of every program whose link is pinned in `pins`; each call ends a round. 0 or a
+ * negative errno. */
+int bench_programs_take(const char *pins);
+/* Prints for each a row "verifier,NAME,INSTRUCTIONS,BYTES": what the verifier looked at, and the size of the
+ * translated program; and of each that ran a row "bench,outside,programs,0,NAME,NANOSECONDS" for one run,
+ * in the round in which it took least. */
+void bench_programs_print(void);
 
 #endif

@@ -87,17 +87,53 @@ static int link_program(int directory, const char *name, struct bpf_prog_info *r
 	return r;
 }
 
-/* Of a program that ran while statistics were kept also what a run took, which is exact where operations
- * have noise: the clock is read right before and after it. */
-static void print_program(const char *name, const struct bpf_prog_info *info)
+/* What is known of the program behind one pin. */
+struct figure {
+	char name[64];
+	uint64_t runs, time; /* as statistics stood after the last round */
+	uint64_t best;       /* of one run, in the round in which it took least; UINT64_MAX: it did not run */
+	unsigned verified, length;
+};
+
+#define PROGRAMS_MAX 512
+
+static struct figure figures[PROGRAMS_MAX];
+static size_t figures_count;
+
+static struct figure *figure_of(const char *name)
 {
-	printf("verifier,%s,%u,%u\n", name, info->verified_insns, info->xlated_prog_len);
-	if (info->run_cnt)
-		printf("bench,outside,programs,0,%s,%llu\n", name,
-			(unsigned long long)((info->run_time_ns + info->run_cnt / 2) / info->run_cnt));
+	struct figure *figure;
+
+	for (size_t i = 0; i < figures_count; i++)
+		if (strcmp(figures[i].name, name) == 0)
+			return &figures[i];
+	if (figures_count == PROGRAMS_MAX)
+		return NULL;
+	figure = &figures[figures_count++];
+	snprintf(figure->name, sizeof(figure->name), "%s", name);
+	figure->best = UINT64_MAX;
+	return figure;
 }
 
-int bench_programs_print(const char *pins)
+static int figure_take(const char *name, const struct bpf_prog_info *info)
+{
+	struct figure *figure = figure_of(name);
+	uint64_t runs, each;
+
+	if (!figure)
+		return -E2BIG;
+	runs = info->run_cnt - figure->runs;
+	each = runs ? (info->run_time_ns - figure->time + runs / 2) / runs : UINT64_MAX;
+	if (each < figure->best)
+		figure->best = each;
+	figure->runs = info->run_cnt;
+	figure->time = info->run_time_ns;
+	figure->verified = info->verified_insns;
+	figure->length = info->xlated_prog_len;
+	return 0;
+}
+
+int bench_programs_take(const char *pins)
 {
 	struct bpf_prog_info info;
 	DIR *directory = opendir(pins);
@@ -109,11 +145,21 @@ int bench_programs_print(const char *pins)
 			continue;
 		r = link_program(dirfd(directory), entry->d_name, &info);
 		if (r == 0)
-			print_program(entry->d_name + 5, &info);
+			r = figure_take(entry->d_name + 5, &info);
 	}
 	if (directory)
 		closedir(directory);
 	return r;
+}
+
+void bench_programs_print(void)
+{
+	for (size_t i = 0; i < figures_count; i++) {
+		printf("verifier,%s,%u,%u\n", figures[i].name, figures[i].verified, figures[i].length);
+		if (figures[i].best != UINT64_MAX)
+			printf("bench,outside,programs,0,%s,%llu\n", figures[i].name,
+				(unsigned long long)figures[i].best);
+	}
 }
 
 static int count(const struct bpf_prog_info *info, void *data)
