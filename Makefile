@@ -1,4 +1,4 @@
-# ambit: make · make demo · make check · make bench · make fuzz · make lint · make install
+# ambit: make · make demo · make check · make bench · make fuzz · make lint · make install · make deb
 #
 # Every target calls scripts/setup first, which installs what is missing (Debian 12 and 13).
 # SETUP=no skips it, for machines that are prepared already.
@@ -20,7 +20,7 @@ Q	  = $(if $(filter 0,$(V)),@,)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all setup check demo bench fuzz lint vmlinux install clean
+.PHONY: all setup check demo bench fuzz lint vmlinux install deb clean
 
 WARN	 = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wswitch-enum -Wformat=2 -Werror
 HARDEN	 = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
@@ -30,9 +30,12 @@ CFLAGS	 = -std=gnu17 -O2 -g $(WARN) $(HARDEN)
 LDFLAGS	 = -pie -Wl,-z,relro,-z,now
 # What needs no kernel takes these.
 PURELIBS = -lyaml -ljson-c -lidn2 -lunistring -lsodium -lnettle -lzstd
-# Joining five shared libraries took a quarter of the time of a short command. libelf of Debian 13 needs
-# libzstd. The C library stays shared: it loads what knows the users.
-LDLIBS	 = -Wl,-Bstatic -lbpf -lelf -lz $(PURELIBS) -Wl,-Bdynamic
+# Joining five shared libraries took a quarter of the time of a short command, and libelf of Debian 13 needs
+# libzstd. The C library stays shared: it loads what knows the users. So does libelf where its archive
+# asks for functions that no archive has, as that of Debian 13 (0.192) does.
+DYNAMIC	 = -Wl,-Bdynamic $(1) -Wl,-Bstatic
+LIBELF	:= $(if $(shell nm $$($(CC) -print-file-name=libelf.a) 2>&1 | grep 'U eu_'),$(call DYNAMIC,-lelf),-lelf)
+LDLIBS	 = -Wl,-Bstatic -lbpf $(LIBELF) -lz $(PURELIBS) -Wl,-Bdynamic
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 USER_C	 := $(wildcard user/*/*.c)
@@ -116,8 +119,19 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ambit
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 0644 share/systemd/ambit.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' share/systemd/ambit.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/ambit.service
+	for unit in ambit.service ambit@.service; do \
+		sed 's|@PREFIX@|$(PREFIX)|' share/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
+	install -D -m 0644 share/systemd/bind.conf $(DESTDIR)$(PREFIX)/share/ambit/systemd/bind.conf
+	install -D -m 0644 share/systemd/ambit.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/ambit.conf
+	install -D -m 0644 share/systemd/ambit.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ambit.conf
+
+# A package for Debian 12 and 13, in build/deb.
+deb:
+ifeq ($(SETUP),yes)
+	@scripts/setup package
+endif
+	@scripts/deb $(BUILD)/deb
+	@lintian --fail-on error,warning $(BUILD)/deb/ambit_*.changes
 
 clean:
 	rm -rf $(BUILD)
