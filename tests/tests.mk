@@ -62,6 +62,15 @@ $(BUILD)/tests/swap: tests/e2e/swap.c $(filter-out $(BUILD)/user/cli/main.o,$(US
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# The package from what the tree has now, and who is in a cell of a service.
+$(BUILD)/tests/prober: tests/service/prober.c
+	@mkdir -p $(@D)
+	$(STATIC) $< -o $@
+
+.PHONY: service-files
+service-files: $(BUILD)/tests/prober
+	@scripts/deb $(BUILD)/deb >/dev/null
+
 .PHONY: guest-files print-build
 guest-files: $(GUEST)
 print-build:
@@ -88,6 +97,14 @@ ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
 endif
 	@BUILD=$(BUILD) tests/check net-all
+
+# The package and its service on Debian 12 and 13, with a real systemd.
+.PHONY: check-service
+check-service:
+ifeq ($(SETUP),yes)
+	@scripts/setup build test guest agents package
+endif
+	@BUILD=$(BUILD) tests/check service-all
 
 # docs/mediation.md from the logs of the latest `make check`.
 .PHONY: mediation

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# What becomes of the trail where its disk fails; verdicts do not know of it.
+
+case_disk_full() {
+	fresh
+	systemctl stop ambit.socket ambit.service
+	mount -t tmpfs -o size=128k,mode=700 trails "$trails"
+	systemctl start ambit.socket ambit.service
+	prober_start full
+	until said 'cannot write the trail of cell full'; do :; done
+	expect "full: what is denied is" refused within full cat "$bad"
+	mount -o remount,size=64m "$trails"
+	until trail_of full && (($(trail lines "$work/trail" type=failure))); do :; done
+	prober_stop full
+	systemctl stop ambit.socket ambit.service
+	trail_of full
+	expect_trail type=failure error="No space left on device"
+	echo "# $(trail sum:missing "$work/trail" type=missing) lines are said to be missing"
+	expect_trail type=missing
+	verified
+	umount "$trails"
+}
+
+case_log_removed() {
+	fresh
+	prober_start gone
+	until trail_of gone && (($(trail events "$work/trail" verdict=deny) > 1000)); do :; done
+	rm -r "$trails"
+	expect "removed: what is denied is" refused within gone cat "$bad"
+	until compgen -G "$trails/gone-*.jsonl" >/dev/null; do :; done
+	prober_stop gone
+	systemctl stop ambit.socket ambit.service
+	verified
+	# The one more is the command above.
+	denied=$((denied + 1))
+	accounted gone
+}
