@@ -6,12 +6,13 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy set mounts event trail dns verify hello request squeeze config varlink
+FUZZ_TARGETS  = policy store set mounts event trail dns verify hello request squeeze config varlink
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
 FUZZ_TRAIL_C  = $(FUZZ_TEXT_C) $(wildcard user/trail/*.c)
 $(BUILD)/fuzz/policy: $(FUZZ_TEXT_C) $(wildcard user/compile/*.c)
+$(BUILD)/fuzz/store: $(FUZZ_TEXT_C) $(wildcard user/compile/*.c)
 $(BUILD)/fuzz/set: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/mounts: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/event: $(FUZZ_TRAIL_C)
@@ -22,6 +23,7 @@ $(BUILD)/fuzz/config: $(FUZZ_TRAIL_C)
 $(BUILD)/fuzz/varlink: user/daemon/varlink.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
+FUZZ_OPTIONS_store  = -max_len=4096
 FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_mounts = -max_len=1024
 FUZZ_OPTIONS_event  = -max_len=16384

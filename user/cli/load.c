@@ -3,6 +3,8 @@
 #include "base/util.h"
 #include "cli/cli.h"
 #include "compile/limits.h"
+#include "compile/store.h"
+#include "kernel/kernel.h"
 #include "policy/env.h"
 #include "policy/text.h"
 
@@ -20,7 +22,9 @@ static int compile(const char *file, const char *shown, const char *trail, const
 		error = ambit_policy_mounts(loaded->policy, env, diags);
 	if (error)
 		return error;
-	error = ambit_tables_compile(loaded->policy, &diag, &loaded->tables);
+	/* Everybody else compiles: only root has a directory there. */
+	error = ambit_tables_obtain(
+		geteuid() ? NULL : AMBIT_RUN_DIR "/compiled", loaded->policy, &diag, &loaded->tables);
 	if (!error)
 		error = ambit_limits_compile(loaded->policy, 0, &limits, &diag);
 	if (error)
