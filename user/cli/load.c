@@ -8,6 +8,12 @@
 #include "policy/env.h"
 #include "policy/text.h"
 
+/* Where tables are that were compiled before; only root has a directory there. */
+static const char *store(void)
+{
+	return geteuid() ? NULL : AMBIT_RUN_DIR "/compiled";
+}
+
 static int compile(const char *file, const char *shown, const char *trail, const struct policy_env *env,
 	struct diags *diags, struct loaded *loaded)
 {
@@ -22,9 +28,7 @@ static int compile(const char *file, const char *shown, const char *trail, const
 		error = ambit_policy_mounts(loaded->policy, env, diags);
 	if (error)
 		return error;
-	/* Everybody else compiles: only root has a directory there. */
-	error = ambit_tables_obtain(
-		geteuid() ? NULL : AMBIT_RUN_DIR "/compiled", loaded->policy, &diag, &loaded->tables);
+	error = ambit_tables_obtain(store(), loaded->policy, &diag, &loaded->tables);
 	if (!error)
 		error = ambit_limits_compile(loaded->policy, 0, &limits, &diag);
 	if (error)
@@ -96,7 +100,7 @@ int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, stru
 
 	if (!error) {
 		error = ambit_identities_find(
-			loaded->policy, loaded->tables, &env.env, IDENTITIES_NAMES, ret);
+			loaded->policy, loaded->tables, &env.env, store(), IDENTITIES_NAMES, ret);
 		if (error)
 			ambit_diag_set(diag, NULL, 0, 0,
 				"cannot search for files with several names: %s", strerror(-error));

@@ -336,7 +336,7 @@ static void found_merge(struct identities *found)
 }
 
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
-	const struct policy_env *env, size_t limit, struct identities *ret)
+	const struct policy_env *env, const char *store, size_t limit, struct identities *ret)
 {
 	_cleanup_(search_clear) struct search search = {.tables = tables};
 	int r = 0;
@@ -346,7 +346,7 @@ int ambit_identities_find(const struct policy *policy, const struct tables *tabl
 	if (r >= 0)
 		r = places_find(policy, env, &search.places);
 	if (r >= 0)
-		r = places_compile(policy, &search.named);
+		r = places_compile(policy, store, &search.named);
 	for (unsigned kind = 0; r >= 0 && kind < KIND_MAX; kind++)
 		r = search_places(&search, (enum kind)kind, limit);
 	if (r < 0)

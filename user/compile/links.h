@@ -32,10 +32,10 @@ struct identities {
  * searched for there; one that begins with "**" in the working directory and where the policy lets be
  * written. Directories that cannot be read are passed over; symbolic links and automounts are not
  * followed; file systems of the kernel, and those of other machines that are mounted beneath, are not
- * entered. -ENOMEM, or -E2BIG as the compiler.
+ * entered. `store`: for ambit_tables_obtain(). -ENOMEM, or -E2BIG as the compiler.
  */
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
-	const struct policy_env *env, size_t limit, struct identities *ret);
+	const struct policy_env *env, const char *store, size_t limit, struct identities *ret);
 void ambit_identities_clear(struct identities *identities);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "base/util.h"
 #include "compile/places.h"
+#include "compile/store.h"
 #include "policy/pattern.h"
 
 static int place_add(struct places *places, const char *path, enum kind kind, uint32_t rule)
@@ -30,7 +31,7 @@ static int place_of(
 	return 0;
 }
 
-int places_compile(const struct policy *policy, struct tables **ret)
+int places_compile(const struct policy *policy, const char *store, struct tables **ret)
 {
 	struct policy named = {
 		.rules = calloc(policy->rule_count + 1, sizeof(*named.rules)),
@@ -55,7 +56,7 @@ int places_compile(const struct policy *policy, struct tables **ret)
 		r = rule->paths ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
-		r = ambit_tables_compile(&named, &diag, ret);
+		r = ambit_tables_obtain(store, &named, &diag, ret);
 	ambit_diag_clear(&diag);
 	for (size_t i = 0; i < named.rule_count; i++)
 		free(named.rules[i].paths);

@@ -32,8 +32,8 @@ void places_clear(struct places *places);
 /* True if a place lies in another one of its kind, or is it. */
 bool place_within(const struct place *place, const struct place *other);
 
-/* The automata of the denying patterns that name a place, and of ambit's own places. -E2BIG as the
- * compiler. */
-int places_compile(const struct policy *policy, struct tables **ret);
+/* The automata of the denying patterns that name a place, and of ambit's own places; from `store`
+ * (store.h), or NULL. -E2BIG as the compiler. */
+int places_compile(const struct policy *policy, const char *store, struct tables **ret);
 
 #endif

@@ -68,7 +68,7 @@ static struct identities find(const struct policy *policy, size_t limit)
 	const struct policy_env env = {.cwd = dir};
 	struct identities found = {};
 
-	assert_int_equal(ambit_identities_find(policy, tables, &env, limit, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, limit, &found), 0);
 	return found;
 }
 
@@ -158,12 +158,12 @@ static void a_wide_pattern_is_searched_where_the_cell_writes(void **state)
 	deny(policy, OP_READ, "**/*.key");
 	snprintf(path, sizeof(path), "%s/op*", dir);
 	tables = build_tables(policy);
-	assert_int_equal(ambit_identities_find(policy, tables, &env, 1000, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 1000, &found), 0);
 	assert_int_equal(found.count, 0);
 	build_path(policy, OP_WRITE, VERDICT_ALLOW, path);
 	ambit_tables_free(TAKE_PTR(tables));
 	tables = build_tables(policy);
-	assert_int_equal(ambit_identities_find(policy, tables, &env, 1000, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 1000, &found), 0);
 	assert_int_equal(found.count, 1);
 	assert_int_equal(of(&found, "store/3")->deny[OP_READ], 1);
 }
@@ -182,7 +182,7 @@ static void a_named_place_is_searched_for_what_it_names(void **state)
 	deny(policy, OP_READ, "**/*.key");
 	tables = build_tables(policy);
 	/* Five names here, three in "secret", one in "deep". */
-	assert_int_equal(ambit_identities_find(policy, tables, &env, 9, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 9, &found), 0);
 	assert_int_equal(found.cut_count, 0);
 	assert_int_equal(found.count, 2);
 	assert_int_equal(of(&found, "store/5")->deny[OP_READ], 1);
