@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a kernel takes for its part: an empty program at each hook that ambit takes; and, for the fork of
- * a labelled task, one that does nothing in task_alloc but make the child's storage.
+ * What a kernel takes for its part: an empty program at each hook that ambit takes; for the fork of a
+ * labelled task, one that does nothing in task_alloc but make the child's storage; and, for kernels on which
+ * each word of theirs that is looked at is a call, one that does nothing but sixteen of these.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -29,5 +30,16 @@ SEC("?lsm/task_alloc")
 int BPF_PROG(storage_task_alloc, struct task_struct *task)
 {
 	bpf_task_storage_get(&floor_labels, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+SEC("?lsm/file_open")
+int BPF_PROG(reads_file_open, struct file *file)
+{
+	__u64 word;
+
+#pragma unroll
+	for (int i = 0; i < 16; i++)
+		bpf_probe_read_kernel(&word, sizeof(word), (void *)file + i);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * floor empty|storage COMMAND...   attaches the programs of floor.bpf.c, runs the command, takes them
+ * floor empty|storage|reads COMMAND...   attaches the programs of floor.bpf.c, runs the command, takes them
  * away again. The exit status is the command's; 125: it could not.
  */
 #include <bpf/btf.h>

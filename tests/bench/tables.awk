@@ -80,6 +80,23 @@ function table_axis(axis, values,  size, sizes, names, count, name, i, j, k, op)
 	}
 }
 
+# How many of the instructions that a decision takes are calls for the kernel's memory.
+function table_reads(  i, op, calls, price) {
+	price = (figure[release, "reads", "reads", 16, "open+close"] - figure[release, "empty", "reads", 0, "open+close"]) / 16
+	put("operation"); put("inside, 10"); put("calls"); put("each"); put("of them"); put("the rest")
+	next_row()
+	for (i = 1; i <= op_count["reads"]; i++) {
+		op = ops["reads", i]
+		if (!has(release, "calls", "reads", 0, op) || !has(release, "inside", "rules", 10, op))
+			continue
+		calls = figure[release, "calls", "reads", 0, op]
+		put(op); put(cell_added(release, "inside", "rules", 10, op))
+		put(calls); put(sprintf("%.0f", price)); put(signed(int(calls * price + 0.5)))
+		put(signed(int(added(release, "inside", "rules", 10, op) - calls * price + 0.5)))
+		next_row()
+	}
+}
+
 # Times of both kinds of guests.
 function table_times(  i, op) {
 	put("what"); put("wall clock, ms"); put("million instructions")
@@ -130,6 +147,7 @@ END {
 	else if (table == "peers") table_axis("peers", "10 1000 10000")
 	else if (table == "depth") table_axis("depth", "1 3 7 15 30")
 	else if (table == "cells") table_axis("cells", "1 100 1000")
+	else if (table == "reads") table_reads()
 	else if (table == "times") table_times()
 	else if (table == "macro") table_macro()
 	else if (table == "native") table_native()
