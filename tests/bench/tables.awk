@@ -80,19 +80,17 @@ function table_axis(axis, values,  size, sizes, names, count, name, i, j, k, op)
 	}
 }
 
-# How many of the instructions that a decision takes are calls for the kernel's memory.
-function table_reads(  i, op, calls, price) {
-	price = (figure[release, "reads", "reads", 16, "open+close"] - figure[release, "empty", "reads", 0, "open+close"]) / 16
-	put("operation"); put("inside, 10"); put("calls"); put("each"); put("of them"); put("the rest")
+# What a call for the kernel's memory takes.
+function table_reads(  i, op, none, sixteen) {
+	put("operation"); put("empty program"); put("with 16 calls"); put("each")
 	next_row()
 	for (i = 1; i <= op_count["reads"]; i++) {
 		op = ops["reads", i]
-		if (!has(release, "calls", "reads", 0, op) || !has(release, "inside", "rules", 10, op))
+		if (!has(release, "reads", "reads", 16, op))
 			continue
-		calls = figure[release, "calls", "reads", 0, op]
-		put(op); put(cell_added(release, "inside", "rules", 10, op))
-		put(calls); put(sprintf("%.0f", price)); put(signed(int(calls * price + 0.5)))
-		put(signed(int(added(release, "inside", "rules", 10, op) - calls * price + 0.5)))
+		none = figure[release, "empty", "reads", 0, op]
+		sixteen = figure[release, "reads", "reads", 16, op]
+		put(op); put(grouped(none)); put(grouped(sixteen)); put(sprintf("%.0f", (sixteen - none) / 16))
 		next_row()
 	}
 }
