@@ -16,7 +16,7 @@
 
 #include "unix.h"
 
-#define AMBIT_ABI 5
+#define AMBIT_ABI 6
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -321,7 +321,8 @@ struct ambit_counters {
  * (bpf/lib/kept.bpf.h). Not a map with rows, because then each look is a call and a test more.
  *
  * A verdict that allows, with all that makes it true. Of a peer, `object` and `place` are the two
- * halves of its address. User space reads `key`, `allowed` and `op` alone.
+ * halves of its address, and in a cell with names `birth` counts what was leased of it. User space reads
+ * `key`, `allowed` and `op` alone.
  */
 struct ambit_allowed {
 	__u64 object;  /* dentry */
@@ -331,9 +332,14 @@ struct ambit_allowed {
 	__u64 birth;   /* of the dentry's address; so wide that no cell can bring it back to a number */
 	__u32 version; /* odd: being written */
 	__u32 fence;   /* policies in force: every change of one counts it up */
-	__u32 renames, mounts; /* sequence numbers of the kernel's rename_lock and mount_lock */
+	union {
+		struct {
+			__u32 renames, mounts; /* sequence numbers of the kernel's rename_lock and mount_lock */
+		};
+		__u64 maker; /* of a peer: the cgroup that the socket was made in */
+	};
 	__u32 op; /* enum ambit_op, as it is counted */
-	__u32 reserved;
+	__u32 until; /* seconds of CLOCK_BOOTTIME: when the first name that says so ends; 0: no names */
 };
 
 /* Where the automata are behind a directory. */
@@ -358,8 +364,9 @@ struct ambit_kept {
 	__u32 fence; /* counted up by user space before and after it replaces a row of `cells` */
 	__u32 moves; /* renames by cells */
 	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
+	__u64 cut; /* a bit for each cell that had a connection cut: CUT_BIT() of bpf/lib/kept.bpf.h */
 	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
-	__u32 cut; /* set for good when the first connection is cut (bpf/lib/connection.bpf.h) */
+	__u32 reserved;
 	struct ambit_allowed verdicts[1 << AMBIT_KEPT_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_KEPT_BITS];

@@ -183,8 +183,8 @@ static __always_inline bool connect_is_kept(
 	if ((__u16)word != FAMILY_INET || sk->__sk_common.skc_family != FAMILY_INET || !ip)
 		return false;
 	proto = sk->sk_protocol;
-	return peer_kept(ip, 0,
-		peer_key(cell, false, AMBIT_FAMILY_V4, proto, bpf_ntohs(word >> 16)));
+	return peer_kept(ip, 0, peer_key(cell, false, AMBIT_FAMILY_V4, proto, bpf_ntohs(word >> 16)),
+		(__u64)socket);
 }
 
 SEC("lsm/socket_connect")
@@ -239,9 +239,17 @@ FRAME int sendmsg_egress(struct socket *socket, struct msghdr *message, int size
 /* Whether a message goes to a connection that was cut, which was reported then. */
 static __always_inline int message_cut(struct socket *socket)
 {
-	struct sock *sk = socket->sk;
+	__u64 cut = LOOK(kept.cut);
+	struct sock *sk;
+	__u32 cell;
 
-	return sk && cell_current() && socket_is_cut(sk);
+	if (!cut)
+		return false;
+	cell = cell_current();
+	if (!(cut & CUT_BIT(cell)) || !cell)
+		return false;
+	sk = socket->sk;
+	return sk && socket_is_cut(sk);
 }
 
 #define CONTROL_ASK 2
@@ -286,7 +294,7 @@ int BPF_PROG(net_socket_sendmsg)
 	if (result == CONTROL_ASK)
 		result = decide_control(cell, (__u64)BPF_CORE_READ(message, msg_control),
 			message->msg_controllen);
-	if (!result && LOOK(kept.cut))
+	if (!result)
 		result = message_cut((struct socket *)ctx[0]);
 	if (!result && LOOK(kept.limited))
 		result = sendmsg_egress((struct socket *)ctx[0], message, ctx[2]);

@@ -91,12 +91,19 @@ static __always_inline __u32 lease_until(const struct ambit_lease *row)
 	return until;
 }
 
+/* Verdicts that were kept on what was leased of an address are void. Behind the change, before the answer is
+ * with the cell: a verdict that was found meanwhile has the number from before. */
+static __always_inline void lease_counts(const struct ambit_names *all, const __u64 address[2])
+{
+	__sync_fetch_and_add(leases_of(all->cell, address), 1);
+}
+
 FRAME int lease_put(
 	struct ambit_names *all, const struct address *address, const struct ambit_lease_name *name)
 {
 	struct ambit_lease *row = NULL;
 	__u32 least = ~0U, first;
-	__u64 key[2];
+	__u64 key[2], gone[2] = {};
 
 	lease_address(address, key);
 	first = lease_first(all, key);
@@ -115,12 +122,16 @@ FRAME int lease_put(
 		if (!version_claim(&row->version))
 			continue;
 		if (row->address[0] != key[0] || row->address[1] != key[1]) {
+			gone[0] = row->address[0];
+			gone[1] = row->address[1];
 			row->address[0] = key[0];
 			row->address[1] = key[1];
 			__builtin_memset(row->names, 0, sizeof(row->names));
 		}
 		lease_write(row, name);
 		version_publish(&row->version);
+		lease_counts(all, key);
+		lease_counts(all, gone);
 		return 1;
 	}
 	return 0;

@@ -235,7 +235,8 @@ static __always_inline int connection_cut(const struct packet *packet, struct co
 	bool pass = connection_deny(packet, cell, reason, slot);
 
 	connection->state = pass ? CONNECTION_FREE : CONNECTION_CUT;
-	kept.cut = 1;
+	if (!(kept.cut & CUT_BIT(cell)))
+		__sync_fetch_and_or(&kept.cut, CUT_BIT(cell));
 	return pass ? PASS : DROP;
 }
 

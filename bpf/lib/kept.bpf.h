@@ -26,6 +26,10 @@
  * counts, and a reader that finds it changed takes the long way. Loads stay in order on x86, stores
  * too; another architecture needs barriers here.
  *
+ * Of a peer that makes a row true is the policy; and in a cell with names what was leased of its address
+ * (`birth`, counted behind each lease), that none of those names is over (`until`), and where the socket was
+ * made (`maker`): docs/notes/2026-11-27-names.md.
+ *
  * Numbers that come round: births have 64 bits. The kernel's sequence numbers have 32, and a cell that
  * renames for an hour could bring one back; so every MOVES_MAX renames of cells all is void.
  *
@@ -50,6 +54,29 @@ static __always_inline void kept_moved(void)
 #define FENCE_CHANGING 1
 
 #define BIT(op) (1U << (op))
+
+/* In `cut`: several cells may share a bit, and then look for nothing. */
+#define CUT_BIT(cell) (1ULL << ((cell) & 63))
+
+static __always_inline __u32 seconds_now(void)
+{
+	return bpf_ktime_get_boot_ns() / 1000000000;
+}
+
+/* An address as it stands in leases. */
+static __always_inline void lease_halves(__u64 family, __u64 first, __u64 second, __u64 ret[2])
+{
+	bool v4 = family == AMBIT_FAMILY_V4;
+
+	ret[0] = v4 ? 0 : first;
+	ret[1] = v4 ? first << 32 | 0xffff0000 : second;
+}
+
+/* What counts the leases of an address in a cell; and, at times, those of another. */
+static __always_inline __u64 *leases_of(__u32 cell, const __u64 address[2])
+{
+	return birth_of(&kept, address[0] ^ address[1] ^ cell);
+}
 
 static __always_inline __u8 first_op(__u32 ops)
 {

@@ -3,7 +3,7 @@
  * Leases: which addresses a cell was told for the names that its policy allows. They are made from the
  * answers of the policy's resolvers (dns.bpf.c) and decide when an address has no rule of its own.
  *
- * A lease is as old as its answer: it is looked at each time and nothing that rests on one is kept. It
+ * A lease is as old as its answer, and so is what is kept of a verdict that rests on one (peer.bpf.h). It
  * holds for one policy: `epoch` has to be that of the cell. What cannot be read is no lease.
  */
 #ifndef AMBIT_NAMES_H
@@ -32,23 +32,12 @@ static __always_inline bool fence_stands(__u32 before)
 	return !(before & FENCE_CHANGING) && LOOK(kept.fence) == before;
 }
 
-static __always_inline __u32 seconds_now(void)
-{
-	return bpf_ktime_get_boot_ns() / 1000000000;
-}
-
-/* An address as it stands in leases. */
 static __always_inline void lease_address(const struct address *address, __u64 ret[2])
 {
-	if (address->family == AMBIT_FAMILY_V4) {
-		__u32 ip;
+	__u64 halves[2];
 
-		__builtin_memcpy(&ip, address->bytes, sizeof(ip));
-		ret[0] = 0;
-		ret[1] = (__u64)ip << 32 | 0xffff0000;
-	} else {
-		__builtin_memcpy(ret, address->bytes, 16);
-	}
+	__builtin_memcpy(halves, address->bytes, sizeof(halves));
+	lease_halves(address->family, halves[0], halves[1], ret);
 }
 
 /* The first of the AMBIT_WAYS rows that an address can be in. */
@@ -149,9 +138,9 @@ FRAME int state_says(__u32 state, const struct ambit_cell *cell, __u32 proto_por
 }
 
 /* What the names of an address say: deny beats allow, also among names. In `v` the name that says so,
- * or one that led there, and the rule that denies. */
+ * or one that led there, and the rule that denies; in `ret_until` when the first that is not over will be. */
 FRAME int lease_decide(struct ambit_cell *cell, const struct address *address, __u32 proto,
-	struct verdict *v)
+	struct verdict *v, __u32 *ret_until)
 {
 	struct ambit_lease_name found[AMBIT_LEASE_NAMES];
 	struct ambit_names *all = names_of(cell->cgroup);
@@ -161,6 +150,7 @@ FRAME int lease_decide(struct ambit_cell *cell, const struct address *address, _
 
 	if (!all)
 		return LEASE_FAILS;
+	*ret_until = ~0U;
 	lease_address(address, key);
 	if (!lease_read(all, key, found))
 		return LEASE_NONE;
@@ -171,9 +161,12 @@ FRAME int lease_decide(struct ambit_cell *cell, const struct address *address, _
 		if (!found[i].until)
 			continue;
 		v->domain = found[i].domain;
-		if (found[i].until > now && found[i].epoch == (__u32)cell->epoch)
+		if (found[i].until > now && found[i].epoch == (__u32)cell->epoch) {
 			says = state_says(
 				found[i].state, cell, proto << 16 | address->port, &v->rule);
+			if (found[i].until < *ret_until)
+				*ret_until = found[i].until;
+		}
 		if (says > result) {
 			result = says;
 			domain = v->domain;

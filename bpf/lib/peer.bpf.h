@@ -73,6 +73,13 @@ FRAME bool peer_denied(const struct peer_request *request, struct verdict *v)
 	return !accept.allow[column];
 }
 
+/* How old a verdict is: everything is taken before what it dates is read. */
+struct peer_age {
+	__u64 leases;
+	__u32 fence;
+	__u32 until; /* 0: no name was asked */
+};
+
 /* Whether what a socket sends is looked at: in the cell's cgroup, where it was made. What else of UDP is sent
  * than questions says nothing that is read. */
 FRAME bool peer_strays(const struct peer_request *request, const struct ambit_cell *cell)
@@ -87,18 +94,18 @@ FRAME bool peer_strays(const struct peer_request *request, const struct ambit_ce
 /*
  * The same where the cell's policy has names, and its addresses alone said `denied`. A rule or a reserved
  * address that denies has the last word; else a name that denies, else a rule or a name that allows.
- * `before` is the fence from before any of it was read: a state of one policy means nothing in another.
+ * `age` has the fence from before any of it was read: a state of one policy means nothing in another.
  * The verifier looks at it once, not after each way through peer_denied().
  */
 GLOBAL int named_denied(
-	const struct peer_request *request, struct verdict *v, int denied, __u32 before)
+	const struct peer_request *request, struct verdict *v, int denied, struct peer_age *age)
 {
 	struct ambit_cell *cell;
 	__u8 reason;
 	__u32 rule;
 	int says;
 
-	if (!request || !v)
+	if (!request || !v || !age)
 		return true;
 	cell = FAULT(CELL_PEER, NULL, cell_row(v->cell));
 	reason = v->reason;
@@ -107,7 +114,7 @@ GLOBAL int named_denied(
 		v->reason = cell_missing(v->cell);
 		return true;
 	}
-	says = lease_decide(cell, &request->address, request->proto, v);
+	says = lease_decide(cell, &request->address, request->proto, v, &age->until);
 	if (!(denied && reason != REASON_NO_RULE)) {
 		if (says == LEASE_DENIES) {
 			v->reason = REASON_RULE;
@@ -121,7 +128,7 @@ GLOBAL int named_denied(
 			v->reason = REASON_STRAY;
 			return true;
 		}
-		if (lease_allows(says) && fence_stands(before))
+		if (lease_allows(says) && fence_stands(age->fence))
 			return false;
 		if (denied && says == LEASE_QUIC)
 			v->reason = REASON_QUIC;
@@ -168,9 +175,37 @@ static __always_inline struct ambit_allowed *peer_row(__u64 first, __u64 second,
 	return &kept.peers[(first ^ second ^ key) * HASH_FACTOR >> (64 - AMBIT_PEER_BITS)];
 }
 
-/* Whether a verdict is kept that allows this peer (the halves of its address); then it is counted.
- * Nothing but a policy can change one, so all that dates it is the fence. */
-static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key)
+/* The cgroup that a socket (struct socket) was made in, which it has for good. 0: it cannot be read. */
+FRAME __u64 socket_maker(__u64 socket)
+{
+	struct socket *from = (struct socket *)socket;
+
+	if (!PEEKS)
+		return BPF_CORE_READ(from, sk, sk_cgrp_data.cgroup, kn, id);
+	from = rdonly_cast(socket, bpf_core_type_id_kernel(struct socket));
+	return from->sk->sk_cgrp_data.cgroup->kn->id;
+}
+
+/* Counts what was leased to the cell of an address. */
+static __always_inline __u64 *peer_leases(__u64 first, __u64 second, __u64 key)
+{
+	__u64 address[2];
+
+	lease_halves(key >> 56 & 0x7f, first, second, address);
+	return leases_of(key, address);
+}
+
+/* Whether what names said still holds, for a socket of that cgroup. */
+static __always_inline bool names_stand(
+	const struct ambit_allowed *row, __u64 first, __u64 second, __u64 key, __u64 socket)
+{
+	return row->birth == LOOK(*peer_leases(first, second, key)) &&
+	       row->maker == socket_maker(socket) && row->until > seconds_now();
+}
+
+/* Whether a verdict is kept that allows this peer (the halves of its address) to a socket; then it is
+ * counted. Where no name was asked nothing but a policy can change one, so all that dates it is the fence. */
+static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key, __u64 socket)
 {
 	struct ambit_allowed *row = peer_row(first, second, key);
 	__u32 version = LOOK(row->version);
@@ -178,6 +213,8 @@ static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key)
 	barrier();
 	if (row->key != key || row->object != first || row->place != second ||
 		row->fence != LOOK(kept.fence))
+		return false;
+	if (row->until && !names_stand(row, first, second, key, socket))
 		return false;
 	barrier();
 	if (LOOK(row->version) != version)
@@ -187,13 +224,19 @@ static __always_inline bool peer_kept(__u64 first, __u64 second, __u64 key)
 }
 
 /* Keeps and counts it; false if another program writes the row. */
-static __always_inline bool peer_keep(
-	const struct peer_request *request, const __u64 address[2], __u32 fence)
+FRAME bool peer_keep(const struct peer_request *request, const struct peer_age *age)
 {
-	__u64 key = request_key(request);
-	struct ambit_allowed *row = peer_row(address[0], address[1], key);
-	__u32 cell = row->key, claimed = row_claim(&row->version, &row->key);
+	__u64 key = request_key(request), address[2];
+	struct ambit_allowed *row;
+	__u64 maker = age->until ? socket_maker(request->socket) : 0;
+	__u32 cell, claimed;
 
+	if (age->until && !maker)
+		return false;
+	__builtin_memcpy(address, request->address.bytes, sizeof(address));
+	row = peer_row(address[0], address[1], key);
+	cell = row->key;
+	claimed = row_claim(&row->version, &row->key);
 	if (!claimed)
 		return false;
 	row_settle(row, cell);
@@ -201,17 +244,19 @@ static __always_inline bool peer_keep(
 	row->place = address[1];
 	row->op = request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT;
 	row->allowed = 1;
-	row->fence = fence;
+	row->fence = age->fence;
+	row->birth = age->leases;
+	row->until = age->until;
+	row->maker = maker;
 	row_publish(&row->version, claimed, &row->key, key);
 	return true;
 }
 
 /* Counts a verdict that allows, and keeps it, but for what each connect has to draw from a limit. */
-static __always_inline void peer_allow(const struct peer_request *request, const __u64 address[2],
-	__u32 before, bool limited)
+static __always_inline void peer_allow(
+	const struct peer_request *request, const struct peer_age *age, bool limited)
 {
-	if (limited || !keeps || before & FENCE_CHANGING || LOOK(kept.fence) != before ||
-		!peer_keep(request, address, before))
+	if (limited || !keeps || !fence_stands(age->fence) || !peer_keep(request, age))
 		count_allowed(
 			request->cell, request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
 }
@@ -220,15 +265,16 @@ static __always_inline void peer_allow(const struct peer_request *request, const
 GLOBAL int decide_peer(const struct peer_request *request)
 {
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
-	__u32 before = LOOK(kept.fence);
+	struct peer_age age = {.fence = LOOK(kept.fence)};
 	__u64 address[2];
 	bool limited, denied;
 
 	if (!request)
 		return 1;
 	__builtin_memcpy(address, request->address.bytes, sizeof(address));
-	if (peer_kept(address[0], address[1], request_key(request)))
+	if (peer_kept(address[0], address[1], request_key(request), request->socket))
 		return 0;
+	age.leases = LOOK(*peer_leases(address[0], address[1], request_key(request)));
 	v.cell = request->cell;
 	v.op = request->op;
 	v.hook = request->hook;
@@ -238,14 +284,13 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	__builtin_memcpy(v.addr, request->address.bytes, sizeof(v.addr));
 	denied = peer_denied(request, &v);
 	if (v.cell_flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT)
-		denied = named_denied(request, &v, denied, before);
+		denied = named_denied(request, &v, denied, &age);
 	limited = request->op == OP_CONNECT && v.cell_flags & AMBIT_CELL_CONNECTS;
 	/* Nothing is drawn for what is denied anyway. */
 	if (!denied && limited)
 		denied = limits_connect(request->cell, &request->address, request->proto, &v);
 	if (!denied) {
-		/* What a name says ends with time, so nothing of such a cell is kept either. */
-		peer_allow(request, address, before, limited || v.cell_flags & AMBIT_CELL_NAMES);
+		peer_allow(request, &age, limited);
 		return 0;
 	}
 	report_peer(&v);

@@ -190,6 +190,38 @@ static void no_leases(void **state)
 	}
 }
 
+static uint64_t counted(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(skeleton->bss->kept.births); i++)
+		sum += skeleton->bss->kept.births[i];
+	return sum;
+}
+
+/* What was kept of verdicts on an address is void with each lease of it, a repeated one too, and with nothing
+ * that is none. */
+static void leases_count(void **state)
+{
+	uint64_t before = counted();
+
+	(void)state;
+	assert_int_equal(ask("api.example.com"), PASSED);
+	assert_int_equal(counted(), before);
+	for (int i = 0; i < 2; i++) {
+		before = counted();
+		assert_int_equal(ask("api.example.com"), PASSED);
+		answer("api.example.com", 60, "1.2.3.4");
+		assert_true(counted() > before);
+		before = counted();
+		answer("api.example.com", 60, "1.2.3.4"); /* nobody asked again */
+		assert_int_equal(counted(), before);
+	}
+	assert_int_equal(ask("api.example.com"), PASSED);
+	answer("api.example.com", 60, "127.0.0.1");
+	assert_int_equal(counted(), before);
+}
+
 /* Answers that differ from a good one in one bit of what has to agree. */
 static void forged(void **state)
 {
@@ -272,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup(urgent, fresh),
 		cmocka_unit_test_setup(stream, fresh),
 		cmocka_unit_test_setup(leases, fresh),
+		cmocka_unit_test_setup(leases_count, fresh),
 		cmocka_unit_test_setup(no_leases, fresh),
 		cmocka_unit_test_setup(forged, fresh),
 		cmocka_unit_test_setup(many, fresh),

@@ -149,6 +149,19 @@ static int act_lookup_late(int argc, char **argv)
 	return result;
 }
 
+/* Connects twice, asks for another name, which leads there as well, and connects once more. */
+static int act_lookup_more(int argc, char **argv)
+{
+	int result = look_up("udp", argv[0]);
+
+	(void)argc;
+	for (int i = 0; i < 2 && result == 0; i++)
+		result = connect_to(argv[0], argv[1], "tcp");
+	if (result < 0 || look_up("udp", argv[2]) < 0)
+		return -EIO;
+	return connect_to(argv[0], argv[1], "tcp");
+}
+
 /* COUNT questions. The first has to pass. */
 static int act_flood(int argc, char **argv)
 {
@@ -171,6 +184,7 @@ const struct verb ask_verbs[] = {
 	{"query-odd", "AT VALUE NAME: with a byte changed", 3, EPERM, act_odd},
 	{"lookup", "udp|tcp NAME PORT [udp]: asks, and connects to where NAME says", 3, EPERM, act_lookup},
 	{"lookup-late", "NAME PORT: asks, and connects over and over", 2, EPERM, act_lookup_late},
+	{"lookup-more", "NAME PORT OTHER: asks and connects, asks for OTHER and connects", 3, EPERM, act_lookup_more},
 	{"flood", "COUNT NAME: questions", 2, EPERM, act_flood},
 	{0},
 };
