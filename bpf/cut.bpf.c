@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The end of connections that were cut (lib/connection.bpf.h). A packet that is not sent is no error to who
- * wrote it: it lies in the socket, and TCP tries it again for a quarter of an hour. From here the socket's
- * own limit for that (TCP_USER_TIMEOUT) can be set, and the next try but one ends it: 0.6 s after the cut.
+ * Begin and end of the connections of a cell with names (lib/connection.bpf.h).
  *
- * Attached to the cgroups of cells with names. The kernel asks before each packet, until the first bytes
- * are known (docs/notes/2026-11-28-streams.md).
+ * When a socket is connected nothing is known of what it says; whatever was goes with the connection before.
+ *
+ * One that was cut has to end. A packet that is not sent is no error to who wrote it: it lies in the socket,
+ * and TCP tries it again for a quarter of an hour. From here the socket's own limit for that
+ * (TCP_USER_TIMEOUT) can be set, and the next try but one ends it: 0.6 s after the cut. The kernel asks before
+ * each packet, from when the peer has answered until the first bytes are known
+ * (docs/notes/2026-11-28-streams.md).
+ *
+ * Attached to the cgroups of cells with names.
  */
 #include "lib/reader.bpf.h"
 
@@ -22,30 +27,51 @@ static __always_inline void ops_ask(struct bpf_sock_ops *ops, bool ask)
 	bpf_sock_ops_cb_flags_set(ops, ask ? flags | flag : flags & ~flag);
 }
 
+static __always_inline void ops_end(struct bpf_sock_ops *ops)
+{
+	int now = 1; /* ms */
+
+	bpf_setsockopt(ops, LEVEL_TCP, TCP_USER_TIMEOUT, &now, sizeof(now));
+}
+
+/* Without memory nothing that is written will be sent (connection_decide()), so it may end at once. */
+static __always_inline void ops_connect(struct bpf_sock_ops *ops, struct bpf_sock *sk)
+{
+	struct connection *connection = FAULT(CONNECTION, NULL,
+		packet_storage(&connections, sk, BPF_LOCAL_STORAGE_GET_F_CREATE));
+
+	if (!connection) {
+		ops_end(ops);
+		return;
+	}
+	connection->state = CONNECTION_NEW;
+	connection->began = seconds_now();
+}
+
 SEC("sockops")
 int connection_ops(struct bpf_sock_ops *ops)
 {
 	struct connection *connection;
 	struct bpf_sock *sk;
-	int now = 1; /* ms */
 
-	if (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_HDR_OPT_LEN_CB)
+	if (ops->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ops->op != BPF_SOCK_OPS_HDR_OPT_LEN_CB &&
+		ops->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB &&
+		ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		return 1;
 	sk = ops->sk;
-	/* NULL is an answer: it has not begun. */
-	connection = sk ? packet_storage(&connections, sk, 0) : NULL;
+	if (!sk)
+		return 1;
 	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
-		ops_ask(ops, true);
-		/* A socket can be connected once more. */
-		if (connection)
-			connection->state = CONNECTION_NEW;
+		ops_connect(ops, sk);
 		return 1;
 	}
-	if (!connection || connection->state == CONNECTION_NEW || connection->state == CONNECTION_READ)
+	/* NULL is an answer: it was not connected in the cell. */
+	connection = packet_storage(&connections, sk, 0);
+	if (!connection)
 		return 1;
 	if (connection->state == CONNECTION_CUT)
-		bpf_setsockopt(ops, LEVEL_TCP, TCP_USER_TIMEOUT, &now, sizeof(now));
-	else
-		ops_ask(ops, false);
+		ops_end(ops);
+	/* Passive: an accepted one is free, but two ends may also have connected to each other at once. */
+	ops_ask(ops, connection->state != CONNECTION_FREE);
 	return 1;
 }

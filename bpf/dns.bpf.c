@@ -13,11 +13,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define PROTOCOL_IP   bpf_htons(0x0800)
-#define PROTOCOL_IPV6 bpf_htons(0x86dd)
-#define NEXT_ICMPV6   58
-#define PORT_NAT_T    4500 /* RFC 3948 */
-#define FRAGMENT      bpf_htons(0x1fff)
+#define NEXT_ICMPV6 58
+#define PORT_NAT_T  4500 /* RFC 3948 */
 
 /* Ports, and where the payload begins; false: no such packet. `at` is where the IP header ends. */
 static __always_inline bool ports_read(
@@ -140,8 +137,11 @@ SEC("cgroup_skb/egress")
 int dns_egress(struct __sk_buff *skb)
 {
 	struct packet packet = {};
-	int read = packet_read(skb, &packet, true);
+	int read;
 
+	if (plain_leaves(skb))
+		return PASS;
+	read = packet_read(skb, &packet, true);
 	if (read == PACKET_BAD)
 		return DROP;
 	if (is_wrapped(skb, &packet))
@@ -165,6 +165,8 @@ int dns_ingress(struct __sk_buff *skb)
 {
 	struct packet packet = {};
 
+	if (plain_comes(skb))
+		return PASS;
 	if (packet_read(skb, &packet, false) != PACKET_READ || packet.source != AMBIT_DNS_PORT ||
 		packet.payload >= skb->len)
 		return PASS;

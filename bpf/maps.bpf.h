@@ -42,7 +42,7 @@ struct {
 /* What is kept of a connection of a cell with names, in the storage of its socket: whether its first bytes were
  * read (lib/connection.bpf.h). */
 enum connection_state {
-	CONNECTION_NEW,
+	CONNECTION_NEW, /* nothing was sent that says anything */
 	CONNECTION_READ, /* its first bytes are being read: it has a reader */
 	CONNECTION_FREE, /* they were, or nobody has to */
 	CONNECTION_CUT,
@@ -51,6 +51,7 @@ enum connection_state {
 struct connection {
 	__u32 next;  /* number of the first byte that was not read yet, host order */
 	__u32 state; /* enum connection_state */
+	__u32 began; /* seconds of CLOCK_BOOTTIME: when it was asked for; 0: nobody saw that */
 };
 
 /* Cloned, so that what is accepted is as free as its listener (connection_listens()). */

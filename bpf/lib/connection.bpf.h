@@ -9,16 +9,13 @@
 #define AMBIT_CONNECTION_H
 
 #include "peer.bpf.h"
+#include "plain.bpf.h"
 #include "question.bpf.h"
 #include "reader.bpf.h"
 
 #define DROP 0
 #define PASS 1
 
-/* RFC 9293 */
-#define TCP_FLAGS_AT 13
-#define TCP_SYN	     0x02
-#define TCP_ACK	     0x10
 #define TCP_STATE_LISTEN 10 /* include/net/tcp_states.h */
 
 /* What an address alone says of connecting to it, as enum lease: LEASE_ANY where a rule allows it. */
@@ -45,12 +42,13 @@ static __always_inline int live_says(const struct ambit_lease_name *name, const 
 	return state_says(name->state, cell, AMBIT_PROTO_TCP << 16 | port, rule);
 }
 
-/* Puts into `reader` what the names of the peer's address allow to be said; true: anything. */
+/* Puts into `reader` what the names of the peer's address allow to be said, of those that were not over
+ * `now`; true: anything. */
 FRAME bool names_wanted(struct ambit_names *all, struct ambit_cell *cell, const struct packet *packet,
-	struct reader *reader)
+	struct reader *reader, __u32 now)
 {
 	struct ambit_lease_name found[AMBIT_LEASE_NAMES];
-	__u32 now = seconds_now(), rule = 0;
+	__u32 rule = 0;
 	bool any = false;
 	__u64 key[2];
 
@@ -77,9 +75,10 @@ static __always_inline void *connection_of(struct bpf_sock *sk, bool make)
 }
 
 /*
- * Begins a connection: from what the rules say now, as connect found them a moment ago. Where they say
- * nothing any more, first bytes have to say a name that leads there when they come; in audit mode connect was
- * recorded then, and that is all. False: it cannot be begun.
+ * Begins a connection, with its first bytes: from what the rules say now, and of names those that were not
+ * over when it was asked for, as connect found them then. Where they say nothing any more, first bytes have to
+ * say a name that leads there when they come; in audit mode connect was recorded then, and that is all. False:
+ * it cannot be begun.
  */
 FRAME bool connection_begin(
 	struct bpf_sock *sk, struct packet *packet, struct connection *connection, struct ambit_names *all)
@@ -98,7 +97,8 @@ FRAME bool connection_begin(
 	reader->port = packet->target;
 	says = address_says(cell, packet);
 	reader->proxy = says == LEASE_PROXY;
-	if (says != LEASE_ANY && says != LEASE_PROXY && names_wanted(all, cell, packet, reader))
+	if (says != LEASE_ANY && says != LEASE_PROXY &&
+		names_wanted(all, cell, packet, reader, connection->began ?: seconds_now()))
 		says = LEASE_ANY;
 	connection->state = CONNECTION_READ;
 	if ((says == LEASE_ANY && fence_stands(before)) ||
@@ -346,16 +346,15 @@ static __always_inline int connection_listens(
 	return PASS;
 }
 
-/* Whether a packet begins a connection anew: a SYN that was not sent before. Without one what has data, too:
- * then nobody knows what went before it. */
-static __always_inline bool connection_begins(
-	const struct connection *connection, const struct packet *packet)
+/* The number of the first byte of a stream that nothing was read of: that of the first one that the peer does
+ * not have, since it has nothing that was not read. */
+static __always_inline __u32 connection_first(const struct packet *packet, struct bpf_sock *sk)
 {
-	if (!connection || connection->state == CONNECTION_NEW)
-		return true;
-	return (packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-	       !(connection->state == CONNECTION_READ &&
-		       connection->next == bpf_ntohl(packet->sequence) + 1);
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	if (packet->flags & TCP_SYN || !tcp)
+		return bpf_ntohl(packet->sequence) + !!(packet->flags & TCP_SYN);
+	return tcp->snd_una;
 }
 
 /* Whom the socket was connected to: where the host sends it elsewhere (DNAT), the packet has another address
@@ -378,11 +377,11 @@ static __always_inline void connection_peer(struct packet *packet, struct bpf_so
 	packet->target = bpf_ntohs(sk->dst_port);
 }
 
-/* `known` is what is known of the connection, or NULL. */
-FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct bpf_sock *sk,
-	struct connection *known)
+/* What has data begins a connection of which nothing is known: cut.bpf.c sees to it that nothing is, when a
+ * socket is connected. */
+FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct bpf_sock *sk)
 {
-	struct connection *connection = known;
+	struct connection *connection = connection_of(sk, false);
 	struct ambit_names *all = names_of(packet->cgroup);
 
 	/* Its rows are gone: the cell ends. */
@@ -390,14 +389,18 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 		return DROP;
 	if (packet->flags & TCP_SYN && sk->state == TCP_STATE_LISTEN)
 		return connection_listens(packet, sk, all);
+	if (packet->payload >= skb->len)
+		return PASS;
 	connection_peer(packet, sk);
-	if (connection_begins(connection, packet)) {
+	if (!connection || connection->state == CONNECTION_NEW) {
 		connection = connection_of(sk, true);
-		if (!connection || !connection_begin(sk, packet, connection, all))
+		if (!connection)
 			return connection_deny(packet, all->cell, REASON_NAMES, -1) ? PASS : DROP;
-		connection->next = bpf_ntohl(packet->sequence) + !!(packet->flags & TCP_SYN);
+		if (!connection_begin(sk, packet, connection, all))
+			return connection_cut(packet, connection, all->cell, REASON_NAMES, -1);
+		connection->next = connection_first(packet, sk);
 	}
-	if (packet->payload >= skb->len || connection->state == CONNECTION_FREE)
+	if (connection->state == CONNECTION_FREE)
 		return PASS;
 	if (connection->state == CONNECTION_CUT)
 		return DROP;
@@ -408,7 +411,6 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 static __always_inline int connection_egress(struct __sk_buff *skb, struct packet *packet)
 {
 	bool data = packet->payload < skb->len;
-	struct connection *connection;
 	struct bpf_sock *sk;
 
 	if (!data && !(packet->flags & TCP_SYN))
@@ -418,12 +420,9 @@ static __always_inline int connection_egress(struct __sk_buff *skb, struct packe
 	/* What is no whole socket sends no data. */
 	if (!sk)
 		return data ? DROP : PASS;
-	connection = connection_of(sk, false);
-	if (connection && connection->state == CONNECTION_FREE && !(packet->flags & TCP_SYN))
-		return PASS;
 	packet->peer.port = packet->target;
 	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
-	return connection_decide(skb, packet, sk, connection);
+	return connection_decide(skb, packet, sk);
 }
 
 #endif
