@@ -74,9 +74,11 @@ static int served(void)
 	return bind(fd, (struct sockaddr *)&here, sizeof(here)) < 0 || listen(fd, 1) < 0 ? -errno : fd;
 }
 
-/* A segment with data from one end of a connection to the other, which are both here. */
+/* A segment with data from one end of a connection to the other, which are both here, after first bytes that
+ * say the name. */
 static int run_segment(unsigned index)
 {
+	static const char head[] = "GET / HTTP/1.1\r\nHost: " NAME "\r\n\r\n";
 	static int one = -1, other = -1;
 	char bytes[1000] = {};
 
@@ -88,6 +90,9 @@ static int run_segment(unsigned index)
 			return r;
 		other = accept(listener, NULL, NULL);
 		close(listener);
+		if (send(one, head, sizeof(head) - 1, MSG_NOSIGNAL) < 0 ||
+			recv(other, bytes, sizeof(head) - 1, MSG_WAITALL) != sizeof(head) - 1)
+			return -EPROTO;
 	}
 	if (send(one, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0)
 		return -errno;
