@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include "feed.h"
 
@@ -254,6 +255,38 @@ static void other(void **state)
 	}
 }
 
+/*
+ * What real libraries say, as they hand it to a memory buffer: OpenSSL 3.5 with the keys of ML-KEM, OpenSSL 3.0
+ * with a hundred long protocols (ALPN), GnuTLS 3.8, and GnuTLS 3.7 with eight protocols. Each is cut at every byte.
+ */
+static void libraries(void **state)
+{
+	static const struct {
+		const char *file;
+		size_t least;
+	} hellos[] = {
+		{"openssl-3.5", 1400},
+		{"openssl-3.0-large", 11000},
+		{"gnutls-3.8", 300},
+		{"gnutls-3.7-large", 600},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hellos) / sizeof(*hellos); i++) {
+		static struct bytes stream;
+		char path[128];
+		FILE *in;
+
+		snprintf(path, sizeof(path), "tests/unit/stream/hellos/%s", hellos[i].file);
+		in = fopen(path, "re");
+		assert_non_null(in);
+		stream.size = fread(stream.at, 1, sizeof(stream.at), in);
+		fclose(in);
+		assert_true(stream.size > hellos[i].least);
+		expect(&stream, STREAM_DONE, "api.example.com", false);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +296,7 @@ int main(void)
 		cmocka_unit_test(several),
 		cmocka_unit_test(malformed),
 		cmocka_unit_test(other),
+		cmocka_unit_test(libraries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
