@@ -134,6 +134,18 @@ static __always_inline bool socket_is_cut(struct sock *sk)
 	return connection && connection->state == CONNECTION_CUT;
 }
 
+/* The groups of buckets that what a connection sends counts for, as far as its name is known; 0: as its
+ * address says. Where storage cannot be used likewise; then its packets alone are refused. */
+static __always_inline __u32 socket_groups(struct sock *sk)
+{
+	struct connection *connection = NULL;
+
+	/* NULL is an answer. */
+	if (!traced)
+		connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	return connection ? connection->groups : 0;
+}
+
 /* The storage of the socket that a packet leaves by, or that is connecting: for programs of cgroups, which
  * are never traced. NULL: there is none, or no memory for it. */
 static __always_inline void *packet_storage(void *map, void *sk, __u64 flags)

@@ -10,7 +10,7 @@
  *            acknowledgements nothing could be received or closed.
  *   the rest whole packets, headers included
  */
-#include "lib/limits.bpf.h"
+#include "lib/peer.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -70,6 +70,66 @@ static __always_inline void packet_read(struct __sk_buff *skb, struct packet *re
 	headers = ip + (offset >> 4) * 4;
 	if (tcp)
 		ret->cost = skb->len > headers ? skb->len - headers : 0;
+}
+
+/* Whom the socket of a connection was connected to: where the host sends it elsewhere (DNAT), the packet has
+ * another address by now, of which no rule speaks. */
+static __always_inline void packet_peer(struct bpf_sock *sk, struct address *peer)
+{
+	__u32 ip[4];
+
+	if (!sk->dst_port)
+		return;
+	if (sk->family == FAMILY_INET) {
+		address_v4(peer, sk->dst_ip4);
+	} else {
+		ip[0] = sk->dst_ip6[0];
+		ip[1] = sk->dst_ip6[1];
+		ip[2] = sk->dst_ip6[2];
+		ip[3] = sk->dst_ip6[3];
+		address_v6(peer, ip);
+	}
+	peer->port = bpf_ntohs(sk->dst_port);
+}
+
+/* Whether a rule for addresses allows the peer of a datagram, so that it is no name's. */
+FRAME bool packet_allowed(__u32 id, const struct packet *packet)
+{
+	struct peer_request request = {.proto = packet->proto, .address = packet->peer};
+	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(id));
+	struct ambit_accept accept;
+	struct match match;
+
+	return cell && match_peer(&match, cell->policy, &request) && match_accept(&match, &accept) &&
+	       !accept.deny[0] && accept.allow[0];
+}
+
+/* The groups of buckets that a packet is for. A connection has kept its own; a datagram is known by its
+ * address. Where nothing is known of that any more (what was looked up is pushed out), or never was (the host
+ * sends it elsewhere), it is for all. */
+FRAME __u32 packet_groups(
+	struct __sk_buff *skb, struct ambit_limits *row, __u32 id, struct packet *packet)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct connection *connection = NULL;
+	__u32 groups, named;
+	bool known;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (sk && packet->proto == AMBIT_PROTO_TCP) {
+		packet_peer(sk, &packet->peer);
+		/* NULL is an answer: so it is in cells without names, and to their resolvers. */
+		if (row->named)
+			connection = packet_storage(&connections, sk, 0);
+	}
+	if (connection && connection->groups)
+		return connection->groups;
+	known = address_limits(row, &packet->peer, &named);
+	groups = limits_groups(row, &packet->peer, packet->proto, named);
+	if (known || groups != GROUP_CELL || packet->proto == AMBIT_PROTO_TCP ||
+		!row->destination_count || packet_allowed(id, packet))
+		return groups;
+	return GROUPS_ALL;
 }
 
 /*
@@ -136,7 +196,7 @@ int cell_egress(struct __sk_buff *skb)
 		return PASS;
 	row = FAULT(LIMITS_PACKET, NULL, limits_row(id));
 	if (row && packet.peer.family)
-		groups = limits_groups(row, &packet.peer, packet.proto);
+		groups = packet_groups(skb, row, id, &packet);
 	if (row)
 		limits_draw(row, groups, KINDS_EGRESS, packet.cost, false, bpf_ktime_get_ns(), &draw);
 	if (row && !draw.refused)

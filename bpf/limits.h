@@ -11,6 +11,8 @@
 #define AMBIT_CELL_CONNECTS  32
 #define AMBIT_CELL_EGRESS    64
 #define AMBIT_CELL_FILE_SIZE 128
+/* And some rule for names has limits of its own. */
+#define AMBIT_CELL_NAMED 4096
 
 /*
  * Limits of rate and volume: X(name, key in the policy, seconds that the whole of it comes back in).
@@ -36,7 +38,10 @@ struct ambit_bucket {
 	__u64 told;  /* when it was last reported that it is empty; 0: never */
 };
 
-/* Peers that one rule limits: as `struct peer` of user/policy has them. */
+/*
+ * Peers that one rule limits: as `struct peer` of user/policy has them. Of a name (AMBIT_FAMILY_NAME)
+ * `address` is its hash (bpf/lib/destination.h), and whether what lies beneath it is meant; `mask` its bit.
+ */
 struct ambit_destination {
 	__u64 address[2]; /* as normalised addresses are (bpf/lib/address.bpf.h), under the mask */
 	__u64 mask[2];
@@ -48,7 +53,7 @@ struct ambit_destination {
 
 /* Groups of buckets: the first is of the whole cell, the others of one rule each. */
 #define AMBIT_LIMIT_GROUPS     17
-#define AMBIT_DESTINATIONS_MAX 32
+#define AMBIT_DESTINATIONS_MAX 32 /* a bit each, in leases and in `named` */
 
 /*
  * Map `limits`: u32 id -> limits of a cell. Cells without any have no row. Written by user space once,
@@ -63,7 +68,7 @@ struct ambit_limits {
 	__u32 destination_count;
 	__u32 rules[AMBIT_LIMIT_GROUPS]; /* ids; 0: of the cell */
 	__u32 lines[AMBIT_LIMIT_GROUPS]; /* in the policy, for people */
-	__u32 reserved;
+	__u32 named; /* bits of the destinations that are names */
 	struct ambit_destination destinations[AMBIT_DESTINATIONS_MAX];
 	struct ambit_bucket buckets[AMBIT_LIMIT_GROUPS][LIMIT_MAX];
 };

@@ -20,7 +20,7 @@ struct ambit_lease_name {
 struct ambit_lease {
 	__u64 address[2]; /* as it stands in an IPv6 packet: IPv4 is mapped */
 	__u32 version;
-	__u32 reserved;
+	__u32 limits; /* bits of destinations (limits.h) whose names have led there */
 	struct ambit_lease_name names[AMBIT_LEASE_NAMES];
 };
 

@@ -3,6 +3,7 @@
 #ifndef AMBIT_ANSWER_H
 #define AMBIT_ANSWER_H
 
+#include "named.bpf.h"
 #include "question.bpf.h"
 
 /* Networks that no name leads to, however it is answered: this machine, the link, groups, and what is
@@ -98,8 +99,8 @@ static __always_inline void lease_counts(const struct ambit_names *all, const __
 	__sync_fetch_and_add(leases_of(all->cell, address), 1);
 }
 
-FRAME int lease_put(
-	struct ambit_names *all, const struct address *address, const struct ambit_lease_name *name)
+FRAME int lease_put(struct ambit_names *all, const struct address *address,
+	const struct ambit_lease_name *name, __u32 limits)
 {
 	struct ambit_lease *row = NULL;
 	__u32 least = ~0U, first;
@@ -127,7 +128,9 @@ FRAME int lease_put(
 			row->address[0] = key[0];
 			row->address[1] = key[1];
 			__builtin_memset(row->names, 0, sizeof(row->names));
+			row->limits = 0;
 		}
+		row->limits |= limits;
 		lease_write(row, name);
 		version_publish(&row->version);
 		lease_counts(all, key);
@@ -170,6 +173,7 @@ struct leasing {
 	struct dns *dns;
 	struct ambit_lease_name name;
 	__u32 now;
+	__u32 limits; /* destinations that the name is */
 };
 
 static long lease_step(__u32 index, struct leasing *leasing)
@@ -184,8 +188,16 @@ static long lease_step(__u32 index, struct leasing *leasing)
 	if (!answer_address(from, all->private_names, &address))
 		return 0;
 	leasing->name.until = leasing->now + (ttl < all->longest ? ttl : all->longest) + all->grace;
-	lease_put(all, &address, &leasing->name);
+	lease_put(all, &address, &leasing->name, leasing->limits);
 	return 0;
+}
+
+/* Whether what a name leads to may count for limits. */
+static __always_inline bool answer_named(const struct ambit_names *all)
+{
+	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(all->cell));
+
+	return !cell || cell->flags & AMBIT_CELL_NAMED;
 }
 
 FRAME int answer_lease(
@@ -203,6 +215,7 @@ FRAME int answer_lease(
 		return 0;
 	leasing.all = all;
 	leasing.name.domain = scratch->dns.hash;
+	leasing.limits = answer_named(all) ? named_answer(all->cell, &scratch->dns) : 0;
 	dns_answers(&scratch->dns);
 	if (scratch->dns.error)
 		return 0;

@@ -8,6 +8,7 @@
 #ifndef AMBIT_CONNECTION_H
 #define AMBIT_CONNECTION_H
 
+#include "counts.bpf.h"
 #include "peer.bpf.h"
 #include "plain.bpf.h"
 #include "question.bpf.h"
@@ -95,6 +96,12 @@ FRAME bool connection_begin(
 		return false;
 	__builtin_memset(reader, 0, sizeof(*reader));
 	reader->port = packet->target;
+	connection->groups = 0;
+	if (cell->flags & AMBIT_CELL_NAMED) {
+		connection->groups = named_groups(all->cell, &packet->peer, NULL);
+		if (!connection->groups)
+			return false;
+	}
 	says = address_says(cell, packet);
 	reader->proxy = says == LEASE_PROXY;
 	if (says != LEASE_ANY && says != LEASE_PROXY &&
@@ -223,6 +230,8 @@ FRAME bool connection_deny(const struct packet *packet, __u32 cell, __u32 reason
 	v.proto = AMBIT_PROTO_TCP;
 	v.family = packet->peer.family;
 	v.port = packet->target;
+	v.rule = packet->rule;
+	v.silent = packet->silent;
 	__builtin_memcpy(v.addr, packet->peer.bytes, sizeof(v.addr));
 	report_question(&v);
 	return !enforce(cell);
@@ -278,11 +287,15 @@ FRAME int connection_read(struct __sk_buff *skb, struct packet *packet, struct r
 		return result > AGREES ? result : AGREES;
 	if (result != TUNNELS) {
 		connection->state = CONNECTION_FREE;
+		counts_free(all, packet, reader, dns, connection);
 		return AGREES;
 	}
 	/* Nothing can follow before the proxy has answered. */
 	if (packet->at != skb->len)
 		return REASON_PROXY;
+	result = counts_tunnel(all, packet, reader, dns, connection);
+	if (result)
+		return result;
 	reader_tunnel(reader, dns);
 	return AGREES;
 }
@@ -374,7 +387,7 @@ static __always_inline void connection_peer(struct packet *packet, struct bpf_so
 		ip[3] = sk->dst_ip6[3];
 		address_v6(&packet->peer, ip);
 	}
-	packet->target = bpf_ntohs(sk->dst_port);
+	packet->target = packet->peer.port = bpf_ntohs(sk->dst_port);
 }
 
 /* What has data begins a connection of which nothing is known: cut.bpf.c sees to it that nothing is, when a

@@ -51,6 +51,7 @@ FRAME bool egress_refused(
 	struct address peer = {};
 	struct draw draw = {};
 	struct ambit_limits *row;
+	__u32 groups;
 
 	if ((family != FAMILY_INET && family != FAMILY_INET6) || !egress_limited(id))
 		return false;
@@ -65,7 +66,11 @@ FRAME bool egress_refused(
 	v->family = peer.family;
 	v->port = peer.port;
 	__builtin_memcpy(v->addr, peer.bytes, sizeof(v->addr));
-	limits_draw(row, limits_groups(row, &peer, v->proto), KINDS_EGRESS,
+	groups = limits_groups(row, &peer, v->proto, 0);
+	/* Of names: where a datagram is refused when it leaves, its sender is told then. */
+	if (row->named && v->proto == AMBIT_PROTO_TCP)
+		groups |= socket_groups(sk);
+	limits_draw(row, groups, KINDS_EGRESS,
 		(__u64)size + (v->proto == AMBIT_PROTO_UDP ? HEADERS_UDP : 0), true,
 		bpf_ktime_get_ns(), &draw);
 	if (draw.refused)

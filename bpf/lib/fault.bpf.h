@@ -152,6 +152,7 @@
 	X(LIMITS_SOCKET)                                                                          \
 	X(LIMITS_FILE)                                                                            \
 	X(LIMITS_PACKET)                                                                          \
+	X(LIMITS_NAMED)                                                                           \
 	X(READ_ia_size)
 
 enum ambit_fault {

@@ -33,9 +33,10 @@ static __always_inline bool destination_has(
 	       !((address[1] ^ row->address[1]) & row->mask[1]);
 }
 
-/* The groups of buckets that are for a peer. Of a protocol that is neither (0) all that are for its
- * address. Nobody changes these fields. */
-FRAME __u32 limits_groups(const struct ambit_limits *row, const struct address *peer, __u8 proto)
+/* The groups of buckets that are for a peer, with the destinations by name (a bit each) that it counts for.
+ * Of a protocol that is neither (0) all that are for its address. Nobody changes these fields. */
+FRAME __u32 limits_groups(
+	const struct ambit_limits *row, const struct address *peer, __u8 proto, __u32 named)
 {
 	__u32 groups = GROUP_CELL;
 	__u64 address[2];
@@ -44,7 +45,7 @@ FRAME __u32 limits_groups(const struct ambit_limits *row, const struct address *
 	for (__u32 i = 0; i < AMBIT_DESTINATIONS_MAX && i < row->destination_count; i++) {
 		const struct ambit_destination *to = &row->destinations[i];
 
-		if (!destination_has(to, address, peer->family))
+		if (!(named >> i & 1) && !destination_has(to, address, peer->family))
 			continue;
 		if (proto == AMBIT_PROTO_TCP ? !to->tcp : proto == AMBIT_PROTO_UDP ? !to->udp : 0)
 			continue;
@@ -141,26 +142,6 @@ static __always_inline void limits_verdict(
 	if (group < AMBIT_LIMIT_GROUPS)
 		v->rule = row->rules[group];
 	v->silent = !draw->tell;
-}
-
-/* Whether a connect is one too many; then why is in `v`. The verifier looks at it by itself. */
-GLOBAL int limits_connect(__u32 id, const struct address *peer, __u8 proto, struct verdict *v)
-{
-	struct ambit_limits *row;
-	struct draw draw = {};
-
-	if (!peer || !v)
-		return true;
-	row = FAULT(LIMITS_PEER, NULL, limits_row(id));
-	if (!row) {
-		v->reason = REASON_NO_CELL;
-		return true;
-	}
-	limits_draw(row, limits_groups(row, peer, proto), KIND(CONNECTS), 1, false,
-		bpf_ktime_get_ns(), &draw);
-	if (draw.refused)
-		limits_verdict(row, &draw, v);
-	return draw.refused != 0;
 }
 
 #endif

@@ -5,9 +5,8 @@
 
 #include "address.bpf.h"
 #include "kept.bpf.h"
-#include "limits.bpf.h"
 #include "match.bpf.h"
-#include "names.bpf.h"
+#include "named.bpf.h"
 
 struct peer_request {
 	__u32 cell;
@@ -267,7 +266,7 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
 	struct peer_age age = {.fence = LOOK(kept.fence)};
 	__u64 address[2];
-	bool limited, denied;
+	bool limited, denied, by_name;
 
 	if (!request)
 		return 1;
@@ -282,13 +281,14 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	v.family = request->address.family;
 	v.port = request->address.port;
 	__builtin_memcpy(v.addr, request->address.bytes, sizeof(v.addr));
-	denied = peer_denied(request, &v);
+	denied = by_name = peer_denied(request, &v);
 	if (v.cell_flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT)
 		denied = named_denied(request, &v, denied, &age);
 	limited = request->op == OP_CONNECT && v.cell_flags & AMBIT_CELL_CONNECTS;
 	/* Nothing is drawn for what is denied anyway. */
 	if (!denied && limited)
-		denied = limits_connect(request->cell, &request->address, request->proto, &v);
+		denied = limits_connect(
+			request->cell, &request->address, request->proto, by_name, &v);
 	if (!denied) {
 		peer_allow(request, &age, limited);
 		return 0;

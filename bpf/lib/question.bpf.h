@@ -13,6 +13,8 @@ struct packet {
 	__u32 at, size; /* of the message that is looked at */
 	__u32 sequence; /* of a segment; as it stands there */
 	__u8 flags; /* of a segment: TCP_* (connection.bpf.h) */
+	__u8 silent; /* of a denial: reported before, and the rule */
+	__u32 rule;
 	__u64 cgroup;
 };
 

@@ -16,12 +16,19 @@ $(BUILD)/bpftest/dns.bpf.o: bpf/dns.bpf.c $(BPF_H)
 $(BUILD)/bpftest/dns.skel.h: $(BUILD)/bpftest/dns.bpf.o
 	$(BPFTOOL) gen skeleton $< name dns_bpf > $@
 
+$(BUILD)/bpftest/egress.bpf.o: bpf/egress.bpf.c $(BPF_H)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -c $< -o $@
+
+$(BUILD)/bpftest/egress.skel.h: $(BUILD)/bpftest/egress.bpf.o
+	$(BPFTOOL) gen skeleton $< name egress_bpf > $@
+
 # What of the kernel room knows maps and nothing of hooks.
 ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,kept policies swap table)
 .SECONDARY: $(ROWS_SAN)
 -include $(ROWS_SAN:.o=.d)
 
-$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h tests/bpf/packets.h $(BUILD)/bpftest/logic.skel.h $(BUILD)/bpftest/dns.skel.h $(PURE_SAN) $(ROWS_SAN)
+$(BUILD)/bpftest/test_%: tests/bpf/test_%.c tests/bench/rulebook.h tests/bpf/logic.h tests/bpf/harness.h tests/bpf/packets.h $(BUILD)/bpftest/logic.skel.h $(BUILD)/bpftest/dns.skel.h $(BUILD)/bpftest/egress.skel.h $(PURE_SAN) $(ROWS_SAN)
 	$(CC) $(CPPFLAGS) -Ibpf -Itests/bpf -isystem $(BUILD)/bpftest -std=gnu17 -O1 -g $(WARN) $(SANITIZE) \
 		$< $(PURE_SAN) $(ROWS_SAN) -lbpf -lelf -lz $(PURELIBS) -lcmocka -o $@
 

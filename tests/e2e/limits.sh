@@ -8,7 +8,7 @@ limits_many=64 # connects, by as many threads
 limits_begin() { # LIMITS [PEER]: the policy of this case, and two servers
 	umount -l /l 2>/dev/null
 	mkdir -p /l && mount -t tmpfs none /l || exit 1
-	sed "s|^LIMITS|$1|; s|PEER|${2:-127.0.0.1:7201}|" /e2e/policies/limits.yaml >"$work/case/limits.yaml"
+	sed "s|^LIMITS|$1|; s|PEER|${2:-127.0.0.1:7201}|" "/e2e/policies/${limits_policy:-limits}.yaml" >"$work/case/limits.yaml"
 	expect_status 0 ambit check "$work/case/limits.yaml"
 	limits_servers=
 	trap limits_end EXIT

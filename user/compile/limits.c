@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "bpf/lib/bucket.h"
+#include "bpf/lib/destination.h"
 #include "compile/limits.h"
 
 static const uint32_t kind_flags[LIMIT_MAX] = {
@@ -9,6 +10,14 @@ static const uint32_t kind_flags[LIMIT_MAX] = {
 	[LIMIT_EGRESS_HOUR] = AMBIT_CELL_EGRESS,
 	[LIMIT_EGRESS_DAY] = AMBIT_CELL_EGRESS,
 };
+
+static bool has_name(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->peer_count; i++)
+		if (rule->peers[i].family == AMBIT_FAMILY_NAME)
+			return true;
+	return false;
+}
 
 static uint32_t flags_of(const struct quota limits[LIMIT_MAX])
 {
@@ -23,8 +32,11 @@ uint32_t ambit_limits_flags(const struct policy *policy)
 {
 	uint32_t flags = flags_of(policy->limits);
 
-	for (size_t i = 0; i < policy->rule_count; i++)
-		flags |= flags_of(policy->rules[i].limits);
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		uint32_t own = flags_of(policy->rules[i].limits);
+
+		flags |= own | (own && has_name(&policy->rules[i]) ? AMBIT_CELL_NAMED : 0);
+	}
 	return flags | (policy->file_size.value ? AMBIT_CELL_FILE_SIZE : 0);
 }
 
@@ -37,6 +49,15 @@ static void group_fill(
 			.room = limits[kind].value * BUCKET_PARTS,
 			.time = now,
 		};
+}
+
+static uint64_t hash_of(const char *name)
+{
+	uint64_t hash = DESTINATION_HASH;
+
+	for (; *name; name++)
+		hash = destination_hash(hash, (uint8_t)*name);
+	return hash;
 }
 
 static struct ambit_destination destination_of(const struct peer *peer, unsigned group)
@@ -52,6 +73,11 @@ static struct ambit_destination destination_of(const struct peer *peer, unsigned
 	uint8_t mask[sizeof(to.mask)] = {}, address[sizeof(to.address)] = {};
 	size_t size = peer->family == AMBIT_FAMILY_V4 ? 4 : 16;
 
+	if (peer->family == AMBIT_FAMILY_NAME) {
+		to.address[0] = hash_of(peer->name);
+		to.address[1] = peer->beneath;
+		return to;
+	}
 	for (unsigned bit = 0; bit < peer->bits && bit < 8 * size; bit++)
 		mask[bit / 8] |= (uint8_t)(0x80U >> bit % 8);
 	memcpy(address, peer->addr, size);
@@ -60,22 +86,20 @@ static struct ambit_destination destination_of(const struct peer *peer, unsigned
 	return to;
 }
 
+/* A bit for each name. */
+static void name_mark(struct ambit_limits *row, struct ambit_destination *to)
+{
+	to->mask[0] = 1U << (to - row->destinations);
+	row->named |= (uint32_t)to->mask[0];
+}
+
 static int rule_refuse(const struct policy *policy, const struct rule *rule, struct diag *diag)
 {
 	ambit_diag_set(diag, policy->file, rule->line, rule->column,
-		"no more than %d rules, with %d ranges of addresses together, can have limits of their "
+		"no more than %d rules, with %d ranges of addresses and names together, can have limits of their "
 		"own; put peers together, or limit the whole cell",
 		AMBIT_LIMIT_GROUPS - 1, AMBIT_DESTINATIONS_MAX);
 	return -E2BIG;
-}
-
-/* What leads to a name is known only while the cell runs. */
-static bool has_name(const struct rule *rule)
-{
-	for (size_t i = 0; i < rule->peer_count; i++)
-		if (rule->peers[i].family == AMBIT_FAMILY_NAME)
-			return true;
-	return false;
 }
 
 int ambit_limits_compile(const struct policy *policy, uint64_t now, struct ambit_limits *ret,
@@ -90,21 +114,20 @@ int ambit_limits_compile(const struct policy *policy, uint64_t now, struct ambit
 
 		if (!flags_of(rule->limits))
 			continue;
-		if (has_name(rule)) {
-			ambit_diag_set(diag, policy->file, rule->line, rule->column,
-				"a rule for a name cannot have limits of its own yet; limit the whole cell, "
-				"or write the addresses");
-			return -ENOTSUP;
-		}
 		if (++group == AMBIT_LIMIT_GROUPS ||
 			rule->peer_count > AMBIT_DESTINATIONS_MAX - ret->destination_count)
 			return rule_refuse(policy, rule, diag);
 		ret->rules[group] = rule->id;
 		ret->lines[group] = rule->line;
 		group_fill(ret->buckets[group], rule->limits, now);
-		for (size_t p = 0; p < rule->peer_count; p++)
-			ret->destinations[ret->destination_count++] =
-				destination_of(&rule->peers[p], group);
+		for (size_t p = 0; p < rule->peer_count; p++) {
+			struct ambit_destination *to = &ret->destinations[ret->destination_count];
+
+			*to = destination_of(&rule->peers[p], group);
+			if (to->family == AMBIT_FAMILY_NAME)
+				name_mark(ret, to);
+			ret->destination_count++;
+		}
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "bpf/lib/bucket.h"
+#include "bpf/lib/destination.h"
 #include "compile/limits.h"
 
 #define ROUNDS 200000
@@ -156,6 +157,52 @@ static void rows(void **state)
 	assert_int_equal(ambit_limits_flags(&policy), AMBIT_CELL_FILE_SIZE);
 }
 
+static uint64_t hash_of(const char *bytes)
+{
+	uint64_t hash = DESTINATION_HASH;
+
+	while (*bytes)
+		hash = destination_hash(hash, (uint8_t)*bytes++);
+	return hash;
+}
+
+/* Names: by their hash, and a bit each. */
+static void names(void **state)
+{
+	struct peer peers[] = {
+		{.family = AMBIT_FAMILY_V4, .bits = 32, .tcp = true},
+		{.family = AMBIT_FAMILY_NAME, .name = "com.example", .port_low = 443, .port_high = 443, .tcp = true},
+		{.family = AMBIT_FAMILY_NAME, .name = "com.example", .beneath = true, .udp = true},
+	};
+	struct rule rules[] = {
+		{.id = 1, .peers = peers + 1, .peer_count = 1},
+		{.id = 2, .peers = peers, .peer_count = 3, .limits[LIMIT_CONNECTS] = {9, 7}},
+	};
+	struct policy policy = policy_of(rules, ARRAY_SIZE(rules));
+	struct ambit_limits row;
+	struct diag diag = {};
+
+	(void)state;
+	assert_int_equal(ambit_limits_flags(&policy), AMBIT_CELL_CONNECTS | AMBIT_CELL_NAMED);
+	assert_int_equal(ambit_limits_compile(&policy, 0, &row, &diag), 0);
+	assert_int_equal(row.destination_count, 3);
+	assert_int_equal(row.named, 6);
+	assert_int_equal(row.destinations[0].mask[0], UINT32_MAX);
+	for (unsigned i = 1; i < 3; i++) {
+		assert_int_equal(row.destinations[i].family, AMBIT_FAMILY_NAME);
+		assert_int_equal(row.destinations[i].address[0], hash_of("com.example"));
+		assert_int_equal(row.destinations[i].address[1], i == 2);
+		assert_int_equal(row.destinations[i].mask[0], 1U << i);
+		assert_int_equal(row.destinations[i].group, 1);
+	}
+	assert_int_equal(row.destinations[1].port_low, 443);
+	/* A rule for a name without limits is none of them, one for addresses alone needs no names. */
+	rules[1].peer_count = 1;
+	assert_int_equal(ambit_limits_flags(&policy), AMBIT_CELL_CONNECTS);
+	assert_int_equal(ambit_limits_compile(&policy, 0, &row, &diag), 0);
+	assert_int_equal(row.named, 0);
+}
+
 static void too_many(void **state)
 {
 	struct peer peers[AMBIT_DESTINATIONS_MAX + 1] = {};
@@ -174,10 +221,6 @@ static void too_many(void **state)
 	assert_int_equal(diag.line, AMBIT_LIMIT_GROUPS);
 	ambit_diag_clear(&diag);
 	policy.rule_count = 1;
-	peers[0].family = AMBIT_FAMILY_NAME;
-	assert_int_equal(ambit_limits_compile(&policy, 0, &row, &diag), -ENOTSUP);
-	ambit_diag_clear(&diag);
-	peers[0].family = AMBIT_FAMILY_V4;
 	rules[0].peer_count = ARRAY_SIZE(peers);
 	assert_int_equal(ambit_limits_compile(&policy, 0, &row, &diag), -E2BIG);
 	ambit_diag_clear(&diag);
@@ -190,6 +233,7 @@ int main(void)
 		cmocka_unit_test(neither_more_nor_less),
 		cmocka_unit_test(time_that_goes_back),
 		cmocka_unit_test(rows),
+		cmocka_unit_test(names),
 		cmocka_unit_test(too_many),
 	};
 
