@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "policy/limits.h"
 #include "policy/pattern.h"
 #include "trail/trail.h"
 
@@ -102,10 +103,23 @@ static bool is_single(const struct peer *peer, bool named)
 	return (named || peer->bits == bits) && peer->port_low == peer->port_high;
 }
 
+/* What came out. */
+struct asked {
+	struct decision decision;
+	char *text; /* the path, or the name as it is written; owned */
+	char *limits; /* what it counts for, NULL: nothing; owned */
+};
+
+static void asked_clear(struct asked *asked)
+{
+	free(asked->text);
+	free(asked->limits);
+}
+
 /* A name: by the rules that have names. Whether it leads to an address now only a cell knows, which has
- * asked for it. `*ret_name` is the name as it is written. */
+ * asked for it. */
 static int ask_name(const struct tables *tables, const struct peer *peer, struct ambit_event *event,
-	struct decision *ret, char **ret_name)
+	struct asked *ret)
 {
 	char *name = malloc(AMBIT_DOMAIN_SIZE);
 
@@ -113,14 +127,14 @@ static int ask_name(const struct tables *tables, const struct peer *peer, struct
 		return -ENOMEM;
 	name_written(peer->name, name);
 	event->family = 0;
-	*ret = ambit_tables_name_peer(tables, peer->name, event->proto, event->port);
-	*ret_name = name;
+	ret->decision = ambit_tables_name_peer(tables, peer->name, event->proto, event->port);
+	ret->text = name;
 	return 0;
 }
 
-/* Fills `event`, the decision, and for a name its text; the deny of two, where a name stands for two peers. */
-static int ask_peer(const struct why_options *why, const struct tables *tables,
-	struct ambit_event *event, struct decision *ret, char **ret_name)
+/* Fills `event`, and for a name its text; the deny of two, where a name stands for two peers. */
+static int ask_peer(const struct why_options *why, const struct loaded *loaded,
+	struct ambit_event *event, struct asked *ret)
 {
 	_cleanup_free_ char *problem = NULL;
 	struct peer peers[PEERS_MAX] = {0};
@@ -141,30 +155,30 @@ static int ask_peer(const struct why_options *why, const struct tables *tables,
 		event->family = peer->family;
 		event->proto = peer->tcp ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 		event->port = peer->port_low;
+		if (why->op == OP_CONNECT && i == 0)
+			ret->limits = limits_text(loaded->policy, peer);
 		if (peer->family == AMBIT_FAMILY_NAME)
-			return ask_name(tables, peer, event, ret, ret_name);
+			return ask_name(loaded->tables, peer, event, ret);
 		memcpy(event->addr, peer->addr, sizeof(event->addr));
 		if (count > 1 && peer->family == AMBIT_FAMILY_V4)
 			event->addr[3] = 1;
-		*ret = ambit_tables_peer(tables, why->op, event->proto, event->family, event->addr,
-			event->port);
-		if (ret->verdict != VERDICT_ALLOW)
+		ret->decision = ambit_tables_peer(loaded->tables, why->op, event->proto, event->family,
+			event->addr, event->port);
+		if (ret->decision.verdict != VERDICT_ALLOW)
 			break;
 	}
 	return 0;
 }
 
 /* A peer of a unix socket that is no path. */
-static int ask_unix(const struct why_options *why, const struct tables *tables, char **ret_name,
-	struct decision *ret)
+static int ask_unix(const struct why_options *why, const struct tables *tables, struct asked *ret)
 {
-	*ret = ambit_tables_path(tables, OP_UNIX, why->object, strlen(why->object));
-	*ret_name = strdup(why->object);
-	return *ret_name ? 0 : -ENOMEM;
+	ret->decision = ambit_tables_path(tables, OP_UNIX, why->object, strlen(why->object));
+	ret->text = strdup(why->object);
+	return ret->text ? 0 : -ENOMEM;
 }
 
-static int ask_path(const struct why_options *why, const struct tables *tables, char **ret_path,
-	struct decision *ret)
+static int ask_path(const struct why_options *why, const struct tables *tables, struct asked *ret)
 {
 	char *path = real_path(why->object);
 
@@ -174,8 +188,8 @@ static int ask_path(const struct why_options *why, const struct tables *tables, 
 		return -EINVAL;
 	}
 	/* In the tables the root is the empty path. */
-	*ret = ambit_tables_path(tables, why->op, path, strcmp(path, "/") ? strlen(path) : 0);
-	*ret_path = path;
+	ret->decision = ambit_tables_path(tables, why->op, path, strcmp(path, "/") ? strlen(path) : 0);
+	ret->text = path;
 	return 0;
 }
 
@@ -218,30 +232,30 @@ static int answer(const struct why_options *why, const struct loaded *loaded)
 {
 	struct ambit_event event = {.abi = AMBIT_ABI, .op = (__u8)why->op};
 	bool is_peer = why->op == OP_CONNECT || why->op == OP_LISTEN;
-	_cleanup_free_ char *path = NULL;
+	_cleanup_(asked_clear) struct asked asked = {0};
 	struct record record = {.event = &event};
-	struct decision decision = {0};
 	int error;
 
 	if (is_peer)
-		error = ask_peer(why, loaded->tables, &event, &decision, &path);
+		error = ask_peer(why, loaded, &event, &asked);
 	else if (why->op == OP_UNIX && pattern_is_peer(why->object))
-		error = ask_unix(why, loaded->tables, &path, &decision);
+		error = ask_unix(why, loaded->tables, &asked);
 	else
-		error = ask_path(why, loaded->tables, &path, &decision);
+		error = ask_path(why, loaded->tables, &asked);
 
 	if (error)
 		return EXIT_USAGE;
-	event.verdict = (__u8)decision.verdict;
-	event.reason = (__u8)decision.reason;
-	event.rule = decision.rule;
+	event.verdict = (__u8)asked.decision.verdict;
+	event.reason = (__u8)asked.decision.reason;
+	event.rule = asked.decision.rule;
 	event.flags = loaded->policy->mode == MODE_ENFORCE ? AMBIT_EVENT_ENFORCED : 0;
-	record.path = path;
-	record.path_length = path ? strlen(path) : 0;
-	record.stream = first_bytes(&event, &decision);
+	record.path = asked.text;
+	record.path_length = asked.text ? strlen(asked.text) : 0;
+	record.stream = first_bytes(&event, &asked.decision);
+	record.limits = asked.decision.verdict == VERDICT_ALLOW ? asked.limits : NULL;
 	ambit_record_explain(&record, loaded->policy);
 	print_answer(why, &record);
-	return decision.verdict == VERDICT_ALLOW ? EXIT_SUCCESS : EXIT_DENIED;
+	return asked.decision.verdict == VERDICT_ALLOW ? EXIT_SUCCESS : EXIT_DENIED;
 }
 
 /* For the answer "allowed", too. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/util.h"
 #include "bpf/lib/bucket.h"
 #include "policy/limits.h"
+#include "policy/pattern.h"
 
 /* A number without sign, spaces or leading zeros, times `unit`; -EINVAL if there is something else, or
  * more than a limit can be. */
@@ -106,4 +109,61 @@ int limits_parse(struct yaml *yaml, struct policy *policy)
 	};
 
 	return yaml_mapping(yaml, "\"limits\"", keys, ARRAY_SIZE(keys), policy, NULL);
+}
+
+/* What is limited, and by which line (0: by the whole cell). */
+static void put_limits(FILE *out, unsigned line, const struct quota limits[LIMIT_MAX], bool *some)
+{
+	static const char *const keys[] = {
+#define X(name, key, seconds) [LIMIT_##name] = key,
+		AMBIT_LIMITS(X)
+#undef X
+	};
+	bool begun = false;
+
+	for (unsigned kind = 0; kind < LIMIT_MAX; kind++) {
+		if (!limits[kind].value)
+			continue;
+		if (!begun)
+			fputs(*some ? ", " : "", out);
+		if (!begun && line)
+			fprintf(out, "line %u", line);
+		else if (!begun)
+			fputs("the cell", out);
+		fprintf(out, "%s%s %" PRIu64, begun ? ", " : " (", keys[kind], limits[kind].value);
+		begun = *some = true;
+	}
+	fputs(begun ? ")" : "", out);
+}
+
+static bool rule_covers(const struct rule *rule, const struct peer *peer)
+{
+	for (size_t i = 0; i < rule->peer_count; i++) {
+		const struct peer *range = &rule->peers[i];
+
+		if (peer_within(peer, range) && peer->port_low >= range->port_low &&
+			peer->port_high <= range->port_high &&
+			((peer->tcp && range->tcp) || (!peer->tcp && range->udp)))
+			return true;
+	}
+	return false;
+}
+
+char *limits_text(const struct policy *policy, const struct peer *peer)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	bool some = false;
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (rule_covers(&policy->rules[i], peer))
+			put_limits(out, policy->rules[i].line, policy->rules[i].limits, &some);
+	put_limits(out, 0, policy->limits, &some);
+	if (fclose(out) == 0 && some)
+		return text;
+	free(text);
+	return NULL;
 }

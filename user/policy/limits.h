@@ -14,6 +14,10 @@ int limit_parse_rate(
 int limit_parse_size(
 	struct yaml *yaml, const struct yaml_key *key, uint64_t unit, struct quota *ret);
 
+/* The limits that a connect to a single peer counts for, and what is sent there: "line 7 (egressPerDay 1000), the
+ * cell (connectsPerMinute 4)". The caller frees it; NULL: none, or no memory. */
+char *limits_text(const struct policy *policy, const struct peer *peer);
+
 /* The value of `limits`. */
 int limits_parse(struct yaml *yaml, struct policy *policy);
 

@@ -161,7 +161,11 @@ static bool is_unspecified(const struct peer *peer)
 bool peer_within(const struct peer *peer, const struct peer *range)
 {
 	unsigned whole = range->bits / 8, rest = range->bits % 8;
+	size_t length = strlen(range->name);
 
+	if (peer->family == AMBIT_FAMILY_NAME && range->family == AMBIT_FAMILY_NAME)
+		return !strncmp(peer->name, range->name, length) &&
+		       (range->beneath ? peer->name[length] == '.' : !peer->name[length] && !peer->beneath);
 	if (peer->family != range->family || peer->bits < range->bits ||
 		memcmp(peer->addr, range->addr, whole))
 		return false;

@@ -71,6 +71,8 @@ static void put_object(struct writer *writer, const struct record *record)
 		put_peer(writer, event, named);
 	if (record->stream)
 		ambit_writer_string(writer, "first_bytes", record->stream);
+	if (record->limits)
+		ambit_writer_string(writer, "limits", record->limits);
 	if (ambit_event_numbers(event, &numbers)) {
 		ambit_writer_number(writer, "level", numbers.level);
 		ambit_writer_number(writer, "number", numbers.number);

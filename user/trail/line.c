@@ -175,6 +175,8 @@ static void put_cause(FILE *out, const struct record *record)
 		put_remedy(out, record);
 	if (record->stream)
 		fprintf(out, "; first bytes: %s", record->stream);
+	if (record->limits)
+		fprintf(out, "; counts for %s", record->limits);
 }
 
 static void put_line(FILE *out, const struct record *record)

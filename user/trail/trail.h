@@ -37,6 +37,7 @@ struct record {
 	const char *said; /* of a connection that was cut, the name in its first bytes */
 	size_t said_length;
 	const char *stream; /* what first bytes have to be, for `ambit why`; NULL: nothing is said of them */
+	const char *limits; /* likewise: the limits that it counts for */
 	const char *exe;
 	size_t exe_length;
 	const char *cell;	 /* name */

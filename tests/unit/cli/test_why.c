@@ -27,7 +27,8 @@ static const char policy_text[] =
 	"  allow:\n"
 	"    connect: ['10.1.0.0/16:5432/tcp', '[2001:db8::/32]:443', 'localhost:80', 'a.test:443',\n"
 	"      {to: 'db.test:5432', tls: none}, {to: '10.3.0.1:3128', tls: proxy},\n"
-	"      {to: 'cdn.test:443', quic: allow}]\n"
+	"      {to: 'cdn.test:443', quic: allow}, {to: '*.lim.test:443', connectsPerMinute: 3,\n"
+	"      egressPerDay: 1KiB}, {to: '10.4.0.0/16:80-90', egressPerHour: 7}]\n"
 	"    unix: ['abstract:in*', 'cell:builder']\n";
 
 static char dir[] = "/tmp/ambit-test.XXXXXX";
@@ -162,6 +163,31 @@ static void first_bytes(void **state)
 	assert_non_null(strstr(text, "the name in QUIC cannot be read"));
 }
 
+/* Which limits a connect counts for. */
+static void limits(void **state)
+{
+	static const struct {
+		const char *object, *said;
+	} cases[] = {
+		{"a.lim.test:443", "; counts for line 14 (connectsPerMinute 3, egressPerDay 1024)\n"},
+		{"a.b.lim.test:443", "; counts for line 14"},
+		{"a.lim.test:80", NULL},
+		{"10.4.1.2:80", "; counts for line 15 (egressPerHour 7)\n"},
+		{"10.4.1.2:80/udp", "; counts for line 15"},
+		{"10.4.1.2:79", NULL},
+		{"10.1.2.3:5432", NULL},
+		{"a.test:443", NULL},
+	};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		why("--connect", cases[i].object, text);
+		if (cases[i].said ? !strstr(text, cases[i].said) : strstr(text, "counts for") != NULL)
+			fail_msg("%s: %s", cases[i].object, text);
+	}
+}
+
 /* What is wrong with the text and with what it means, like `ambit check`. */
 static void all_errors_are_told(void **state)
 {
@@ -197,6 +223,7 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(names_the_line),
 		cmocka_unit_test(first_bytes),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(all_errors_are_told),
 	};
 
