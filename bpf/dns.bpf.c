@@ -13,8 +13,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define NEXT_ICMPV6 58
-#define PORT_NAT_T  4500 /* RFC 3948 */
+#define NEXT_ICMPV6  58
+#define JUMBO_OPTION 0xc2
+#define JUMBO_SIZE   8
+#define PORT_NAT_T   4500 /* RFC 3948 */
 
 /* Ports, and where the payload begins; false: no such packet. `at` is where the IP header ends. */
 static __always_inline bool ports_read(
@@ -43,6 +45,22 @@ static __always_inline bool ports_read(
 
 enum { PACKET_BAD, PACKET_OTHER, PACKET_READ };
 
+/*
+ * The size of what stands before TCP where the kernel sends more at once than the length of an IPv6 packet can
+ * say (BIG TCP; ip6_xmit() of net/ipv6/ip6_output.c since 5.19): one header with one option (RFC 2675), and
+ * nothing else. 0: it is another one.
+ */
+static __always_inline __u32 jumbo_size(const struct ipv6hdr *v6, void *end)
+{
+	const __u8 *extra = (const __u8 *)(v6 + 1);
+
+	if (v6->nexthdr || v6->payload_len || (void *)(extra + JUMBO_SIZE) > end)
+		return 0;
+	return extra[0] == AMBIT_PROTO_TCP && !extra[1] && extra[2] == JUMBO_OPTION && extra[3] == 4
+		       ? JUMBO_SIZE
+		       : 0;
+}
+
 /* The headers lie together where the kernel calls this (they were written or read by it just before).
  * `peer` is the target's address, or the source's. */
 static __always_inline int packet_read(struct __sk_buff *skb, struct packet *packet, bool target)
@@ -68,14 +86,16 @@ static __always_inline int packet_read(struct __sk_buff *skb, struct packet *pac
 		return PACKET_OTHER;
 	if ((void *)(v6 + 1) > end)
 		return PACKET_BAD;
-	packet->proto = v6->nexthdr;
+	size = jumbo_size(v6, end);
+	packet->proto = size ? AMBIT_PROTO_TCP : v6->nexthdr;
 	if (packet->proto == NEXT_ICMPV6)
 		return PACKET_OTHER;
 	/* Headers between cannot be asked for by a socket of a cell (option.bpf.h). */
 	if (packet->proto != AMBIT_PROTO_TCP && packet->proto != AMBIT_PROTO_UDP)
 		return PACKET_BAD;
 	address_v6(&packet->peer, target ? v6->daddr.in6_u.u6_addr32 : v6->saddr.in6_u.u6_addr32);
-	return ports_read(data + sizeof(*v6), end, sizeof(*v6), packet) ? PACKET_READ : PACKET_BAD;
+	size += sizeof(*v6);
+	return ports_read(data + size, end, size, packet) ? PACKET_READ : PACKET_BAD;
 }
 
 /* Decides what goes to a resolver. Without a scratch buffer nothing can be read. */
@@ -124,13 +144,13 @@ static __always_inline bool is_wrapped(struct __sk_buff *skb, const struct packe
 }
 
 /* Nothing of it can be read. */
-FRAME int wrapped_decide(struct __sk_buff *skb, struct packet *packet)
+FRAME int unread_decide(struct __sk_buff *skb, struct packet *packet, __u32 reason)
 {
 	struct ambit_names *all;
 
 	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
 	all = names_of(packet->cgroup);
-	return all && connection_deny(packet, all->cell, REASON_STREAM, -1) ? PASS : DROP;
+	return all && connection_deny(packet, all->cell, reason, -1) ? PASS : DROP;
 }
 
 SEC("cgroup_skb/egress")
@@ -143,16 +163,16 @@ int dns_egress(struct __sk_buff *skb)
 		return PASS;
 	read = packet_read(skb, &packet, true);
 	if (read == PACKET_BAD)
-		return DROP;
+		return unread_decide(skb, &packet, REASON_UNREADABLE);
 	if (is_wrapped(skb, &packet))
-		return wrapped_decide(skb, &packet);
+		return unread_decide(skb, &packet, REASON_STREAM);
 	if (read == PACKET_OTHER)
 		return PASS;
 	if (packet.target != AMBIT_DNS_PORT)
 		return packet.proto == AMBIT_PROTO_TCP ? connection_egress(skb, &packet) : PASS;
-	/* Nothing is said, by TCP alone. */
-	if (packet.payload >= skb->len)
-		return packet.proto == AMBIT_PROTO_TCP ? PASS : DROP;
+	/* Nothing is said. An empty datagram is no question. */
+	if (packet.payload >= skb->len && packet.proto == AMBIT_PROTO_TCP)
+		return PASS;
 	/* Several messages in one, which are told apart later (UDP_SEGMENT). */
 	if (packet.proto == AMBIT_PROTO_UDP && skb->gso_size)
 		packet.payload = skb->len;

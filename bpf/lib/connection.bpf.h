@@ -420,6 +420,16 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 	return connection_order(skb, packet, sk, connection, all);
 }
 
+/* Data of what is no whole socket, which none sends. */
+FRAME int connection_unknown(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ambit_names *all;
+
+	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	all = names_of(packet->cgroup);
+	return all && connection_deny(packet, all->cell, REASON_UNREADABLE, -1) ? PASS : DROP;
+}
+
 /* Decides a packet of TCP. What says nothing passes, so that connections can be made and closed. */
 static __always_inline int connection_egress(struct __sk_buff *skb, struct packet *packet)
 {
@@ -432,7 +442,7 @@ static __always_inline int connection_egress(struct __sk_buff *skb, struct packe
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	/* What is no whole socket sends no data. */
 	if (!sk)
-		return data ? DROP : PASS;
+		return data ? connection_unknown(skb, packet) : PASS;
 	packet->peer.port = packet->target;
 	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
 	return connection_decide(skb, packet, sk);

@@ -173,6 +173,16 @@ static int run(struct bpf_program *program, const struct packet *packet)
 	return (int)options.retval;
 }
 
+/* How many connects of the cell were denied so far: what is not sent is counted. */
+static inline uint64_t denied(void)
+{
+	const uint32_t slot = AMBIT_CELL_SLOT(CELL);
+	struct ambit_counters counters = {0};
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.counters), &slot, &counters), 0);
+	return counters.denied[OP_CONNECT];
+}
+
 static inline int ask(const char *name)
 {
 	struct packet packet;

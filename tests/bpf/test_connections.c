@@ -141,11 +141,67 @@ static void hellos(void **state)
 		assert_int_equal(send_to("1.2.3.4", 80, bytes, i), PASSED);
 }
 
+/* IPv6 to nobody that a rule knows, with these bytes between its header and that of TCP. */
+static int send_v6(const uint8_t *between, size_t size, uint8_t next, const char *said)
+{
+	struct tcphdr tcp = {.dest = htons(80), .doff = 5, .seq = htonl(1)};
+	const uint8_t head[14 + 40] = {[12] = 0x86, 0xdd, 0x60, [20] = next, 64, [38] = 0x20, 1, 0xd, 0xb8, [53] = 1};
+	struct packet packet = {.size = 0};
+
+	put(&packet, head, sizeof(head));
+	put(&packet, between, size);
+	put(&packet, &tcp, sizeof(tcp));
+	put(&packet, said, strlen(said));
+	return run(skeleton->progs.dns_egress, &packet);
+}
+
+/* What the kernel puts before TCP where a packet is larger than IPv6 can say is read on; no other header is. */
+static void large_packets(void **state)
+{
+	static const uint8_t jumbo[] = {6, 0, 0xc2, 4, 0, 2, 0, 0}, padding[] = {6, 0, 1, 4, 0, 0, 0, 0},
+			     longer[16] = {6, 1, 0xc2, 4}, other[] = {17, 0, 0xc2, 4, 0, 2, 0, 0};
+
+	(void)state;
+	assert_int_equal(send_v6(jumbo, 0, 6, "GET / HTTP/1.1\r\n"), PASSED);
+	assert_int_equal(send_v6(jumbo, sizeof(jumbo), 0, "GET / HTTP/1.1\r\n"), PASSED);
+	assert_int_equal(send_v6(jumbo, sizeof(jumbo), 0, GET("evil.org")), DROPPED);
+	assert_int_equal(send_v6(jumbo, sizeof(jumbo), 60, "GET / HTTP/1.1\r\n"), DROPPED);
+	assert_int_equal(send_v6(padding, sizeof(padding), 0, "GET / HTTP/1.1\r\n"), DROPPED);
+	assert_int_equal(send_v6(longer, sizeof(longer), 0, "GET / HTTP/1.1\r\n"), DROPPED);
+	assert_int_equal(send_v6(other, sizeof(other), 0, "GET / HTTP/1.1\r\n"), DROPPED);
+}
+
+/* Nothing is dropped without being counted. */
+static void drops_are_counted(void **state)
+{
+	static const uint8_t padding[] = {6, 0, 1, 4, 0, 0, 0, 0};
+	struct packet packet;
+	uint64_t before = denied();
+
+	(void)state;
+	assert_int_equal(send_v6(padding, sizeof(padding), 0, "GET / HTTP/1.1\r\n"), DROPPED);
+	assert_int_equal(denied(), before + 1);
+	begin(&packet, false, IPPROTO_UDP); /* an empty datagram */
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), DROPPED);
+	assert_int_equal(denied(), before + 2);
+	begin(&packet, false, IPPROTO_TCP);
+	packet.bytes[14 + 6] = 1; /* a fragment */
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), DROPPED);
+	packet.bytes[14 + 6] = 0;
+	packet.bytes[14] = 0x44; /* no header is so short */
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), DROPPED);
+	assert_int_equal(denied(), before + 4);
+	assert_int_equal(send_to("1.2.3.4", 80, GET("evil.org"), strlen(GET("evil.org"))), DROPPED);
+	assert_int_equal(denied(), before + 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(heads, fresh),
 		cmocka_unit_test_setup(hellos, fresh),
+		cmocka_unit_test_setup(large_packets, fresh),
+		cmocka_unit_test_setup(drops_are_counted, fresh),
 	};
 
 	if (geteuid() != 0) {
