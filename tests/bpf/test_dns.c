@@ -168,6 +168,47 @@ static void leases(void **state)
 	assert_true(rest > 0 && rest <= 7);
 }
 
+/* A question over TCP, and its answer in two segments, cut at `cut` (0: in one). */
+static int answer_in_pieces(size_t cut)
+{
+	struct packet packet, whole;
+	const size_t head = 14 + 20 + 20;
+	unsigned names;
+
+	fresh(NULL);
+	begin(&packet, false, IPPROTO_TCP);
+	put16(&packet, 0);
+	put_question(&packet, 0x0100, 0, "api.example.com");
+	packet.bytes[head + 1] = (uint8_t)(packet.size - head - 2);
+	assert_int_equal(run(skeleton->progs.dns_egress, &packet), PASSED);
+	begin(&whole, true, IPPROTO_TCP);
+	put16(&whole, 0);
+	put_question(&whole, 0x8180, 1, "api.example.com");
+	put_address(&whole, 60, "1.2.3.4");
+	whole.bytes[head + 1] = (uint8_t)(whole.size - head - 2);
+	packet = whole;
+	packet.size = head + cut;
+	assert_int_equal(run(skeleton->progs.dns_ingress, &packet), PASSED);
+	packet.size = head;
+	put(&packet, whole.bytes + head + cut, whole.size - head - cut);
+	assert_int_equal(run(skeleton->progs.dns_ingress, &packet), PASSED);
+	return leased("1.2.3.4", &names);
+}
+
+/* Cut anywhere it leases nothing, but where what is cut off is its length, which some servers write alone. */
+static void pieces(void **state)
+{
+	const size_t size = 2 + 12 + 17 + 4 + 16;
+
+	(void)state;
+	for (size_t cut = 0; cut < size; cut++) {
+		int rest = answer_in_pieces(cut);
+
+		if (cut == 0 || cut == 2 ? rest <= 60 : rest != -1)
+			fail_msg("cut at %zu: %d", cut, rest);
+	}
+}
+
 static void no_leases(void **state)
 {
 	static const char *const addresses[] = {"0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.1",
@@ -305,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup(stream, fresh),
 		cmocka_unit_test_setup(leases, fresh),
 		cmocka_unit_test_setup(leases_count, fresh),
+		cmocka_unit_test_setup(pieces, fresh),
 		cmocka_unit_test_setup(no_leases, fresh),
 		cmocka_unit_test_setup(forged, fresh),
 		cmocka_unit_test_setup(many, fresh),
