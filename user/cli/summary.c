@@ -44,7 +44,8 @@ static void put_cause(FILE *out, const struct session *session, const struct amb
 	if (rule && key->reason == REASON_RULE) {
 		fprintf(out, "%s ", ambit_section(rule->op, rule->verdict) ?: "rule");
 		ambit_text_word(out, rule->text, strlen(rule->text));
-		fprintf(out, " (line %u)", rule->line);
+		if (rule->line)
+			fprintf(out, " (line %u)", rule->line);
 	} else if (key->reason == REASON_NO_RULE && allow) {
 		fprintf(out, "not in %s", allow);
 	} else {

@@ -53,6 +53,7 @@ struct nfa {
 	bool is_peer;	 /* the input has a fixed length: a match needs no '/' to cover the rest */
 	uint32_t rule;	 /* whose patterns are being added; 0: nobody's */
 	bool names;	 /* of allowing rules alone, told apart: see ambit_tables_name() */
+	bool outer;	 /* of the rules of the policy that another one is narrowed by */
 };
 #define NFA_ROOT 1
 

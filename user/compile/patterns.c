@@ -36,7 +36,7 @@ static const char *const reserved_places[] = {"/proc", "/sys"};
 static bool rule_begin(struct nfa *nfa, const struct rule *rule)
 {
 	nfa->rule = rule->id;
-	return !nfa->names || rule->verdict == VERDICT_ALLOW;
+	return rule->outer == nfa->outer && (!nfa->names || rule->verdict == VERDICT_ALLOW);
 }
 
 /* What stands for an allowing rule. */

@@ -30,7 +30,7 @@ struct subset {
 int dfa_init(struct dfa *dfa, uint32_t state_limit)
 {
 	*dfa = (struct dfa){.state_count = 1, .state_limit = state_limit};
-	if (ARRAY_GROW(dfa, states, 1) < 0)
+	if (ARRAY_GROW(dfa, states, 1) < 0 || ARRAY_GROW(dfa, arcs, 1) < 0)
 		return -ENOMEM;
 	dfa->states[0] = (struct dfa_state){};
 	return 0;

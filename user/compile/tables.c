@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include "base/util.h"
 #include "compile/build.h"
+#include "compile/meet.h"
 #include "compile/minimise.h"
 #include "compile/pack.h"
 #include "compile/patterns.h"
@@ -16,7 +17,7 @@ struct build {
 	struct ids ids;
 	struct nfa nfa; /* of the half that is being built */
 	struct dfa dfa;
-	bool names;
+	bool names, outer;
 	uint32_t culprit;
 };
 
@@ -46,6 +47,7 @@ static int build_paths(struct build *build, const struct policy *policy, enum am
 	r = nfa_init(&build->nfa, &build->ids, false, build->names);
 	if (r < 0)
 		return r;
+	build->nfa.outer = build->outer;
 	r = patterns_add_paths(&build->nfa, policy, op);
 	if (r >= 0)
 		r = nfa_finish(&build->nfa);
@@ -68,6 +70,7 @@ static int build_peers(struct build *build, const struct policy *policy)
 	r = nfa_init(&build->nfa, &build->ids, true, build->names);
 	if (r < 0)
 		return r;
+	build->nfa.outer = build->outer;
 	r = patterns_add_peers(&build->nfa, policy);
 	if (r >= 0)
 		r = nfa_finish(&build->nfa);
@@ -93,6 +96,30 @@ static int build_automata(struct build *build, const struct policy *policy)
 	return build_peers(build, policy);
 }
 
+/* The rules of a policy and those that it was narrowed by, each in an automaton of their own first. */
+static int build_both(struct build *build, const struct policy *policy, uint32_t state_limit)
+{
+	_cleanup_(build_cleanup) struct build inner = {}, outer = {.outer = true};
+	int r;
+
+	r = build_init(&inner, state_limit);
+	if (r >= 0)
+		r = build_automata(&inner, policy);
+	if (r >= 0)
+		r = dfa_minimise(&inner.dfa);
+	if (r >= 0)
+		r = build_init(&outer, state_limit);
+	if (r >= 0)
+		r = build_automata(&outer, policy);
+	if (r >= 0)
+		r = dfa_minimise(&outer.dfa);
+	if (r >= 0)
+		r = dfa_meet(&inner.dfa, &inner.ids, &outer.dfa, &outer.ids, &build->dfa,
+			&build->ids);
+	build->culprit = inner.culprit ? inner.culprit : outer.culprit;
+	return r;
+}
+
 static int build_tables(const struct policy *policy, const struct build_options *options,
 	uint32_t *ret_culprit, struct tables **ret)
 {
@@ -105,7 +132,9 @@ static int build_tables(const struct policy *policy, const struct build_options 
 	r = build_init(&build, options->state_limit);
 	if (r < 0)
 		return r;
-	r = build_automata(&build, policy);
+	r = policy->narrowed && !options->names
+		    ? build_both(&build, policy, options->state_limit)
+		    : build_automata(&build, policy);
 	*ret_culprit = build.culprit;
 	if (r < 0)
 		return r;

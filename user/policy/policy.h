@@ -59,6 +59,7 @@ struct rule {
 	char *text; /* the pattern as it stands in the file (or "@set: pattern"); owned */
 	unsigned line, column;
 	bool resolver; /* made for a resolver of the policy: no pattern of the file */
+	bool outer;    /* of the policy that this one was narrowed by (ambit_policy_narrow()) */
 	struct quota limits[LIMIT_MAX]; /* of what the rule allows (OP_CONNECT) */
 	enum tls tls; /* likewise */
 	bool quic;    /* likewise: QUIC, whose first bytes nobody reads */
@@ -88,6 +89,7 @@ struct policy {
 	bool trail_denies; /* while the trail cannot be written, everything is denied */
 	bool jit; /* memory that no file backs may become code */
 	bool names; /* some rule has a name, and so leases are kept; after ambit_policy_resolve() */
+	bool narrowed; /* allowed is only what rules of both policies allow */
 	struct dns dns;
 	struct quota limits[LIMIT_MAX]; /* of the whole cell */
 	struct quota file_size;
@@ -136,6 +138,14 @@ int ambit_policy_load(
  * error added, when a pattern lies at too many places. */
 int ambit_policy_mounts(
 	struct policy *policy, const struct policy_env *env, struct diags *diags);
+
+/*
+ * Narrows a policy by an outer one, which is taken over: allowed is from now on what both allow, denied what
+ * either denies; of limits the smaller ones count, and whichever policy enforces, or has no `jit`, is obeyed.
+ * Names are looked up as both say. The name and the file stay. Both are resolved, with what is ambit's own and
+ * the mounts in them. -EINVAL, with an error added, where nothing can be both.
+ */
+int ambit_policy_narrow(struct policy *policy, struct policy *outer, struct diags *diags);
 
 /* A policy without rules: everything is denied (canary), or recorded (ambit audit). */
 int ambit_policy_empty(const char *name, enum ambit_mode mode, struct policy **ret);
