@@ -88,6 +88,13 @@ $(BUILD)/mediation.inc: tests/e2e/mediation scripts/rows
 	$(Q)scripts/rows $< >$@
 $(BUILD)/user/kernel/rows.o $(BUILD)/san/user/kernel/rows.o: $(BUILD)/mediation.inc
 
+# The interface that the service speaks is the file that is published.
+INTERFACE = share/varlink/io.ambit.Cells.varlink
+$(BUILD)/varlink.inc: $(INTERFACE)
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/user/daemon/varlink.o $(BUILD)/san/user/daemon/varlink.o $(BUILD)/fuzz/varlink: $(BUILD)/varlink.inc
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call SAY,CC,$@)
@@ -117,6 +124,7 @@ install: all
 	install -D -m 0644 docs/man/ambit.1 $(DESTDIR)$(PREFIX)/share/man/man1/ambit.1
 	install -D -m 0644 share/completion/ambit.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ambit
+	install -D -m 0644 $(INTERFACE) $(DESTDIR)$(PREFIX)/$(INTERFACE:share/%=share/ambit/%)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 0644 share/systemd/ambit.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in ambit.service ambit@.service; do \

@@ -277,7 +277,7 @@ struct ambit_cell {
 #define AMBIT_CELL_LINKS 4 /* `links` is not 0 */
 #define AMBIT_CELL_ENDS	 8 /* no task is made in it any more */
 #define AMBIT_CELL_NAMES 16 /* its policy has names: a row in `names` */
-/* 32, 64, 128, 4096: limits.h; 256: bound.h */
+/* 32, 64, 128, 4096: limits.h; 256, 8192, 16384, 32768: bound.h */
 
 /*
  * What all credentials of a cell's tasks have, and those of others do not: the launcher sets these bits,

@@ -5,6 +5,8 @@
 
 /* In `flags` of a cell: tasks come into it by their cgroup, and it stays when nobody reads its ring. */
 #define AMBIT_CELL_BOUND 256
+/* Likewise: whoever launched its tasks had no right to mark them (AMBIT_CELL_SECUREBITS). */
+#define AMBIT_CELL_UNMARKED 8192
 
 /*
  * Map `bounds`: a cgroup, by the id of the one above and its own name, -> the cell that every task comes

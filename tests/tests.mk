@@ -5,10 +5,10 @@
 UNIT_C	 := $(wildcard tests/unit/*/test_*.c)
 UNIT	 := $(UNIT_C:tests/unit/%.c=$(BUILD)/unit/%)
 # Everything that needs no kernel. Of cli/ that is all but what opens one, and main().
-KERNEL_C := $(patsubst %,user/cli/%.c,main run session shut summary metrics sample top doctor arm disarm ps \
+KERNEL_C := $(patsubst %,user/cli/%.c,main run cell ask served session shut summary metrics sample top doctor arm disarm ps \
 	    daemon attach reload stop)
 PURE_C	 := $(filter-out $(KERNEL_C),$(wildcard user/base/*.c user/policy/*.c user/compile/*.c \
-	    user/trail/*.c user/cli/*.c) user/daemon/varlink.c user/kernel/promise.c user/kernel/rows.c \
+	    user/trail/*.c user/cli/*.c) user/daemon/varlink.c user/daemon/request.c user/kernel/promise.c user/kernel/rows.c \
 	    user/metrics/prometheus.c)
 PURE_SAN := $(PURE_C:%.c=$(BUILD)/san/%.o)
 

@@ -46,7 +46,8 @@ static __always_inline void backing_path(__u64 file, __u64 *dentry, __u64 *mnt)
  * whoever mounted it (ovl_override_creds in fs/overlayfs/util.c). In io_uring a task puts on rights
  * that are not its present ones, too (a personality, or what it had when it submitted), but all that
  * a cell's tasks ever had carry the mark of the launcher (AMBIT_CELL_SECUREBITS). Where there was no
- * launcher (AMBIT_CELL_BOUND) nobody acts for the cell, and what overlayfs does is denied.
+ * launcher (AMBIT_CELL_BOUND), or one that could not mark (AMBIT_CELL_UNMARKED), nobody acts for the cell, and
+ * what overlayfs does is denied.
  */
 static __always_inline bool lent_rights(__u32 id)
 {
@@ -56,7 +57,7 @@ static __always_inline bool lent_rights(__u32 id)
 	if (task->cred == task->real_cred)
 		return false;
 	cell = cell_row(id);
-	return cell && !(cell->flags & AMBIT_CELL_BOUND) &&
+	return cell && !(cell->flags & (AMBIT_CELL_BOUND | AMBIT_CELL_UNMARKED)) &&
 	       (task->cred->securebits & AMBIT_CELL_SECUREBITS) != AMBIT_CELL_SECUREBITS;
 }
 

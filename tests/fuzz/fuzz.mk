@@ -20,7 +20,7 @@ $(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
 $(BUILD)/fuzz/verify: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/squeeze: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/config: $(FUZZ_TRAIL_C)
-$(BUILD)/fuzz/varlink: user/daemon/varlink.c
+$(BUILD)/fuzz/varlink: user/daemon/varlink.c user/daemon/request.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_store  = -max_len=4096

@@ -40,6 +40,7 @@ extern const struct verb ioctl_verbs[];
 extern const struct verb dns_verbs[];	/* a resolver */
 extern const struct verb ask_verbs[];	/* names */
 extern const struct verb say_verbs[];	/* the first bytes of connections */
+extern const struct verb call_verbs[];	/* services of varlink */
 extern const struct verb serve_verbs[]; /* peers to talk to, outside of the cell */
 extern const struct verb state_verbs[]; /* what a command is started with */
 extern const struct verb crowd_verbs[]; /* many at once */

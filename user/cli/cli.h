@@ -84,6 +84,7 @@ struct target {
 	char *home;    /* owned */
 	char *shell;   /* NULL without one; owned */
 	uint64_t file_size; /* the most that its files may grow to, in bytes; 0: no limit */
+	bool size_later; /* somebody else limits them once the process is there */
 	bool switched; /* another user than the one ambit runs as was asked for */
 };
 
@@ -103,6 +104,8 @@ struct loaded {
 #define AMBIT_STATE_DIR	 "/var/lib/ambit"
 /* How trails are kept, unless another file is named. */
 #define AMBIT_TRAIL_CONFIG AMBIT_CONFIG_DIR "/trail.yaml"
+/* What users may have who are not root; no cell of theirs goes beyond. */
+#define AMBIT_USERS_POLICY AMBIT_CONFIG_DIR "/policy.yaml"
 /* Where trails go that nobody named; a cell cannot write there, whatever its policy says. */
 #define AMBIT_TRAIL_DIR "/var/log/ambit"
 

@@ -44,6 +44,7 @@ struct daemon_options ambit_service_options(void)
 	ambit_ui_diags(&diags);
 	ambit_diags_clear(&diags);
 	return (struct daemon_options){.load = load,
+		.serve_user = ambit_serve_user,
 		.say = ambit_ui_say,
 		.keep = error ? NULL : &config.keep,
 		.keep_nothing = ambit_keeps_nothing()};

@@ -103,10 +103,13 @@ static int limit(pid_t parent)
  * Nobody in a cell can raise it: that takes CAP_SYS_RESOURCE, which no cell has (bpf/guard.bpf.c). The
  * signal that comes with it would end programs that know how to say EFBIG.
  */
-static int limit_files(uint64_t size)
+static int limit_files(const struct target *target)
 {
+	const uint64_t size = target->file_size;
 	struct rlimit limit;
 
+	if (target->size_later)
+		return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -errno : 0;
 	if (!size)
 		return 0;
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
@@ -156,7 +159,7 @@ static void __attribute__((noreturn)) child(const struct target *target, char **
 		error = limit(parent);
 	}
 	if (!error)
-		error = limit_files(target->file_size);
+		error = limit_files(target);
 	if (error) {
 		report(report_fd, stage, -error);
 		_exit(EXIT_AMBIT);

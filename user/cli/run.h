@@ -3,6 +3,10 @@
  * The pieces of `ambit run` and `ambit audit`:
  *
  *   run.c      the order of things, and what is undone when one of them fails
+ *   cell.c     the cell, from an armed kernel to its end
+ *   ask.c      the same for who is not root: the service makes the cell
+ *   served.c   the service's side of that
+ *   under.c    a user's policy, narrowed by the administrator's
  *   options.c  the command line
  *   launch.c   the command's process, from fork to exec
  *   relay.c    signals that the command should get, and the end of patience
@@ -157,6 +161,40 @@ int ambit_shut_open(struct session *session, const struct target *target);
 /* After a batch was written, or was not. */
 void ambit_shut_check(struct session *session);
 void ambit_shut_close(struct session *session);
+
+/* --- cell.c --- */
+
+struct run {
+	struct run_options options;
+	struct target target;
+	struct loaded loaded;
+	enum ambit_mode mode;
+	struct kernel *kernel;
+	struct kernel_state state;
+	struct cell *cell;
+	struct session session;
+	bool lent; /* to a user: its tasks have no mark, and no peer can name it */
+};
+
+/* Arms the kernel, has it proved that it denies, and makes the cell, with its trail. `options`, `target`,
+ * `loaded` and `mode` are there. */
+int ambit_run_open(struct run *run, struct diag *diag);
+/* Ends what is left in the cell and reads its last events. */
+void ambit_run_end(struct run *run);
+void ambit_run_clear(struct run *run);
+
+/* --- ask.c --- */
+
+/* Runs the command in a cell that the service makes; its exit status. */
+int ambit_ask_run(const struct run_options *options);
+
+/* --- under.c --- */
+
+struct user_call;
+/* What a user sent, with his rights, and what the administrator lets users have: both, compiled. What is wrong is
+ * added to `diags`. We are in the directory that he named then. */
+int ambit_loaded_under(const struct user_call *user, const struct target *target, struct diags *diags,
+	struct loaded *ret);
 
 /* --- summary.c --- */
 

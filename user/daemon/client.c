@@ -10,7 +10,7 @@
 #include "daemon/daemon.h"
 #include "daemon/varlink.h"
 
-static int connect_daemon(struct diag *diag)
+int ambit_daemon_connect(struct diag *diag)
 {
 	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = AMBIT_CONTROL};
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -20,7 +20,10 @@ static int connect_daemon(struct diag *diag)
 		return TAKE_FD(fd);
 	result = errno == ECONNREFUSED ? -ENOENT : -errno;
 	ambit_diag_set(diag, NULL, 0, 0, "cannot reach the daemon (\"" AMBIT_CONTROL "\"): %s%s",
-		strerror(-result), result == -ENOENT ? "; `ambit daemon` starts it" : "");
+		strerror(-result),
+		result == -ENOENT   ? "; `ambit daemon` starts it"
+		: result == -EACCES ? "; it answers root and the group ambit"
+				    : "");
 	return result;
 }
 
@@ -66,24 +69,42 @@ static int answer_read(const char *text, struct json_object **ret, struct diag *
 	return 0;
 }
 
-int ambit_daemon_call(const char *method, struct json_object *parameters, struct json_object **ret,
-	struct diag *diag)
+static int send_call(int fd, const char *method, struct json_object *parameters, const char *how)
 {
-	_cleanup_close_ int fd = connect_daemon(diag);
-	_cleanup_free_ char *bytes = malloc(VARLINK_MAX);
 	struct json_object *root = json_object_new_object();
 	char name[64];
 	const char *text;
-	int result = fd < 0 ? fd : bytes && root ? 0 : -ENOMEM;
+	int result;
 
 	snprintf(name, sizeof(name), VARLINK_INTERFACE ".%s", method);
 	json_object_object_add(root, "method", json_object_new_string(name));
 	json_object_object_add(root, "parameters", parameters ?: json_object_new_object());
+	if (how)
+		json_object_object_add(root, how, json_object_new_boolean(true));
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
-	if (result == 0 &&
-		send(fd, text, strlen(text) + 1, MSG_NOSIGNAL) != (ssize_t)strlen(text) + 1)
+	result = !text ? -ENOMEM : strlen(text) >= VARLINK_MAX ? -EMSGSIZE : 0;
+	if (result == 0 && send(fd, text, strlen(text) + 1, MSG_NOSIGNAL) != (ssize_t)strlen(text) + 1)
 		result = -EIO;
 	json_object_put(root);
+	return result;
+}
+
+int ambit_daemon_send(int fd, const char *method, struct json_object *parameters, enum daemon_call how)
+{
+	return send_call(fd, method, parameters, how == CALL_MORE ? "more" : "oneway");
+}
+
+int ambit_daemon_call(const char *method, struct json_object *parameters, struct json_object **ret,
+	struct diag *diag)
+{
+	_cleanup_close_ int fd = ambit_daemon_connect(diag);
+	_cleanup_free_ char *bytes = malloc(VARLINK_MAX);
+	int result = fd < 0 ? fd : bytes ? 0 : -ENOMEM;
+
+	if (result == 0)
+		result = send_call(fd, method, parameters, NULL);
+	else
+		json_object_put(parameters);
 	if (result == 0)
 		result = receive(fd, bytes, VARLINK_MAX);
 	if (result == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The socket: root may ask, outside of every cell. */
+/* The socket: root may ask, and who is in a group for less, outside of every cell. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include "base/util.h"
 #include "daemon/serve.h"
+#include "trail/clock.h"
 
 #define CLIENTS_MAX 64
 
@@ -37,21 +38,25 @@ int control_open(struct service *service, struct diag *diag)
 			return fail(diag, result);
 		}
 	}
+	users_open(service);
 	service->listener = (struct source){SOURCE_LISTEN, fd};
 	return service_watch(service, &service->listener);
 }
 
 /* Who could not be told from a task of a cell counts as one. */
-static bool may_ask(const struct service *service, int fd)
+static bool may_ask(const struct service *service, int fd, struct ucred *ret)
 {
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	socklen_t size = sizeof(*ret);
+	_cleanup_close_ int pidfd = -1;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0 &&
-	       !ambit_task_is_inside(service->kernel, peer.pid);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &size) < 0)
+		return false;
+	pidfd = peer_pidfd(fd, ret->pid);
+	return pidfd >= 0 && !ambit_process_is_inside(service->kernel, pidfd) &&
+	       (ret->uid == 0 || users_may_ask(service, fd, ret));
 }
 
-static void client_free(struct service *service, struct client *client)
+void client_free(struct service *service, struct client *client)
 {
 	struct client **at = &service->clients;
 
@@ -68,18 +73,23 @@ void control_accept(struct service *service)
 {
 	int fd = accept4(service->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *client;
+	struct ucred peer;
 	unsigned count = 0;
 
 	if (fd < 0)
 		return;
 	for (client = service->clients; client; client = client->next)
 		count++;
-	client = count < CLIENTS_MAX && may_ask(service, fd) ? calloc(1, sizeof(*client)) : NULL;
+	client = count < CLIENTS_MAX && may_ask(service, fd, &peer) ? calloc(1, sizeof(*client)) : NULL;
 	if (!client) {
 		close(fd);
 		return;
 	}
 	client->source = (struct source){SOURCE_CLIENT, fd};
+	client->uid = peer.uid;
+	client->gid = peer.gid;
+	client->pid = peer.pid;
+	client->since = clock_ns(CLOCK_MONOTONIC);
 	client->bytes = malloc(VARLINK_MAX);
 	client->next = service->clients;
 	service->clients = client;
@@ -87,16 +97,19 @@ void control_accept(struct service *service)
 		client_free(service, client);
 }
 
-/* Answers fit the socket's buffer, or whoever asked does not read: then he is let go. */
+/* Answers fit the socket's buffer, or whoever asked does not read: then he is let go. So is, here, who was
+ * handed over to another process. */
 static int answer(struct service *service, struct client *client, const char *bytes, size_t size)
 {
+	bool taken = false;
 	struct varlink_call call = {0};
 	_cleanup_free_ char *reply = NULL;
 	size_t reply_size = 0;
 
 	if (varlink_parse(bytes, size, &call) < 0)
 		return -EBADMSG;
-	reply = methods_answer(service, &call, &reply_size);
+	reply = client->uid ? users_answer(service, client, &call, &taken, &reply_size)
+			    : methods_answer(service, &call, &reply_size);
 	if (reply && !call.oneway &&
 		send(client->source.fd, reply, reply_size, MSG_NOSIGNAL) != (ssize_t)reply_size)
 		reply_size = 0;

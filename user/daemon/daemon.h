@@ -8,6 +8,8 @@
  *   serve.c    the loop
  *   control.c  the socket: who may ask
  *   methods.c  what can be asked
+ *   users.c    what those may ask who are not root
+ *   request.c  how they say it
  *   varlink.c  how it is asked: the protocol
  *   client.c   how ambit's own verbs ask
  *   notify.c   what systemd is told
@@ -38,8 +40,14 @@ void ambit_ready_clear(struct ready *ready);
 typedef int (*ambit_loader)(
 	const char *file, const char *shown, struct diags *diags, struct ready *ret);
 
+struct daemon_options;
+struct user_call; /* request.h */
+/* In a process of its own: what a user asked for. Its exit status. */
+typedef int (*ambit_user_server)(const struct daemon_options *options, const struct user_call *user);
+
 struct daemon_options {
 	ambit_loader load;
+	ambit_user_server serve_user;
 	void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 	const struct trail_keep *keep; /* how its trails are kept; NULL: as nobody said */
 	bool best_effort;
@@ -59,6 +67,11 @@ struct json_object;
  * negative errno with a diag: -ENOENT if none serves, -EREMOTEIO if it refused. */
 int ambit_daemon_call(const char *method, struct json_object *parameters, struct json_object **ret,
 	struct diag *diag);
+/* The same in steps, for a call that has several answers. A connection, or a negative errno with a diag. */
+int ambit_daemon_connect(struct diag *diag);
+/* Sends a call; `more`: several answers are wanted, `oneway`: none. Takes `parameters`. */
+enum daemon_call { CALL_MORE, CALL_ONEWAY };
+int ambit_daemon_send(int fd, const char *method, struct json_object *parameters, enum daemon_call how);
 /* Waits until none serves any more. */
 int ambit_daemon_await_end(struct diag *diag);
 

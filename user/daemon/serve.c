@@ -128,6 +128,9 @@ static void step(struct service *service, struct source *source)
 	case SOURCE_WATCHDOG:
 		watchdog_tick(service);
 		break;
+	case SOURCE_RUN:
+		users_reap(service);
+		break;
 	}
 }
 
@@ -163,6 +166,8 @@ static void look(struct service *service)
 		return;
 	service->looked = now;
 	missed_look(service);
+	users_reap(service);
+	users_expire(service);
 	for (struct held *held = service->held; held; held = held->next)
 		ambit_hold_look(held->hold);
 }
@@ -309,6 +314,7 @@ static void service_close(struct service *service, const char *what)
 		free(held);
 	}
 	control_close(service);
+	users_close(service);
 	for (size_t i = 0; i < 3; i++) {
 		const int fds[] = {service->timer.fd, service->signals.fd, service->watchdog.fd};
 

@@ -3,12 +3,14 @@
 #ifndef AMBIT_SERVE_H
 #define AMBIT_SERVE_H
 
+#include <sys/socket.h>
 #include "daemon/hold.h"
 #include "daemon/varlink.h"
 
 /* What a descriptor of the loop is; the first member of whatever has one. */
 struct source {
-	enum { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_WATCHDOG } kind;
+	enum { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_WATCHDOG,
+		SOURCE_RUN } kind;
 	int fd;
 };
 
@@ -24,18 +26,27 @@ struct client {
 	struct client *next;
 	char *bytes; /* VARLINK_MAX of them; what is not a whole message yet */
 	size_t size;
+	uid_t uid; /* 0: may ask for everything */
+	gid_t gid;
+	pid_t pid;
+	uint64_t since; /* CLOCK_MONOTONIC, ns */
 };
+
+struct user_run; /* a process that a user has: users.c */
 
 struct service {
 	const struct daemon_options *options;
 	struct kernel *kernel;
 	struct held *held;
 	struct client *clients;
+	struct user_run *runs;
 	int epoll, lock;
 	struct source timer, signals, listener, watchdog;
 	unsigned untaken; /* bound cells that could not be taken over */
 	uint64_t looked; /* when, CLOCK_MONOTONIC */
 	unsigned missed; /* tasks that got no label, of those that were looked for */
+	gid_t group; /* USERS_GROUP, with `has_group` */
+	bool has_group;
 	bool armed; /* the timer */
 	bool ends;
 };
@@ -50,6 +61,26 @@ int control_open(struct service *service, struct diag *diag);
 void control_accept(struct service *service);
 void control_read(struct service *service, struct client *client);
 void control_close(struct service *service);
+/* Ends a connection. */
+void client_free(struct service *service, struct client *client);
+
+/* --- users.c --- */
+
+#define USERS_GROUP "ambit" /* whose members may ask */
+/* Has the group reach the socket, when it is there. */
+void users_open(struct service *service);
+/* Whether a user who is not root may ask, now. */
+bool users_may_ask(const struct service *service, int fd, const struct ucred *peer);
+/* A pidfd of the other end of a connection; -1 where it has ended. */
+int peer_pidfd(int fd, pid_t pid);
+/* An answer to a user's call. NULL with `ret_taken`: another process has the connection now. */
+char *users_answer(struct service *service, const struct client *client,
+	const struct varlink_call *call, bool *ret_taken, size_t *ret_size);
+/* Ends connections that ask for nothing. */
+void users_expire(struct service *service);
+/* Forgets processes that have ended. */
+void users_reap(struct service *service);
+void users_close(struct service *service);
 
 /* --- methods.c --- */
 /* An answer to a call, as varlink_reply() makes it. */

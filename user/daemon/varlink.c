@@ -10,32 +10,8 @@
 #define DEPTH 8
 
 const char varlink_description[] =
-	"# The cells that the service of ambit holds\n"
-	"interface " VARLINK_INTERFACE "\n"
-	"\n"
-	"type Cell (\n"
-	"  id: string,\n"
-	"  name: string,\n"
-	"  cgroup: string,\n"
-	"  policy: string,\n"
-	"  epoch: int,\n"
-	"  allowed: int,\n"
-	"  denied: int,\n"
-	"  lost: int\n"
-	")\n"
-	"\n"
-	"# Binds a cgroup and all in it to a policy file\n"
-	"method Attach(cgroup: string, policy: string) -> (cell: string, tasks: int)\n"
-	"\n"
-	"# Gives cells what their policy files say now; without a cell, all of them\n"
-	"method Reload(cell: ?string) -> (cells: int)\n"
-	"\n"
-	"method List() -> (cells: []Cell)\n"
-	"\n"
-	"# Ends the service; policies stay in force\n"
-	"method Stop() -> ()\n"
-	"\n"
-	"error Refused (reason: string)\n";
+#include "varlink.inc" /* share/varlink/io.ambit.Cells.varlink */
+	;
 
 static struct json_object *parse(const char *bytes, size_t size)
 {
@@ -72,6 +48,8 @@ int varlink_parse(const char *bytes, size_t size, struct varlink_call *ret)
 		call.method = NULL;
 	if (call.method && json_object_object_get_ex(root, "oneway", &value))
 		call.oneway = json_object_get_boolean(value);
+	if (call.method && json_object_object_get_ex(root, "more", &value))
+		call.more = json_object_get_boolean(value);
 	if (!call.method) {
 		json_object_put(root);
 		return -EBADMSG;
@@ -89,14 +67,17 @@ void varlink_clear(struct varlink_call *call)
 const char *varlink_string(const struct varlink_call *call, const char *name)
 {
 	struct json_object *value;
+	const char *text;
 
 	if (!call->parameters || !json_object_object_get_ex(call->parameters, name, &value) ||
 		!json_object_is_type(value, json_type_string))
 		return NULL;
-	return json_object_get_string(value);
+	text = json_object_get_string(value);
+	return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
-char *varlink_reply(const char *error, struct json_object *parameters, size_t *ret_size)
+static char *reply_text(
+	const char *error, struct json_object *parameters, bool continues, size_t *ret_size)
 {
 	struct json_object *root = json_object_new_object();
 	const char *text;
@@ -108,6 +89,8 @@ char *varlink_reply(const char *error, struct json_object *parameters, size_t *r
 	}
 	if (error)
 		json_object_object_add(root, "error", json_object_new_string(error));
+	if (continues)
+		json_object_object_add(root, "continues", json_object_new_boolean(true));
 	json_object_object_add(root, "parameters", parameters ?: json_object_new_object());
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
 	if (text)
@@ -116,4 +99,14 @@ char *varlink_reply(const char *error, struct json_object *parameters, size_t *r
 		*ret_size = strlen(reply) + 1;
 	json_object_put(root);
 	return reply;
+}
+
+char *varlink_reply(const char *error, struct json_object *parameters, size_t *ret_size)
+{
+	return reply_text(error, parameters, false, ret_size);
+}
+
+char *varlink_part(struct json_object *parameters, size_t *ret_size)
+{
+	return reply_text(NULL, parameters, true, ret_size);
 }

@@ -306,12 +306,12 @@ int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret)
 	return bpf_map_lookup_elem(cell->kernel->cells, &cell->id, ret) < 0 ? -errno : 0;
 }
 
-bool ambit_task_is_inside(struct kernel *kernel, pid_t pid)
+bool ambit_process_is_inside(struct kernel *kernel, int pidfd)
 {
-	_cleanup_close_ int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	struct ambit_label label;
 
-	return pidfd < 0 || bpf_map_lookup_elem(kernel->labels, &pidfd, &label) == 0;
+	/* -ENOENT also of one that has ended. */
+	return bpf_map_lookup_elem(kernel->labels, &pidfd, &label) == 0 || errno != ENOENT;
 }
 
 unsigned ambit_bound_missed(struct kernel *kernel)

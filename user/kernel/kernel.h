@@ -104,6 +104,20 @@ int ambit_cell_cgroup(const struct cell *cell);
 /* Puts a task (by its pidfd and pid) into the cell's cgroup, unless it was made in it, and labels it; it
  * must not run yet. */
 int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag);
+/*
+ * The same for a process that somebody else made, `parent`, who waits for it; it waits too, has one thread,
+ * cannot gain privileges, is the user `uid` and nobody else, and sees the files that we see. What of it is not
+ * so is said in `diag` (-EPERM), or that it is in a cell already. `pid` may be any number that somebody named:
+ * who is meant is settled by what is found there. No file of it grows beyond `file_size` bytes, unless that is
+ * 0.
+ */
+struct stranger {
+	pid_t pid, parent;
+	uid_t uid;
+	uint64_t file_size;
+};
+int ambit_cell_admit(
+	struct cell *cell, const struct stranger *stranger, int *ret_pidfd, struct diag *diag);
 /* Descriptor of the cell's ring, for poll(): readable after a wake-up of the kernel, until
  * ambit_cell_ring_woken(). It comes with the first event after the ring was empty, and with those
  * that fill half of it and each further eighth. */
@@ -151,7 +165,7 @@ int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, stru
 void ambit_cell_drained(struct cell *cell);
 int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);
 /* Whether a process is in a cell; also true where that cannot be found out. */
-bool ambit_task_is_inside(struct kernel *kernel, pid_t pid);
+bool ambit_process_is_inside(struct kernel *kernel, int pidfd);
 /* Tasks that came into a bound cgroup and got no label, for lack of memory, since the kernel was armed. */
 unsigned ambit_bound_missed(struct kernel *kernel);
 /* Labels those who are in the cell's cgroup and have none. -ENOMEM if one is left. */

@@ -63,12 +63,35 @@ static void test_reply(void **state)
 	free(reply);
 }
 
+static void test_part(void **state)
+{
+	size_t size = 0;
+	char *reply = varlink_part(NULL, &size);
+
+	(void)state;
+	assert_string_equal(reply, "{\"continues\":true,\"parameters\":{}}");
+	assert_int_equal(size, strlen(reply) + 1);
+	free(reply);
+}
+
+/* What `varlinkctl introspect` is shown is what is published. */
+static void test_description(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(varlink_description, "\ninterface " VARLINK_INTERFACE "\n"));
+	assert_non_null(strstr(varlink_description, "\nmethod Run("));
+	assert_string_equal(
+		varlink_description + strlen(varlink_description) - 2, ")\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_no_call),
 		cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_part),
+		cmocka_unit_test(test_description),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
