@@ -195,7 +195,7 @@ users_killed() {
 	cat "$work/case/stderr"
 	expect "with its summary" grep -q 'ambit: cell users-.* allowed, 1 denied' "$work/case/stderr"
 	users_end
-	expect_trail type=end status=137
+	expect_trail type=end status=125
 }
 
 users_all() {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ambit attach: asks the daemon to bind a cgroup to a policy. */
 #include <argp.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <string.h>
 #include "base/util.h"
 #include "cli/service.h"
@@ -11,7 +13,17 @@
 
 struct attach_options {
 	const char *unit, *cgroup, *policy;
+	pid_t pid;
 };
+
+/* 0 where it is none. */
+static pid_t pid_parse(const char *text)
+{
+	char *end;
+	long number = isdigit((unsigned char)*text) ? strtol(text, &end, 10) : 0;
+
+	return number > 0 && number <= INT_MAX && !*end ? (pid_t)number : 0;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -27,29 +39,39 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'p':
 		options->policy = arg;
 		return 0;
+	case 'P':
+		options->pid = pid_parse(arg);
+		if (!options->pid)
+			argp_error(state, "\"%s\" is no number of a process", arg);
+		return 0;
 	case ARGP_KEY_END:
-		if (!options->policy || !options->unit == !options->cgroup)
-			argp_error(state, "a policy, and either a unit or a cgroup");
+		if (!options->policy || !!options->unit + !!options->cgroup + !!options->pid != 1)
+			argp_error(state, "a policy, and one of: a unit, a cgroup, a process");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static int attach(const char *cgroup, const char *policy, struct diag *diag)
+static int attach(const char *cgroup, pid_t pid, const char *policy, struct diag *diag)
 {
-	struct json_object *parameters = json_object_new_object(), *reply = NULL, *cell, *tasks;
+	struct json_object *parameters = json_object_new_object(), *reply = NULL, *cell, *tasks, *where;
 	int error;
 
-	json_object_object_add(parameters, "cgroup", json_object_new_string(cgroup));
+	if (cgroup)
+		json_object_object_add(parameters, "cgroup", json_object_new_string(cgroup));
+	else
+		json_object_object_add(parameters, "pid", json_object_new_int(pid));
 	json_object_object_add(parameters, "policy", json_object_new_string(policy));
-	error = ambit_daemon_call("Attach", parameters, &reply, diag);
+	error = ambit_daemon_call(cgroup ? "Attach" : "AttachProcess", parameters, &reply, diag);
 	if (error)
 		return error;
+	if (!cgroup && json_object_object_get_ex(reply, "cgroup", &where))
+		cgroup = json_object_get_string(where);
 	if (json_object_object_get_ex(reply, "cell", &cell) &&
 		json_object_object_get_ex(reply, "tasks", &tasks))
 		printf("cell %s: %s, tasks that ran already: %" PRId64 "\n", json_object_get_string(cell),
-			cgroup, json_object_get_int64(tasks));
+			cgroup ?: "", json_object_get_int64(tasks));
 	json_object_put(reply);
 	return 0;
 }
@@ -59,10 +81,11 @@ static int run(const struct attach_options *options, struct diag *diag)
 	_cleanup_free_ char *policy = realpath(options->policy, NULL);
 	_cleanup_free_ char *cgroup = options->unit
 					      ? ambit_unit_cgroup(CGROUP_ROOT, options->unit, diag)
-					      : strdup(options->cgroup);
+			       : options->cgroup ? strdup(options->cgroup)
+						      : NULL;
 	size_t length = cgroup ? strlen(cgroup) : 0;
 
-	if (!cgroup)
+	if (!cgroup && !options->pid)
 		return -EINVAL;
 	while (length > 1 && cgroup[length - 1] == '/')
 		cgroup[--length] = '\0';
@@ -70,7 +93,7 @@ static int run(const struct attach_options *options, struct diag *diag)
 		ambit_diag_set(diag, options->policy, 0, 0, "%s", strerror(errno));
 		return -EINVAL;
 	}
-	return attach(cgroup, policy, diag);
+	return attach(cgroup, options->pid, policy, diag);
 }
 
 int ambit_verb_attach(int argc, char **argv)
@@ -79,6 +102,7 @@ int ambit_verb_attach(int argc, char **argv)
 		{"policy", 'p', "FILE", 0, "the policy", 0},
 		{"unit", 'u', "UNIT", 0, "the cgroup of a systemd unit, also one that does not run yet", 0},
 		{"cgroup", 'c', "PATH", 0, "a cgroup; it need not exist, the one above it does", 0},
+		{"pid", 'P', "PID", 0, "a process, with its threads and what it makes from now on", 0},
 		{0},
 	};
 	static const struct argp argp = {

@@ -8,6 +8,7 @@
  *   serve.c    the loop
  *   control.c  the socket: who may ask
  *   methods.c  what can be asked
+ *   process.c  one process, bound
  *   users.c    what those may ask who are not root
  *   request.c  how they say it
  *   varlink.c  how it is asked: the protocol

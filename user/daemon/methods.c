@@ -92,6 +92,33 @@ static char *attach(struct service *service, const struct varlink_call *call, si
 	return varlink_reply(NULL, parameters, ret_size);
 }
 
+static char *attach_process(
+	struct service *service, const struct varlink_call *call, size_t *ret_size)
+{
+	const char *policy = varlink_string(call, "policy");
+	struct json_object *parameters, *pid = NULL;
+	struct diag diag = {0};
+	struct hold *hold = NULL;
+	unsigned tasks = 0;
+	int result;
+
+	if (!policy || *policy != '/')
+		return wrong("policy", ret_size);
+	if (!json_object_object_get_ex(call->parameters, "pid", &pid) ||
+		!json_object_is_type(pid, json_type_int))
+		return wrong("pid", ret_size);
+	result = process_attach(service, json_object_get_int(pid), policy, &hold, &tasks, &diag);
+	if (result == 0)
+		result = service_add(service, hold);
+	if (result < 0)
+		return refuse(result, &diag, ret_size);
+	parameters = json_object_new_object();
+	json_object_object_add(parameters, "cell", json_object_new_string(hold->state.name));
+	json_object_object_add(parameters, "cgroup", json_object_new_string(hold->state.cgroup));
+	json_object_object_add(parameters, "tasks", json_object_new_int64(tasks));
+	return varlink_reply(NULL, parameters, ret_size);
+}
+
 static bool is_meant(const struct hold *hold, const char *cell)
 {
 	char id[16];
@@ -198,6 +225,7 @@ char *methods_answer(struct service *service, const struct varlink_call *call, s
 		{"org.varlink.service.GetInfo", get_info},
 		{"org.varlink.service.GetInterfaceDescription", describe},
 		{VARLINK_INTERFACE ".Attach", attach},
+		{VARLINK_INTERFACE ".AttachProcess", attach_process},
 		{VARLINK_INTERFACE ".Reload", reload},
 		{VARLINK_INTERFACE ".List", list},
 		{VARLINK_INTERFACE ".Stop", stop},

@@ -88,6 +88,12 @@ char *methods_answer(struct service *service, const struct varlink_call *call, s
 /* Reloads one cell (its name or id) or, with NULL, all; how many, or the first error. */
 int methods_reload(struct service *service, const char *cell, struct diag *diag);
 
+/* --- process.c --- */
+/* Binds a process, with all its threads and all that it makes later, to a policy file. -EPERM for what cannot be
+ * bound; else as ambit_hold_new(). */
+int process_attach(struct service *service, pid_t pid, const char *policy, struct hold **ret,
+	unsigned *ret_tasks, struct diag *diag);
+
 /* --- notify.c --- */
 /* Tells systemd, if it is what started us: "READY=1". */
 void notify(const char *text);
