@@ -8,6 +8,7 @@
  *   serve.c    the loop
  *   control.c  the socket: who may ask
  *   methods.c  what can be asked
+ *   cells_d.c  what is bound by files (rules.c reads them)
  *   process.c  one process, bound
  *   users.c    what those may ask who are not root
  *   request.c  how they say it

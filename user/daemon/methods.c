@@ -129,7 +129,7 @@ static bool is_meant(const struct hold *hold, const char *cell)
 
 int methods_reload(struct service *service, const char *cell, struct diag *diag)
 {
-	int count = 0, first = 0;
+	int count = 0, first = cell ? 0 : cells_d_reload(service, diag);
 	struct diag other = {0};
 
 	for (struct held *held = service->held; held; held = held->next) {
@@ -169,8 +169,9 @@ static char *reload(struct service *service, const struct varlink_call *call, si
 	return varlink_reply(NULL, parameters, ret_size);
 }
 
-static struct json_object *cell_json(const struct hold *hold)
+static struct json_object *cell_json(const struct service *service, const struct hold *hold)
 {
+	const struct cell_rule *rule = cell_rules_find(&service->rules, hold->state.cgroup);
 	struct json_object *cell = json_object_new_object();
 	struct ambit_counters counters = {0};
 	char id[16];
@@ -190,6 +191,8 @@ static struct json_object *cell_json(const struct hold *hold)
 	json_object_object_add(cell, "name", json_object_new_string(hold->state.name));
 	json_object_object_add(cell, "cgroup", json_object_new_string(hold->state.cgroup));
 	json_object_object_add(cell, "policy", json_object_new_string(hold->state.file));
+	if (rule)
+		json_object_object_add(cell, "rule", json_object_new_string(rule->file));
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		json_object_object_add(
 			cell, numbers[i].key, json_object_new_uint64(numbers[i].value));
@@ -203,7 +206,7 @@ static char *list(struct service *service, const struct varlink_call *call, size
 
 	(void)call;
 	for (const struct held *held = service->held; held; held = held->next)
-		json_object_array_add(cells, cell_json(held->hold));
+		json_object_array_add(cells, cell_json(service, held->hold));
 	json_object_object_add(parameters, "cells", cells);
 	return varlink_reply(NULL, parameters, ret_size);
 }

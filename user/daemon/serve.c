@@ -315,6 +315,7 @@ static void service_close(struct service *service, const char *what)
 	}
 	control_close(service);
 	users_close(service);
+	cell_rules_clear(&service->rules);
 	for (size_t i = 0; i < 3; i++) {
 		const int fds[] = {service->timer.fd, service->signals.fd, service->watchdog.fd};
 
@@ -364,8 +365,10 @@ int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag)
 		result = kernel_take(&service, diag);
 	if (result == 0)
 		result = cells_take(&service);
-	if (result == 0)
+	if (result == 0) {
+		cells_d_begin(&service);
 		result = control_open(&service, diag);
+	}
 	if (result == 0) {
 		notify("READY=1");
 		loop(&service);

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 #include "daemon/hold.h"
+#include "daemon/rules.h"
 #include "daemon/varlink.h"
 
 /* What a descriptor of the loop is; the first member of whatever has one. */
@@ -40,6 +41,7 @@ struct service {
 	struct held *held;
 	struct client *clients;
 	struct user_run *runs;
+	struct cell_rules rules; /* of AMBIT_CELLS_DIR, in force */
 	int epoll, lock;
 	struct source timer, signals, listener, watchdog;
 	unsigned untaken; /* bound cells that could not be taken over */
@@ -87,6 +89,13 @@ void users_close(struct service *service);
 char *methods_answer(struct service *service, const struct varlink_call *call, size_t *ret_size);
 /* Reloads one cell (its name or id) or, with NULL, all; how many, or the first error. */
 int methods_reload(struct service *service, const char *cell, struct diag *diag);
+
+/* --- cells_d.c --- */
+/* Binds what AMBIT_CELLS_DIR says. What is wrong there is said, and the rest is bound. */
+void cells_d_begin(struct service *service);
+/* The same anew: with an error in any of the files nothing changes, and with a rule that cannot be bound the others
+ * are; the first error. A rule that is gone stays in force, as all that is bound does. */
+int cells_d_reload(struct service *service, struct diag *diag);
 
 /* --- process.c --- */
 /* Binds a process, with all its threads and all that it makes later, to a policy file. -EPERM for what cannot be

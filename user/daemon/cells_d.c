@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What AMBIT_CELLS_DIR binds: when the service begins, and when it reloads. The kernel has the rows then, so what
+ * starts later is in its cell before its first instruction, whatever the service does meanwhile.
+ */
+#include <string.h>
+#include <sys/stat.h>
+#include "base/util.h"
+#include "daemon/serve.h"
+
+static void diag_take(struct diag *diag, const struct diags *diags)
+{
+	const struct diag *first = &diags->items[0];
+
+	if (diags->count && !diag->text)
+		ambit_diag_set(diag, first->file, first->line, first->column, "%s", first->text);
+}
+
+/* A row is by the cgroup above, so that has to be there: made here, it is the one that systemd finds. */
+static int make_above(const char *cgroup, struct diag *diag)
+{
+	_cleanup_free_ char *path = strdup(cgroup);
+
+	if (!path)
+		return -ENOMEM;
+	for (char *slash = path + strlen(AMBIT_CGROUP_MOUNT) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+			int result = -errno;
+
+			ambit_diag_set(diag, NULL, 0, 0, "cannot make the cgroup \"%s\": %s", path,
+				strerror(-result));
+			return result;
+		}
+		*slash = '/';
+	}
+	return 0;
+}
+
+static struct hold *hold_find(const struct service *service, const char *cgroup)
+{
+	for (const struct held *held = service->held; held; held = held->next)
+		if (strcmp(held->hold->state.cgroup, cgroup) == 0)
+			return held->hold;
+	return NULL;
+}
+
+/* What was bound already has another policy now. */
+static int rename_policy(struct hold *hold, const char *policy, struct diag *diag)
+{
+	char *before = hold->state.file, *now = strdup(policy);
+	int result = now ? 0 : -ENOMEM;
+
+	if (result == 0) {
+		hold->state.file = now;
+		result = ambit_hold_reload(hold, diag);
+	}
+	if (result == 0)
+		ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
+	else
+		hold->state.file = before;
+	free(result == 0 ? before : now);
+	return result;
+}
+
+static int rule_apply(struct service *service, const struct cell_rule *rule, struct diag *diag)
+{
+	struct hold *hold = hold_find(service, rule->cgroup);
+	unsigned tasks;
+	int result;
+
+	if (hold)
+		return strcmp(hold->state.file, rule->policy) ? rename_policy(hold, rule->policy, diag) : 0;
+	result = make_above(rule->cgroup, diag);
+	if (result == 0)
+		result = ambit_hold_new(service->options, service->kernel, rule->cgroup, rule->policy, &hold,
+			&tasks, diag);
+	return result < 0 ? result : service_add(service, hold);
+}
+
+/* Each on its own: that one cannot be bound leaves no other without its policy. */
+static int rules_apply(struct service *service, struct diag *diag)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < service->rules.count; i++) {
+		const struct cell_rule *rule = &service->rules.items[i];
+		struct diag why = {0};
+		int result = rule_apply(service, rule, &why);
+
+		if (result < 0) {
+			service->options->say("%s: %s is not bound: %s", rule->file, rule->cgroup,
+				why.text ?: strerror(-result));
+			if (!first)
+				ambit_diag_set(diag, rule->file, 0, 0, "%s is not bound: %s", rule->cgroup,
+					why.text ?: strerror(-result));
+			first = first ?: result;
+		}
+		ambit_diag_clear(&why);
+	}
+	return first;
+}
+
+void cells_d_begin(struct service *service)
+{
+	struct diags diags = {0};
+	struct diag ignored = {0};
+
+	cell_rules_read(&service->rules, AMBIT_CELLS_DIR, &diags);
+	for (size_t i = 0; i < diags.count; i++)
+		service->options->say("%s:%u:%u: %s", diags.items[i].file ?: AMBIT_CELLS_DIR,
+			diags.items[i].line, diags.items[i].column, diags.items[i].text);
+	ambit_diags_clear(&diags);
+	rules_apply(service, &ignored);
+	ambit_diag_clear(&ignored);
+}
+
+int cells_d_reload(struct service *service, struct diag *diag)
+{
+	struct cell_rules rules = {0};
+	struct diags diags = {0};
+	int result = cell_rules_read(&rules, AMBIT_CELLS_DIR, &diags);
+
+	diag_take(diag, &diags);
+	ambit_diags_clear(&diags);
+	if (result < 0) {
+		cell_rules_clear(&rules);
+		return result;
+	}
+	cell_rules_clear(&service->rules);
+	service->rules = rules;
+	return rules_apply(service, diag);
+}

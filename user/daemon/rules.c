@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/rules.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/array.h"
+#include "base/util.h"
+#include "policy/policy.h"
+#include "policy/text.h"
+#include "policy/yaml.h"
+
+#define VERSION "ambit/v1"
+
+/* What units are called (systemd.unit(5)); a cgroup has the same name. */
+#define UNIT_LETTERS                                                                                 \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
+
+/* Of one file, while it is read. */
+struct reading {
+	struct cell_rule rule;
+	unsigned matches;
+};
+
+static void rule_clear(struct cell_rule *rule)
+{
+	free(rule->file);
+	free(rule->cgroup);
+	free(rule->policy);
+	*rule = (struct cell_rule){0};
+}
+
+/* --- what is matched --- */
+
+/* The place of a slice: "a-b.slice" lies in "a.slice" (systemd.slice(5)). NULL without memory. */
+static char *slice_path(const char *name)
+{
+	char *path = strdup(AMBIT_CGROUP_MOUNT);
+
+	for (const char *dash = name; path && dash && *dash;) {
+		_cleanup_free_ char *above = path;
+
+		dash = strpbrk(dash, "-.");
+		path = dash ? text_format("%s/%.*s.slice", above, (int)(dash - name), name) : NULL;
+		dash = dash && *dash == '-' ? dash + 1 : NULL;
+	}
+	return path;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	const size_t length = strlen(text), size = strlen(end);
+
+	return length > size && strcmp(text + length - size, end) == 0;
+}
+
+static bool is_unit(const char *text)
+{
+	return *text != '.' && strspn(text, UNIT_LETTERS) == strlen(text);
+}
+
+/* Dashes between names alone: what is empty would be another slice. */
+static bool is_slice(const char *text)
+{
+	return is_unit(text) && ends_with(text, ".slice") && *text != '-' && !strstr(text, "--") &&
+	       !strstr(text, "-.") && !strchr(text, '@') && strchr(text, '.') == strrchr(text, '.');
+}
+
+static const char slice_problem[] = "is no name of a slice, such as batch.slice or batch-night.slice";
+static const char unit_problem[] =
+	"is no service such as nginx.service, or NAME@*.service for all that are made of a template; other units "
+	"have a place that only \"cgroup\" can name";
+
+/* Each: the path of what is matched, owned, or NULL with what is wrong; NULL without memory. */
+
+static char *match_slice(const char *text, const char **ret_problem)
+{
+	*ret_problem = is_slice(text) ? NULL : slice_problem;
+	return *ret_problem ? NULL : slice_path(text);
+}
+
+/* In a name that is part of a slice's, a dash is another level, so systemd writes it \x2d. */
+static char *template_path(const char *text, size_t length)
+{
+	char *name = calloc(1, 4 * length + 1), *at = name;
+	char *path;
+
+	if (!name)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
+		at = text[i] == '-' ? stpcpy(at, "\\x2d") : (*at = text[i], at + 1);
+	path = text_format(AMBIT_CGROUP_MOUNT "/system.slice/system-%s.slice", name);
+	free(name);
+	return path;
+}
+
+static char *match_unit(const char *text, const char **ret_problem)
+{
+	const char *at = strchr(text, '@');
+
+	*ret_problem = NULL;
+	if (at && at != text && strcmp(at, "@*.service") == 0 &&
+		strspn(text, UNIT_LETTERS) >= (size_t)(at - text) && *text != '.')
+		return template_path(text, (size_t)(at - text));
+	if (!at && is_unit(text) && ends_with(text, ".service"))
+		return text_format(AMBIT_CGROUP_MOUNT "/system.slice/%s", text);
+	*ret_problem = unit_problem;
+	return NULL;
+}
+
+static char *match_cgroup(const char *text, const char **ret_problem)
+{
+	*ret_problem = NULL;
+	if (*text == '/' && text[1] && !ends_with(text, "/") && !strstr(text, "//") && !strstr(text, "/.") &&
+		!strpbrk(text, "*?["))
+		return text_format(AMBIT_CGROUP_MOUNT "%s", text);
+	*ret_problem = "is no path below " AMBIT_CGROUP_MOUNT ", such as /batch/night";
+	return NULL;
+}
+
+static char *match_user(const char *text, const char **ret_problem)
+{
+	const bool number = *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 10;
+	const struct passwd *account = number ? NULL : getpwnam(text);
+
+	*ret_problem = NULL;
+	if (number || account)
+		return text_format(AMBIT_CGROUP_MOUNT "/user.slice/user-%lu.slice",
+			number ? strtoul(text, NULL, 10) : (unsigned long)account->pw_uid);
+	*ret_problem = "is no user of this machine";
+	return NULL;
+}
+
+/* --- a file --- */
+
+static int parse_version(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	const char *text = yaml_text(yaml);
+
+	(void)data;
+	if (!text || strcmp(text, VERSION))
+		yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be \"" VERSION "\"", key->name);
+	return yaml_skip(yaml);
+}
+
+static int parse_match(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	static char *(*const matches[])(const char *text, const char **ret_problem) = {
+		match_unit, match_slice, match_cgroup, match_user};
+	struct reading *reading = data;
+	const char *text = yaml_text(yaml), *problem = NULL;
+	struct mark mark = yaml_mark(yaml);
+	char *path = text ? matches[key->value](text, &problem) : NULL;
+
+	if (!text)
+		yaml_error(yaml, mark, "\"%s\" must be text", key->name);
+	else if (problem)
+		yaml_error(yaml, mark, "\"%s\" %s", text, problem);
+	else if (!path)
+		return -ENOMEM;
+	if (path) {
+		free(reading->rule.cgroup);
+		reading->rule.cgroup = path;
+	}
+	if (reading->matches++ == 1)
+		yaml_error(yaml, mark, "\"match\" has one of unit, slice, cgroup, user; write a file for each");
+	return yaml_skip(yaml);
+}
+
+static const struct yaml_key match_keys[] = {
+	{"unit", parse_match, 0, NULL},
+	{"slice", parse_match, 1, NULL},
+	{"cgroup", parse_match, 2, NULL},
+	{"user", parse_match, 3, NULL},
+};
+
+static int parse_matches(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	(void)key;
+	return yaml_mapping(yaml, "\"match\"", match_keys, ARRAY_SIZE(match_keys), data, NULL);
+}
+
+static int parse_policy(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	struct reading *reading = data;
+	const char *text = yaml_text(yaml);
+
+	if (!text || *text != '/')
+		yaml_error(yaml, yaml_mark(yaml), "\"%s\" must be the absolute path of a policy", key->name);
+	else if (!(reading->rule.policy = strdup(text)))
+		return -ENOMEM;
+	return yaml_skip(yaml);
+}
+
+static const struct yaml_key rule_keys[] = {
+	{"apiVersion", parse_version, 0, NULL},
+	{"match", parse_matches, 0, NULL},
+	{"policy", parse_policy, 0, NULL},
+};
+
+static int parse_document(struct yaml *yaml, struct reading *reading)
+{
+	struct mark mark = yaml_mark(yaml);
+	unsigned seen = 0;
+	int r = yaml_mapping(yaml, "a rule for cells", rule_keys, ARRAY_SIZE(rule_keys), reading, &seen);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < ARRAY_SIZE(rule_keys); i++)
+		if (!(seen & 1U << i))
+			yaml_error(yaml, mark, "\"%s\" is missing", rule_keys[i].name);
+	if (!yaml->failed && !reading->rule.cgroup)
+		yaml_error(yaml, mark, "\"match\" is empty: name a unit, a slice, a cgroup or a user");
+	return yaml_finish(yaml);
+}
+
+static int rule_add(struct cell_rules *rules, struct cell_rule *rule, struct diags *diags)
+{
+	const struct cell_rule *other = cell_rules_find(rules, rule->cgroup);
+
+	if (other) {
+		ambit_diags_add(diags, rule->file, 0, 0, "matches what \"%s\" does: %s; leave one of them out",
+			other->file, rule->cgroup);
+		return -EINVAL;
+	}
+	if (ARRAY_GROW(rules, items, rules->count + 1) < 0)
+		return -ENOMEM;
+	rules->items[rules->count++] = *rule;
+	*rule = (struct cell_rule){0};
+	return 0;
+}
+
+int cell_rules_parse(struct cell_rules *rules, const char *file, const char *text, size_t size,
+	struct diags *diags)
+{
+	struct reading reading = {.rule.file = strdup(file)};
+	struct yaml yaml;
+	int r = reading.rule.file ? yaml_open(&yaml, file, text, size, diags) : -ENOMEM;
+	bool failed = false;
+
+	if (r == -ENODATA) {
+		ambit_diags_add(diags, file, 1, 1, "the file is empty; begin with \"apiVersion: " VERSION "\"");
+		r = -EINVAL;
+	} else if (r >= 0) {
+		r = parse_document(&yaml, &reading);
+	}
+	if (reading.rule.file) {
+		failed = yaml.failed;
+		yaml_close(&yaml);
+	}
+	if (r >= 0 && failed)
+		r = -EINVAL;
+	if (r >= 0)
+		r = rule_add(rules, &reading.rule, diags);
+	rule_clear(&reading.rule);
+	return r;
+}
+
+/* --- the directory --- */
+
+static int is_file(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && ends_with(entry->d_name, ".yaml");
+}
+
+static int file_read(
+	struct cell_rules *rules, const char *directory, const char *name, struct diags *diags)
+{
+	_cleanup_free_ char *path = text_format("%s/%s", directory, name), *text = NULL;
+	size_t size;
+	int r = path ? ambit_policy_read(path, &text, &size, diags) : -ENOMEM;
+
+	return r < 0 ? r : cell_rules_parse(rules, path, text, size, diags);
+}
+
+int cell_rules_read(struct cell_rules *rules, const char *directory, struct diags *diags)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(directory, &entries, is_file, alphasort), result = 0;
+
+	if (count < 0 && errno != ENOENT) {
+		result = -errno;
+		ambit_diags_add(diags, directory, 0, 0, "%s", strerror(-result));
+	}
+	for (int i = 0; i < count; i++) {
+		int r = file_read(rules, directory, entries[i]->d_name, diags);
+
+		result = r < 0 ? r : result;
+		free(entries[i]);
+	}
+	free(entries);
+	return result;
+}
+
+const struct cell_rule *cell_rules_find(const struct cell_rules *rules, const char *cgroup)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		if (strcmp(rules->items[i].cgroup, cgroup) == 0)
+			return &rules->items[i];
+	return NULL;
+}
+
+void cell_rules_clear(struct cell_rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++)
+		rule_clear(&rules->items[i]);
+	free(rules->items);
+	*rules = (struct cell_rules){0};
+}
