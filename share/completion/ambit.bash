@@ -17,7 +17,7 @@ _ambit_options() { # VERB
 	disarm | reload) echo "--help" ;;
 	diff) echo "--user --json --help" ;;
 	daemon) echo "--best-effort --help" ;;
-	attach) echo "--unit --cgroup --policy --help" ;;
+	attach) echo "--unit --cgroup --pid --policy --help" ;;
 	stop) echo "--disarm --help" ;;
 	esac
 }

@@ -5,9 +5,8 @@
 # A shell that does what comes by a fifo, line by line, and says how it went.
 process_begin() { # NAME
 	mkfifo "/t/in/do.$1" "/t/in/said.$1"
-	within "$bound_cgroup" "exec sh -c 'while read -r line; do sh -c \"\$line\" >/dev/null 2>&1; echo \$?; done' \
+	within "$bound_cgroup" "exec sh -c 'echo \$\$; while read -r line; do sh -c \"\$line\" >/dev/null 2>&1; echo \$?; done' \
 		</t/in/do.$1 >/t/in/said.$1" &
-	process_pid=$!
 }
 # The number that a shell's act ends with.
 process_does() { # NAME ACT
@@ -23,16 +22,17 @@ bound_process() {
 	bound_begin bound-process
 	rm -f /t/in/do.* /t/in/said.*
 	process_begin first
-	first=$process_pid
 	exec 5>/t/in/do.first 6</t/in/said.first
+	read -r first <&6
 	process_begin second
-	second=$process_pid
 	exec 7>/t/in/do.second 8</t/in/said.second
+	read -r second <&8
 	expect "it reads before" first_does "cat /t/out/secret"
 	expect "so does the other" second_does "cat /t/out/secret"
-	for pid in 0 1 2 "$daemon_pid" 4194303; do
-		expect_status $([ "$pid" = 0 ] && echo 2 || echo 1) ambit attach --pid "$pid" -p "$bound_policy"
+	for pid in 1 2 "$daemon_pid" 4194303; do
+		expect_status 1 ambit attach --pid "$pid" -p "$bound_policy"
 	done
+	expect_status 2 ambit attach --pid 0 -p "$bound_policy"
 	expect_status 2 ambit attach --pid 1x -p "$bound_policy"
 	expect_status 2 ambit attach --pid "$first" --cgroup "$bound_cgroup" -p "$bound_policy"
 	expect_status 1 ambit attach --pid "$first" -p /e2e/bad/unknown-key.yaml
@@ -48,7 +48,7 @@ bound_process() {
 	expect_status 1 ambit attach --pid "$first" -p "$bound_policy"
 	ambit ps
 	exec 5>&- 7>&-
-	wait "$first" "$second"
+	while read -r said <&6 || read -r said <&8; do :; done # until both have ended
 	exec 6<&- 8<&-
 	expect_status 0 ambit stop
 	cat "/var/log/ambit/$bound_name"-*.jsonl >"$work/case/trail"

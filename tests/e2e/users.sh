@@ -18,12 +18,17 @@ users_begin() {
 	users_policy "/t/in" >/etc/ambit/policy.yaml
 	users_policy "/t/in, /t/mine, /t/out" >/t/mine/users.yaml
 	daemon_up
+	cells_before=$(ls /run/ambit/cells)
+}
+# Cells of other cases stay bound.
+cells_gone() {
+	[ "$(ls /run/ambit/cells)" = "$cells_before" ]
 }
 users_policy() { # READ
 	sed "s|read: \[/t/in|read: [$1|; s/^name: .*/name: users/" /e2e/policies/life.yaml
 }
 users_end() {
-	expect "no cell is left" [ -z "$(ls -A /run/ambit/cells)" ]
+	expect "no cell is left" cells_gone
 	expect_status 0 ambit stop
 	cat /var/log/ambit/*users*.jsonl >"$work/case/trail"
 	rm -f /etc/ambit/policy.yaml
@@ -157,7 +162,7 @@ users_made() {
 	case $made in *'"cell":"x-'*) ;; *) return 1 ;; esac
 	kill -9 "$made_pid"
 	wait "$made_pid"
-	until [ -z "$(ls -A /run/ambit/cells)" ]; do :; done
+	until cells_gone; do :; done
 }
 
 # Whoever is killed takes the command along, and the cell, whichever it is.
@@ -169,11 +174,12 @@ users_killed() {
 	client=$!
 	read -r word <"$work/case/ready"
 	expect "the command runs" [ "$word" = in ]
-	expect "in a cell that is there" [ "$(ls /run/ambit/cells | wc -l)" = 1 ]
-	kill -9 $(pidof ambit | tr ' ' '\n' | while read -r pid; do
-		grep -q '^Uid:.1000' "/proc/$pid/status" && echo "$pid"; done)
+	expect "in a cell that is there" eval '! cells_gone'
+	for pid in $(pidof ambit); do
+		! grep -q '^Uid:.1000' "/proc/$pid/status" || kill -9 "$pid"
+	done
 	wait "$client"
-	until [ -z "$(ls -A /run/ambit/cells)" ]; do :; done
+	until cells_gone; do :; done
 	expect "and so is the command" [ -z "$(pidof sleep)" ]
 	# A service that is killed: what it began for users goes on to its end.
 	mkfifo "$work/case/go"
