@@ -36,6 +36,9 @@ cells_d() {
 	expect_status 1 ambit reload 2>"$work/case/stderr"
 	cat "$work/case/stderr"
 	expect "the file and the line" grep -q '/etc/ambit/cells.d/50-wrong.yaml:2:' "$work/case/stderr"
+	expect_status 1 ambit doctor >"$work/case/doctor"
+	expect "doctor says it too" grep -q 'cells.d  .*50-wrong.yaml:2:' "$work/case/doctor"
+	expect "and what the others bind" grep -q 'cells.d  .*20-user.yaml: .*/user-1000.slice has ' "$work/case/doctor"
 	expect "no rule is new" within $root/cells-d/two 'cat /t/out/secret'
 	secret_stays "and none is gone" $root/cells-d/one
 	# So are two files for one cgroup.

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/util.h"
 #include "cli/cli.h"
+#include "daemon/rules.h"
 #include "kernel/kernel.h"
 #include "trail/trail.h"
 
@@ -123,6 +124,36 @@ static void add_unproved(struct table *table)
 	add(table, &row);
 }
 
+/* What files bind when the daemon reads them, and what is wrong with one. */
+static void add_rules(struct table *table)
+{
+	struct cell_rules rules = {0};
+	struct diags diags = {0};
+
+	cell_rules_read(&rules, AMBIT_CELLS_DIR, &diags);
+	for (size_t i = 0; i < rules.count; i++) {
+		const struct cell_rule *rule = &rules.items[i];
+		struct feature row = {.name = "cells.d", .state = FEATURE_OK};
+
+		snprintf(row.detail, sizeof(row.detail), "%s: %s has %s", rule->file, rule->cgroup,
+			rule->policy);
+		add(table, &row);
+	}
+	for (size_t i = 0; i < diags.count; i++) {
+		struct feature row = {.name = "cells.d",
+			.state = FEATURE_MISSING,
+			.required = true,
+			.remedy = "mend it, and ambit reload; until then the rules before are in force"};
+
+		snprintf(row.detail, sizeof(row.detail), "%s:%u:%u: %s",
+			diags.items[i].file ?: AMBIT_CELLS_DIR, diags.items[i].line, diags.items[i].column,
+			diags.items[i].text);
+		add(table, &row);
+	}
+	ambit_diags_clear(&diags);
+	cell_rules_clear(&rules);
+}
+
 static bool is_fatal(const struct feature *row)
 {
 	return row->required && row->state != FEATURE_OK;
@@ -229,6 +260,7 @@ static int examine(const struct options *options)
 		add_unproved(&table);
 	else
 		prove(&table, options->best_effort);
+	add_rules(&table);
 	for (size_t i = 0; i < table.count; i++)
 		ok = ok && !is_fatal(&table.rows[i]);
 	if (options->json)
