@@ -53,29 +53,119 @@ static void enqueue(struct sink *sink, const char *line, size_t size, bool cut)
 	pthread_cond_signal(&sink->wake);
 }
 
-/* One a second; the first and the last of a chain or file always. */
-static bool is_due(struct sink *sink, const char *line, size_t size)
+/* Where the chain's keys begin (seal.h): the last that is spelled so. */
+static size_t seal_at(const char *line, size_t size)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	static const char key[] = ",\"chain\":\"";
 
-	if (sink->passed_at && now < sink->passed_at + SECOND_NS && HAS(line, size, ",\"next\":\"") &&
-		!HAS(line, size, ",\"key\":\""))
-		return false;
-	sink->passed_at = now;
-	return true;
+	for (size_t at = size; at > 0; at--)
+		if (size - at >= sizeof(key) - 1 && !memcmp(line + at, key, sizeof(key) - 1))
+			return at;
+	return size;
 }
 
-static void hold(struct sink *sink, const char *line, size_t size)
+/* --- checkpoints --- */
+
+static struct checkpoint **bucket_of(struct sink *sink, const char *chain)
 {
-	char *held = realloc(sink->held, size);
+	unsigned value = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		value = value << 4 | ((unsigned)chain[i] % 32 + (chain[i] > '9') * 9) % 16;
+	return &sink->checkpoints[value];
+}
+
+/* What is known of the chain of a line; a new one if there is nothing. NULL without memory, and for what has no
+ * chain. */
+static struct checkpoint **checkpoint_of(struct sink *sink, const char *line, size_t size)
+{
+	const size_t at = seal_at(line, size) + sizeof(",\"chain\":\"") - 1;
+	struct checkpoint **found;
+
+	if (at + SINK_CHAIN > size)
+		return NULL;
+	found = bucket_of(sink, line + at);
+	while (*found && memcmp((*found)->chain, line + at, SINK_CHAIN))
+		found = &(*found)->next;
+	if (!*found && (*found = calloc(1, sizeof(**found))))
+		memcpy((*found)->chain, line + at, SINK_CHAIN);
+	return *found ? found : NULL;
+}
+
+static void checkpoint_free(struct checkpoint **at)
+{
+	struct checkpoint *gone = *at;
+
+	*at = gone->next;
+	free(gone->held);
+	free(gone);
+}
+
+static void hold(struct sink *sink, struct checkpoint *of, const char *line, size_t size)
+{
+	char *held = realloc(of->held, size);
 
 	if (!held)
 		return;
 	memcpy(held, line, size);
-	sink->held = held;
-	sink->held_size = size;
+	of->held = held;
+	of->held_size = size;
 	pthread_cond_signal(&sink->wake);
 }
+
+/* Of each chain one a second; the first and the last of a chain or file always. */
+static void put_checkpoint(struct sink *sink, const char *line, size_t size)
+{
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct checkpoint **of = checkpoint_of(sink, line, size);
+	const bool last = !HAS(line, size, ",\"next\":\"");
+
+	if (of && (*of)->passed_at && now < (*of)->passed_at + SECOND_NS && !last &&
+		!HAS(line, size, ",\"key\":\"")) {
+		hold(sink, *of, line, size);
+		return;
+	}
+	enqueue(sink, line, size, false);
+	if (!of)
+		return;
+	free((*of)->held);
+	(*of)->held = NULL;
+	(*of)->passed_at = now;
+	if (last)
+		checkpoint_free(of);
+}
+
+uint64_t sink_release(struct sink *sink)
+{
+	const uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < SINK_CHAINS; i++)
+		for (struct checkpoint *of = sink->checkpoints[i]; of; of = of->next) {
+			const uint64_t due = of->passed_at + SECOND_NS;
+
+			if (!of->held)
+				continue;
+			if (!sink->sinks->ends && now < due) {
+				next = next && next < due ? next : due;
+				continue;
+			}
+			enqueue(sink, of->held, of->held_size, false);
+			free(of->held);
+			of->held = NULL;
+			of->passed_at = now;
+		}
+	return next;
+}
+
+void sink_forget(struct sink *sink)
+{
+	for (size_t i = 0; i < SINK_CHAINS; i++)
+		while (sink->checkpoints[i])
+			checkpoint_free(&sink->checkpoints[i]);
+}
+
+/* --- lines --- */
 
 static bool is_wanted(const struct sink *sink, const char *line, size_t size)
 {
@@ -91,17 +181,6 @@ static bool is_wanted(const struct sink *sink, const char *line, size_t size)
 	return true;
 }
 
-/* Where the chain's keys begin (seal.h): the last that is spelled so. */
-static size_t seal_at(const char *line, size_t size)
-{
-	static const char key[] = ",\"chain\":\"";
-
-	for (size_t at = size; at > 0; at--)
-		if (size - at >= sizeof(key) - 1 && !memcmp(line + at, key, sizeof(key) - 1))
-			return at;
-	return size;
-}
-
 static void put_line(struct sink *sink, const char *line, size_t size, bool whole)
 {
 	size_t end;
@@ -112,10 +191,9 @@ static void put_line(struct sink *sink, const char *line, size_t size, bool whol
 		end = seal_at(line, size);
 		if (sink->config->lines != SINK_CHECKPOINTS)
 			enqueue(sink, line, end, end < size);
-	} else if (sink->config->lines == SINK_CHECKPOINTS && !is_due(sink, line, size)) {
-		hold(sink, line, size);
+	} else if (sink->config->lines == SINK_CHECKPOINTS) {
+		put_checkpoint(sink, line, size);
 	} else {
-		sink->held_size = 0;
 		enqueue(sink, line, size, false);
 	}
 }
@@ -132,14 +210,4 @@ void ambit_sinks_put(struct sinks *sinks, const char *lines, size_t size, uint64
 		for (size_t i = 0; i < sinks->count; i++)
 			put_line(&sinks->items[i], lines + at, (size_t)(end - lines) - at, whole > 0);
 	pthread_mutex_unlock(&sinks->lock);
-}
-
-void sink_release(struct sink *sink)
-{
-	if (!sink->held_size ||
-		(!sink->sinks->ends && clock_ns(CLOCK_MONOTONIC) < sink->passed_at + SECOND_NS))
-		return;
-	sink->passed_at = clock_ns(CLOCK_MONOTONIC);
-	enqueue(sink, sink->held, sink->held_size, false);
-	sink->held_size = 0;
 }

@@ -8,6 +8,9 @@
 #include "trail/sinks.h"
 
 #define SECOND_NS 1000000000ULL
+#define SINK_CHAIN 8 /* digits that a chain is known by, in its lines */
+/* The chains of a daemon are as many as its cells; they are found by the first two digits. */
+#define SINK_CHAINS 256
 
 struct sinks {
 	pthread_mutex_t lock;
@@ -17,6 +20,15 @@ struct sinks {
 	int report_fd; /* readable: there is something to say */
 	bool ends;
 	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
+};
+
+/* SINK_CHECKPOINTS: what is known of one chain. */
+struct checkpoint {
+	struct checkpoint *next;
+	char chain[SINK_CHAIN];
+	uint64_t passed_at; /* when the latest line that was sent went (CLOCK_MONOTONIC, ns) */
+	char *held;	    /* the latest line, which is too early yet; NULL: none */
+	size_t held_size;
 };
 
 struct sink {
@@ -37,9 +49,7 @@ struct sink {
 	pthread_cond_t wake;
 	char *queue;
 	size_t queue_size, queue_capacity;
-	char *held; /* SINK_CHECKPOINTS: the latest line, which is too early yet */
-	size_t held_size;
-	uint64_t passed_at; /* and when the one before went (CLOCK_MONOTONIC, ns); 0: none */
+	struct checkpoint *checkpoints[SINK_CHAINS];
 	int failing;	    /* negative errno */
 	char error[128];
 	uint64_t sent, dropped;
@@ -75,7 +85,9 @@ int sink_connect_unix(const char *path);
 
 /* The one who keeps the trail has to look at ambit_sinks_report(). */
 void sink_tell(struct sinks *sinks);
-/* A checkpoint that was too early is queued when its time has come, or all ends. */
-void sink_release(struct sink *sink);
+/* Checkpoints that were too early are queued when their time has come, or all ends. Returns when the next one
+ * has to be (CLOCK_MONOTONIC, ns); 0: there is none. */
+uint64_t sink_release(struct sink *sink);
+void sink_forget(struct sink *sink);
 
 #endif

@@ -152,12 +152,13 @@ static bool take_batch(struct sink *sink)
 {
 	char *batch = sink->batch;
 	size_t capacity = sink->batch_capacity;
+	uint64_t next;
 
 	pthread_mutex_lock(&sink->sinks->lock);
-	sink_release(sink);
+	next = sink_release(sink);
 	while (!sink->queue_size && !sink->sinks->ends) {
-		wait_until(sink, sink->held_size ? sink->passed_at + SECOND_NS : 0);
-		sink_release(sink);
+		wait_until(sink, next);
+		next = sink_release(sink);
 	}
 	sink->batch = sink->queue;
 	sink->batch_at = 0;
@@ -323,7 +324,7 @@ static uint64_t sink_clear(struct sink *sink)
 	pthread_cond_destroy(&sink->wake);
 	free(sink->batch);
 	free(sink->queue);
-	free(sink->held);
+	sink_forget(sink);
 	return left;
 }
 

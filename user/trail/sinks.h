@@ -19,7 +19,7 @@ enum sink_kind { SINK_JOURNAL, SINK_SYSLOG, SINK_STDOUT, SINK_PROGRAM, SINK_OTLP
 enum sink_lines {
 	SINK_ALL,
 	SINK_DENIED,	  /* what was denied, or would be, and what is about the trail */
-	SINK_CHECKPOINTS, /* signed lines, one a second at most, but for the first and the last of all */
+	SINK_CHECKPOINTS, /* signed lines, of each chain one a second at most, but for its first and its last */
 	SINK_LINES_MAX
 };
 const char *ambit_sink_kind(unsigned kind);

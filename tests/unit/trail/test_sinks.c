@@ -76,8 +76,10 @@ static char *next_report(struct sinks *sinks)
 	"{\"v\":1,\"type\":\"decision\",\"time\":\"2026-01-02T03:04:05.123456789Z\",\"verdict\":\"deny\"," \
 	"\"path\":\"/x\"}\n"
 #define EXEC   "{\"v\":1,\"type\":\"exec\",\"verdict\":\"allow\",\"path\":\"/\\\",\\\"verdict\\\":\\\"deny\\\"\"}\n"
-#define SIGNED(n) "{\"v\":1,\"type\":\"start\",\"n\":" #n ",\"chain\":\"0\",\"next\":\"\",\"sig\":\"\"}\n"
-#define CLOSED "{\"v\":1,\"type\":\"end\",\"chain\":\"0\",\"sig\":\"\"}\n"
+#define SIGNED_BY(chain, n) \
+	"{\"v\":1,\"type\":\"start\",\"n\":" #n ",\"chain\":\"" chain "\",\"next\":\"\",\"sig\":\"\"}\n"
+#define SIGNED(n) SIGNED_BY("00000000", n)
+#define CLOSED "{\"v\":1,\"type\":\"end\",\"chain\":\"00000000\",\"sig\":\"\"}\n"
 
 static void syslog_is_rfc_5424(void **state)
 {
@@ -276,6 +278,27 @@ static void checkpoints_are_few(void **state)
 	close(fd);
 }
 
+/* None for another, though all come by the same way: those of a daemon do. Both begin with the same digits. */
+static void each_chain_has_its_checkpoints(void **state)
+{
+	struct sink_config config = {
+		.kind = SINK_SYSLOG, .lines = SINK_CHECKPOINTS, .to = path, .queue = SINK_QUEUE};
+	struct sinks *sinks;
+	int fd = bind_unix();
+
+	(void)state;
+	assert_int_equal(ambit_sinks_new(&config, 1, &sinks), 0);
+	put(sinks, SIGNED(1) SIGNED_BY("0000000f", 2) SIGNED(3) SIGNED_BY("0000000f", 4) SIGNED(5));
+	assert_non_null(strstr(receive(fd), "\"n\":1"));
+	assert_non_null(strstr(receive(fd), "\"n\":2"));
+	put(sinks, CLOSED);
+	assert_non_null(strstr(receive(fd), "\"end\""));
+	/* What is held of the other goes when all ends, at the latest. */
+	assert_int_equal(ambit_sinks_free(sinks, PATIENCE), 0);
+	assert_non_null(strstr(receive(fd), "\"n\":4"));
+	close(fd);
+}
+
 /* The disk is full: sinks get the lines, without a place in a chain that they have none in. */
 static void what_is_not_in_the_file_has_no_seal(void **state)
 {
@@ -452,6 +475,7 @@ int main(void)
 		TEST(what_nobody_took_is_counted_at_the_end),
 		TEST(only_what_is_wanted),
 		TEST(checkpoints_are_few),
+		TEST(each_chain_has_its_checkpoints),
 		TEST(what_is_not_in_the_file_has_no_seal),
 		TEST(otlp_is_sent_and_tried_again),
 		TEST(otlp_that_is_refused_is_counted),
