@@ -154,7 +154,9 @@ enum ambit_mode {
 	X(EGRESS_DAY, "egress-per-day", "egressPerDay of the policy is reached")                    \
 	X(FILE_SIZE, "file-size", "the file is larger than fileSize of the policy")                 \
 	X(UNCOUNTED, "uncounted-socket",                                                            \
-		"the process left the cgroup of its cell, where what a socket sends is counted")
+		"the process left the cgroup of its cell, where what a socket sends is counted")     \
+	X(TRAIL, "trail",                                                                           \
+		"the trail fails, and the policy says that nothing is allowed then")
 
 enum ambit_reason {
 #define X(name, code, text) REASON_##name,
@@ -256,7 +258,8 @@ struct ambit_label {
 	__u32 reserved;
 };
 
-/* Map `cells`: u32 id -> cell. Written by user space alone; a hash, because it replaces a row as one. */
+/* Map `cells`: u32 id -> cell. Written by user space alone, but for AMBIT_CELL_SHUT; a hash, because it
+ * replaces a row as one. */
 #define AMBIT_CELLS_MAX 16384 /* a power of two */
 struct ambit_cell {
 	__u64 cgroup; /* id of the cell's cgroup */

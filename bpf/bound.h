@@ -7,6 +7,11 @@
 #define AMBIT_CELL_BOUND 256
 /* Likewise: whoever launched its tasks had no right to mark them (AMBIT_CELL_SECUREBITS). */
 #define AMBIT_CELL_UNMARKED 8192
+/* Likewise: an event that is lost is a trail that fails, and then nothing is allowed (`onTrailFailure: deny`).
+ * AMBIT_CELL_SHUT: that is so now, and `policy` is AMBIT_POLICY_NOTHING. Set by whoever finds it out, the
+ * programs too (event_lost() in lib/emit.bpf.h); taken away by user space, with another epoch. */
+#define AMBIT_CELL_STRICT 16384
+#define AMBIT_CELL_SHUT	  32768
 
 /*
  * Map `bounds`: a cgroup, by the id of the one above and its own name, -> the cell that every task comes

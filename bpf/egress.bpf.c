@@ -146,9 +146,9 @@ FRAME int packet_event(const struct verdict *v, struct ambit_counters *counts)
 
 	if (cell && ring) {
 		event_fill(&event, v, cell);
-		event_output(ring, &event, sizeof(event), counts);
-	} else if (counts) {
-		__sync_fetch_and_add(&counts->lost_full, 1);
+		event_output(cell, ring, &event, sizeof(event), counts);
+	} else {
+		event_lost(cell, counts ? &counts->lost_full : NULL);
 	}
 	return 0;
 }

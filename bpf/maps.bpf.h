@@ -71,7 +71,7 @@ struct {
 	__type(value, struct ambit_arming);
 } arming SEC(".maps") __weak;
 
-/* Cell id -> cell. Written by user space alone. */
+/* Cell id -> cell. Written by user space, but for AMBIT_CELL_SHUT. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AMBIT_CELLS_MAX);

@@ -46,6 +46,7 @@ static __always_inline int request_path(struct scratch *scratch, __u32 slot,
 		return cell_missing(id);
 	scratch->path.policy = cell->policy;
 	scratch->path.links = cell->links;
+	scratch->path.epoch = cell->epoch;
 	mnt_ns = cell->mnt_ns;
 	/* A row that went while it was read may be another's by now. */
 	if (LOOK(cell->id) != id)

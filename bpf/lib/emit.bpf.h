@@ -107,7 +107,9 @@ static __always_inline void event_fill(
 	event->kind = v->kind;
 	event->op = v->op;
 	event->verdict = v->verdict;
-	event->reason = v->reason;
+	/* What a policy that allows nothing says is not what the one of the cell would say. */
+	event->reason = v->reason == REASON_NO_RULE && cell->flags & AMBIT_CELL_SHUT ? REASON_TRAIL
+										      : v->reason;
 	/* A child without a label is made nowhere (task.bpf.c). */
 	event->flags = cell->mode == MODE_AUDIT && v->hook != HOOK_task_alloc
 			       ? 0
@@ -146,14 +148,30 @@ static __always_inline __u32 event_strings(
 }
 
 /*
+ * An event did not get out. A cell whose policy says so is allowed nothing from here on: as a swap does it,
+ * by what its row names and then by what is kept of verdicts. User space may replace the row meanwhile by
+ * one that knows nothing of it; then the next event that is lost does it again.
+ */
+static __always_inline void event_lost(struct ambit_cell *cell, __u64 *count)
+{
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	if (!cell || (cell->flags & (AMBIT_CELL_STRICT | AMBIT_CELL_SHUT)) != AMBIT_CELL_STRICT)
+		return;
+	__sync_fetch_and_or(&cell->flags, AMBIT_CELL_SHUT);
+	cell->policy = AMBIT_POLICY_NOTHING;
+	__sync_fetch_and_add(&kept.fence, 2);
+}
+
+/*
  * Into the ring. By itself the kernel wakes the reader for a record that it finds the reader waiting
  * at: the first one after all others were read. The reader lets more come together then
  * (user/cli/session.c), and is woken again when half of the ring is full and at each further eighth.
  *
  * What only records gives up the last quarter of the ring, so that what was denied finds room.
  */
-static __always_inline void event_output(
-	void *ring, struct ambit_event *event, __u32 size, struct ambit_counters *counts)
+static __always_inline void event_output(struct ambit_cell *cell, void *ring, struct ambit_event *event,
+	__u32 size, struct ambit_counters *counts)
 {
 	__u64 room = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
 	__u64 used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
@@ -162,14 +180,13 @@ static __always_inline void event_output(
 	__u64 flags = 0;
 
 	if (FAULT(RING_SPARED, true, after > room - room / AMBIT_RING_SPARE) && !denial) {
-		if (counts)
-			__sync_fetch_and_add(&counts->lost_spared, 1);
+		event_lost(cell, counts ? &counts->lost_spared : NULL);
 		return;
 	}
 	if (after >= room / 2 && (used ^ after) & ~(eighth - 1))
 		flags = BPF_RB_FORCE_WAKEUP;
-	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, flags)) && counts)
-		__sync_fetch_and_add(&counts->lost_full, 1);
+	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, flags)))
+		event_lost(cell, counts ? &counts->lost_full : NULL);
 }
 
 /* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
@@ -182,11 +199,13 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 	bool known;
 
 	if (!cell || !ring) {
-		if (counts)
-			__sync_fetch_and_add(&counts->lost_full, 1);
+		event_lost(cell, counts ? &counts->lost_full : NULL);
 		return;
 	}
 	event_fill(&scratch->event, v, cell);
+	/* A path was decided by a row that may have been replaced since. */
+	if (scratch->path.epoch)
+		scratch->event.epoch = scratch->path.epoch;
 	known = walks || event_has_task(cell);
 	if (known)
 		event_task(&scratch->event);
@@ -194,7 +213,7 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 		event_nobody(&scratch->event);
 	size = event_strings(scratch, slot, cell->mnt_ns, walks, known);
 	if (size <= sizeof(scratch->event) + 2 * AMBIT_PATH_SIZE) /* it is: for the verifier */
-		event_output(ring, &scratch->event, size, counts);
+		event_output(cell, ring, &scratch->event, size, counts);
 }
 
 /* What report() does; without `walks` for programs that cannot look for the path of a program (before
@@ -225,8 +244,8 @@ static __always_inline int report_as(const struct verdict *v, bool walks)
 		scratch = FAULT(SLOT_EVENT, NULL, bpf_map_lookup_elem(&scratches, &slot));
 	}
 	if (!scratch) {
-		if (counts)
-			__sync_fetch_and_add(&counts->lost_scratch, 1);
+		/* NULL is an answer. */
+		event_lost(cell_row(cell), counts ? &counts->lost_scratch : NULL);
 		return 0;
 	}
 	if (own)

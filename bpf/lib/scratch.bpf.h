@@ -48,6 +48,7 @@ struct path_buffer {
 	__u64 held; /* a dentry that was being renamed when it was noted; 0: none */
 	__u64 dir; /* the dentry above the last component, and its struct mount */
 	__u64 dir_mount;
+	__u64 epoch; /* of the cell's row that `policy` is of; 0: none was read */
 	__u32 mnt_ns;
 	__s32 result; /* PATH_MORE, PATH_DONE, or the reason of a deny */
 	__u32 start;
@@ -141,6 +142,7 @@ static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
 
 		if (scratch &&
 			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1))) {
+			scratch->path.epoch = 0;
 			*ret_slot = slot;
 			return scratch;
 		}

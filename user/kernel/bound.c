@@ -206,7 +206,7 @@ static void unbind(struct cell *cell, const struct ambit_bound_key *key)
 
 /* Of a task in a cell of `ambit run` whose label cannot be read it is known from its cgroup that it
  * has one (cell_of_storage() in bpf/lib/label.bpf.h). Here it would be taken for one outside. */
-static int labels_refuse(const struct kernel *kernel, struct diag *diag)
+int ambit_bound_labels(const struct kernel *kernel, struct diag *diag)
 {
 	const uint32_t row = 0;
 	struct ambit_arming arming;
@@ -233,7 +233,7 @@ int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, st
 	int result = ambit_bound_key(path, &key, diag);
 
 	if (result == 0)
-		result = labels_refuse(cell->kernel, diag);
+		result = ambit_bound_labels(cell->kernel, diag);
 	if (result == 0)
 		result = running_refuse(cell->kernel, path, diag);
 	if (result == 0)

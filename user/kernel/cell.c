@@ -309,6 +309,15 @@ int ambit_cell_swap(struct cell *cell, const struct tables *tables,
 			: cell_swap(cell->kernel, cell->id, tables, identities, epoch, diag);
 }
 
+int ambit_cell_shut(struct cell *cell)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	ambit_diag_clear(&ignored);
+	return lock < 0 ? lock : cell_shut(cell->kernel, cell->id);
+}
+
 int ambit_cell_note(struct cell *cell, const char *text)
 {
 	size_t size = strlen(text);

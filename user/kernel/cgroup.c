@@ -111,8 +111,8 @@ bool cgroup_has(const char *path, pid_t pid)
 	return atoi(text) == pid;
 }
 
-/* Waits until cgroup.events says that nothing lives there any more; the kernel wakes us. */
-static int wait_empty(const char *path)
+/* Waits until cgroup.events says `what`, for so many seconds; the kernel wakes us. */
+static int wait_event(const char *path, const char *what, int seconds)
 {
 	_cleanup_close_ int fd = -1;
 	char name[1024], text[256];
@@ -124,12 +124,12 @@ static int wait_empty(const char *path)
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	for (int rounds = 0; rounds < 100; rounds++) {
+	for (int rounds = 0; rounds < seconds; rounds++) {
 		length = pread(fd, text, sizeof(text) - 1, 0);
 		if (length < 0)
 			return -errno;
 		text[length] = '\0';
-		if (strstr(text, "populated 0"))
+		if (strstr(text, what))
 			return 0;
 		pollfd = (struct pollfd){.fd = fd, .events = POLLPRI};
 		if (poll(&pollfd, 1, 1000) < 0 && errno != EINTR)
@@ -142,7 +142,28 @@ int cgroup_kill(const char *path)
 {
 	int result = cgroup_write(path, "cgroup.kill", "1");
 
-	return result < 0 ? result : wait_empty(path);
+	return result < 0 ? result : wait_event(path, "populated 0", 100);
+}
+
+/* A task that sits in a file system which does not answer is not frozen. */
+#define FREEZE_SECONDS 10
+
+int ambit_cgroup_freeze(const char *path, bool freeze)
+{
+	int result = cgroup_write(path, "cgroup.freeze", freeze ? "1" : "0");
+
+	return result < 0 || !freeze ? result : wait_event(path, "frozen 1", FREEZE_SECONDS);
+}
+
+bool ambit_cgroup_is_frozen(const char *path)
+{
+	_cleanup_close_ int fd = -1;
+	char name[1024], text = '0';
+
+	if ((size_t)snprintf(name, sizeof(name), "%s/cgroup.freeze", path) >= sizeof(name))
+		return false;
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &text, 1) == 1 && text == '1';
 }
 
 /* Removes a cgroup and those that a task made beneath it; nftw() calls depth first. */

@@ -168,6 +168,8 @@ int policies_settle(struct kernel *kernel, uint32_t key);
 /* See ambit_cell_swap(). */
 int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
 	const struct identities *identities, uint64_t epoch, struct diag *diag);
+/* See ambit_cell_shut(). */
+int cell_shut(struct kernel *kernel, uint32_t id);
 
 /* --- names.c --- */
 

@@ -140,6 +140,9 @@ int ambit_cell_tallies(struct cell *cell,
  * (with a diag) the old one is in force. */
 int ambit_cell_swap(struct cell *cell, const struct tables *tables,
 	const struct identities *identities, uint64_t epoch, struct diag *diag);
+/* Has the cell allow nothing (AMBIT_CELL_SHUT) until it is given a policy again. A negative errno: the one
+ * before is in force. */
+int ambit_cell_shut(struct cell *cell);
 /* Keeps a short text with the cell, for ambit_cells_each(): its name. */
 int ambit_cell_note(struct cell *cell, const char *text);
 /* Ends every task of the cell and waits until it has none: those in its cgroup, and those that left
@@ -158,6 +161,9 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 /* Has every task in the cgroup `path`, and all that will come into it, in the cell: all, or, with a diag,
  * none. The cell then stays when it is freed. `ret_tasks`: how many there are. */
 int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag);
+/* -ENOTSUP, with a diag that says why, where a label cannot always be read: in a cell that is bound such a task
+ * would be outside. Whether a kernel is preempted anywhere can change while it runs. */
+int ambit_bound_labels(const struct kernel *kernel, struct diag *diag);
 /* Goes on with a cell that is bound and whose ambit is gone. Its ring begins with what that one had not
  * given up. -EWOULDBLOCK if another holds it. */
 int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, struct diag *diag);
@@ -173,6 +179,14 @@ int ambit_cell_bind_again(struct cell *cell);
 /* Where the cgroup above the cell's was made anew, and so has another id: binds it again and returns 1, or a
  * negative errno if a task there got no label. 0: it is bound as before, or there is none above it now. */
 int ambit_cell_rebind(struct cell *cell, const char *path);
+
+/* Calls `each` for every process of the cell, wherever it is. A negative errno. */
+int ambit_cell_processes(
+	struct cell *cell, void (*each)(pid_t pid, int pidfd, void *data), void *data);
+/* Stops all tasks of a cgroup outside of the kernel, and waits until they are: -ETIMEDOUT; or lets them go on. */
+int ambit_cgroup_freeze(const char *path, bool freeze);
+/* Whether somebody has had it frozen. */
+bool ambit_cgroup_is_frozen(const char *path);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);

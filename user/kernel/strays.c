@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include "base/util.h"
-#include "kernel/internal.h"
+#include "kernel/cell.h"
 
 /* How long a killed process may take to go, in ms, and how often that is waited for: it may sit in a
  * file system that does not answer. No task of a cell that ends makes another one (task.bpf.c). */
@@ -81,4 +81,22 @@ int strays_end(struct kernel *kernel, uint32_t id)
 		looks += stays; /* those that end are ever fewer */
 	}
 	return -ETIMEDOUT;
+}
+
+int ambit_cell_processes(
+	struct cell *cell, void (*each)(pid_t pid, int pidfd, void *data), void *data)
+{
+	_cleanup_(dir_cleanup) DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while ((entry = readdir(proc))) {
+		const pid_t pid = atoi(entry->d_name); /* 0: no process */
+		_cleanup_close_ int pidfd = pid ? stray_open(cell->kernel, cell->id, pid) : -1;
+
+		if (pidfd >= 0)
+			each(pid, pidfd, data);
+	}
+	return 0;
 }

@@ -83,7 +83,7 @@ int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
 		policy_release(kernel, new.policy);
 		return result;
 	}
-	new.flags &= ~(uint32_t)AMBIT_CELL_LINKS;
+	new.flags &= ~(uint32_t)(AMBIT_CELL_LINKS | AMBIT_CELL_SHUT);
 	new.flags |= new.links ? AMBIT_CELL_LINKS : 0;
 	result = row_write(kernel, id, &new);
 	if (result < 0) {
@@ -97,4 +97,20 @@ int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
 	if (result == 0)
 		row_drop(kernel, &old, &new);
 	return 0;
+}
+
+int cell_shut(struct kernel *kernel, uint32_t id)
+{
+	struct ambit_cell old = {}, new;
+	int result;
+
+	if (bpf_map_lookup_elem(kernel->cells, &id, &old) < 0)
+		return -errno;
+	new = old;
+	new.policy = AMBIT_POLICY_NOTHING;
+	new.flags |= AMBIT_CELL_SHUT;
+	result = row_write(kernel, id, &new);
+	if (result == 0 && policies_settle(kernel, new.policy) == 0)
+		row_drop(kernel, &old, &new);
+	return result;
 }
