@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ambit arm: loads ambit into the kernel ahead of the first run, which would do it otherwise. */
-#include <argp.h>
 #include <string.h>
 #include "cli/cli.h"
 #include "kernel/kernel.h"
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	if (key != 'b')
-		return ARGP_ERR_UNKNOWN;
-	((struct arm_options *)state->input)->best_effort = true;
-	return 0;
-}
 
 static int arm(const struct arm_options *options)
 {
@@ -38,21 +28,11 @@ static int arm(const struct arm_options *options)
 
 int ambit_verb_arm(int argc, char **argv)
 {
-	static const struct argp_option list[] = {
-		{"best-effort", 'b', NULL, 0,
-			"take a weaker promise where the kernel allows no other, and say so", 0},
-		{0},
-	};
-	static const struct argp argp = {
-		.options = list,
-		.parser = parse_option,
-		.doc = "Loads and attaches ambit's programs. They do nothing until a command runs "
-		       "in "
-		       "a cell.",
-	};
+	static const char doc[] =
+		"Loads and attaches ambit's programs. They do nothing until a command runs in a cell.";
 	struct arm_options options = {.keep_nothing = ambit_keeps_nothing()};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+	if (ambit_effort_parse(argc, argv, doc, &options.best_effort))
 		return EXIT_USAGE;
 	return ambit_ui_root("ambit arm") ? arm(&options) : EXIT_DENIED;
 }

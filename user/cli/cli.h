@@ -62,6 +62,11 @@ void ambit_ui_line(FILE *out, const char *line, bool colour);
 /* False, after saying how to go on, unless we are root. `usage` is the command line to repeat. */
 bool ambit_ui_root(const char *usage);
 
+/* --- effort.c --- */
+
+/* The command line of a verb that takes --best-effort alone; not 0 if it is wrong. `doc` is what --help says. */
+int ambit_effort_parse(int argc, char **argv, const char *doc, bool *ret_best_effort);
+
 /* --- suggest.c --- */
 
 /* The name in `names` (ends with NULL) that `word` was probably meant to be; NULL if none is near.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ambit daemon: the service; and how it, and whoever takes its place, reads policies. */
-#include <argp.h>
 #include <pwd.h>
 #include <string.h>
 #include "base/util.h"
@@ -46,7 +45,7 @@ struct daemon_options ambit_service_options(void)
 	return (struct daemon_options){.load = load,
 		.serve_user = ambit_serve_user,
 		.say = ambit_ui_say,
-		.keep = error ? NULL : &config.keep,
+		.trail = error ? NULL : &config,
 		.keep_nothing = ambit_keeps_nothing()};
 }
 
@@ -61,40 +60,21 @@ int ambit_service_result(int error, struct diag *diag)
 	return error ? EXIT_DENIED : EXIT_SUCCESS;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	if (key != 'b')
-		return ARGP_ERR_UNKNOWN;
-	((struct daemon_options *)state->input)->best_effort = true;
-	return 0;
-}
-
 int ambit_verb_daemon(int argc, char **argv)
 {
-	static const struct argp_option list[] = {
-		{"best-effort", 'b', NULL, 0,
-			"take a weaker promise where the kernel allows no other, and say so", 0},
-		{0},
-	};
-	static const struct argp argp = {
-		.options = list,
-		.parser = parse_option,
-		.doc = "Holds the cells that `ambit attach` makes: reads their events into trails, "
-		       "reloads "
-		       "their policies. What is in force does not depend on it: a daemon that is "
-		       "killed "
-		       "and started again goes on where it was.",
-	};
+	static const char doc[] =
+		"Holds the cells that `ambit attach` makes: reads their events into trails, reloads their "
+		"policies. What is in force does not depend on it: a daemon that is killed and started again "
+		"goes on where it was.";
 	struct daemon_options options = ambit_service_options();
 	struct diag diag = {0};
 	int error;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+	if (ambit_effort_parse(argc, argv, doc, &options.best_effort))
 		return EXIT_USAGE;
 	if (!ambit_ui_root("ambit daemon"))
 		return EXIT_DENIED;
-	if (!options.keep || chdir("/") < 0)
+	if (!options.trail || chdir("/") < 0)
 		return EXIT_DENIED;
 	error = ambit_daemon_serve(&options, &diag);
 	return ambit_service_result(error, &diag);

@@ -24,6 +24,8 @@ static int stop(bool disarm, struct diag *diag)
 	if (error && !(error == -ENOENT && disarm))
 		return error;
 	ambit_diag_clear(diag);
+	if (!options.trail)
+		return -EINVAL;
 	error = ambit_daemon_await_end(diag);
 	if (!error && disarm)
 		error = ambit_daemon_disarm(&options, diag);

@@ -3,7 +3,12 @@
  * The service: it holds cells that are bound to cgroups. The kernel enforces without it; what it does is
  * to read their rings into trails, to give them other policies, and to answer on a socket.
  *
- *   hold.c     one cell: made, taken over, drained, reloaded
+ *   hold.c     one cell: made, taken over, let go
+ *   record.c   from its ring to its trail
+ *   reload.c   another policy for it; or nothing, while its trail fails
+ *   tighten.c  what its tasks hold open when that is narrower
+ *   freeze.c   and they stand still meanwhile
+ *   sinks.c    where lines go besides
  *   state.c    what the next one has to know of it: AMBIT_STATE in a file system that goes with the boot
  *   serve.c    the loop
  *   control.c  the socket: who may ask
@@ -23,7 +28,7 @@
 #include "compile/links.h"
 #include "compile/tables.h"
 #include "kernel/kernel.h"
-#include "trail/trail.h"
+#include "trail/config.h"
 
 #define AMBIT_CONTROL	AMBIT_RUN_DIR "/control"
 #define AMBIT_DAEMON_LOCK "daemon" /* in AMBIT_RUN_DIR: held while one serves */
@@ -51,7 +56,8 @@ struct daemon_options {
 	ambit_loader load;
 	ambit_user_server serve_user;
 	void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
-	const struct trail_keep *keep; /* how its trails are kept; NULL: as nobody said */
+	const struct trail_config *trail; /* how its trails are kept, and where their lines go besides */
+	struct sinks *sinks; /* the service's own, one set for all its trails; NULL: nowhere */
 	bool best_effort;
 	bool keep_nothing;
 };

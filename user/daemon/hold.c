@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cell that is held: from its ring to its trail. */
+/* One cell that is held: made, or taken over, and let go. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "base/util.h"
 #include "compile/limits.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
-#include "trail/clock.h"
-
-#define TRAIL_DIR "/var/log/ambit"
-/* Events a turn: a few milliseconds of work, so that no cell keeps the others waiting. */
-#define TURN_EVENTS 8192
 
 void ambit_ready_clear(struct ready *ready)
 {
@@ -27,8 +21,7 @@ static int refuse(const struct policy *policy, struct diag *diag)
 {
 	const char *what = policy->names ? "names in network rules"
 			   : ambit_limits_flags(policy) || policy->file_size.value ? "limits"
-			   : policy->trail_denies ? "\"onTrailFailure: deny\""
-						  : NULL;
+										   : NULL;
 
 	if (!what)
 		return 0;
@@ -37,8 +30,7 @@ static int refuse(const struct policy *policy, struct diag *diag)
 	return -ENOTSUP;
 }
 
-/* The kept text of an epoch, ready to be bound. */
-static int ready_load(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag *diag)
+int hold_ready(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag *diag)
 {
 	_cleanup_free_ char *path = ambit_state_policy(ambit_cell_id(hold->cell), epoch);
 	struct diags diags = {0};
@@ -55,141 +47,6 @@ static int ready_load(struct hold *hold, uint64_t epoch, struct ready *ret, stru
 	ambit_diags_clear(&diags);
 	return result;
 }
-
-/* --- the trail --- */
-
-static void check_trail(struct hold *hold)
-{
-	if (!hold->recorder.error || hold->told)
-		return;
-	hold->told = true;
-	hold->options->say("cannot write the trail of cell %s: %s; the policy stays in force",
-		hold->state.name, strerror(-hold->recorder.error));
-}
-
-static void write_line(struct hold *hold, char *json)
-{
-	_cleanup_free_ char *line = json;
-
-	ambit_recorder_mark(&hold->recorder, line);
-	ambit_recorder_flush(&hold->recorder);
-	check_trail(hold);
-}
-
-void ambit_hold_mark(struct hold *hold, const char *what, const char *detail)
-{
-	write_line(hold, ambit_service_json(hold->state.name, ambit_cell_id(hold->cell), what,
-				 hold->epochs[0], detail));
-}
-
-static int trail_open(struct hold *hold, struct diag *diag)
-{
-	_cleanup_free_ char *path = text_format(TRAIL_DIR "/%s.jsonl", hold->state.name);
-	int result;
-
-	if (!path)
-		return -ENOMEM;
-	if (mkdir(TRAIL_DIR, 0700) < 0 && errno != EEXIST) {
-		result = -errno;
-		ambit_diag_set(
-			diag, NULL, 0, 0, "cannot make \"" TRAIL_DIR "\": %s", strerror(-result));
-		return result;
-	}
-	result = ambit_trail_open(path, &hold->trail, diag);
-	if (result == 0) {
-		if (hold->options->keep)
-			ambit_trail_keep(hold->trail, hold->options->keep);
-		result = ambit_recorder_open(
-			&hold->recorder, hold->trail, hold->policies[0], hold->state.name);
-	}
-	if (result < 0)
-		hold->recorder.trail = NULL; /* nothing to be closed */
-	return result;
-}
-
-/* Events of two policies may wait side by side while one takes the other's place. */
-static void explain_by(struct hold *hold, uint64_t epoch)
-{
-	const unsigned which = hold->policies[1] && epoch == hold->epochs[1];
-
-	if (which == hold->source)
-		return;
-	ambit_recorder_expire(&hold->recorder, UINT64_MAX);
-	ambit_source_close(&hold->recorder.source);
-	/* Without memory events are not explained, and counted as such. */
-	if (ambit_source_open(&hold->recorder.source, hold->policies[which], hold->state.name) == 0)
-		hold->source = which;
-}
-
-static int handle(const struct ambit_event *event, size_t size, void *data)
-{
-	struct hold *hold = data;
-	struct record record;
-
-	if (size >= sizeof(*event))
-		explain_by(hold, event->epoch);
-	ambit_recorder_take(&hold->recorder, event, size, &record);
-	return --hold->budget ? 0 : -EAGAIN;
-}
-
-static void note_losses(struct hold *hold)
-{
-	struct ambit_counters now, *seen = &hold->state.seen;
-
-	if (ambit_cell_counters(hold->cell, &now) ||
-		(ambit_events_lost(&now) == ambit_events_lost(seen) &&
-			now.lost_tally == seen->lost_tally))
-		return;
-	write_line(hold, ambit_lost_json(hold->state.name, ambit_cell_id(hold->cell), &now, seen));
-	*seen = now;
-	ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
-}
-
-bool ambit_hold_drain(struct hold *hold)
-{
-	int result;
-
-	hold->budget = TURN_EVENTS;
-	ambit_recorder_clock(&hold->recorder);
-	result = ambit_cell_drain(hold->cell, handle, hold);
-	/* All of it, so that nothing is counted in memory alone when the ring gives it up. */
-	ambit_recorder_expire(&hold->recorder, UINT64_MAX);
-	ambit_recorder_flush(&hold->recorder);
-	ambit_cell_drained(hold->cell);
-	note_losses(hold);
-	check_trail(hold);
-	return result == -EAGAIN;
-}
-
-/* As many turns as a full ring has events of, none of which is smaller: a cell that makes more all
- * the time keeps nobody waiting. */
-void ambit_hold_drain_waiting(struct hold *hold)
-{
-	const unsigned turns = AMBIT_RING_SIZE / (TURN_EVENTS * sizeof(struct ambit_event)) + 2;
-
-	for (unsigned i = 0; i < turns && ambit_hold_drain(hold); i++)
-		;
-}
-
-void ambit_hold_look(struct hold *hold)
-{
-	const uint64_t due = ambit_recorder_due(&hold->recorder);
-	int result;
-
-	if (due && due <= clock_ns(CLOCK_MONOTONIC)) {
-		ambit_recorder_flush(&hold->recorder);
-		check_trail(hold);
-	}
-	result = hold->state.cgroup[0] ? ambit_cell_rebind(hold->cell, hold->state.cgroup) : 0;
-	if (result) {
-		ambit_hold_mark(hold, "rebound", result < 0 ? strerror(-result) : NULL);
-		hold->options->say(
-			"the cgroup above \"%s\" was made anew: bound again, after up to a second",
-			hold->state.cgroup);
-	}
-}
-
-/* --- beginning and end --- */
 
 static char *name_of(const struct policy *policy, uint32_t id)
 {
@@ -227,32 +84,16 @@ static void hold_close(struct hold *hold)
 	free(hold);
 }
 
-static void write_start(struct hold *hold)
-{
-	const struct arm_options as_it_is = {.as_it_is = true};
-	char *argv[] = {"attach", hold->state.cgroup, NULL};
-	struct kernel_state state = {0};
-	const struct trail_start start = {
-		.cell = hold->state.name,
-		.cell_id = ambit_cell_id(hold->cell),
-		.policy = hold->policies[0],
-		.mode = hold->mode,
-		.epoch = hold->epochs[0],
-		.argv = argv,
-		.weaker = ambit_kernel_state(&as_it_is, &state) == 0 ? state.weaker : "",
-	};
-
-	write_line(hold, ambit_start_json(&start));
-}
-
 /* The cell with the policy that it has for now; no task is in it. */
 static int cell_make(struct hold *hold, const struct ready *ready, struct diag *diag)
 {
+	const bool strict = ready->policy->trail_denies && ready->policy->mode == MODE_ENFORCE;
 	const struct cell_options options = {
 		.tables = ready->tables,
 		.identities = &ready->links,
 		.mode = ready->policy->mode,
-		.flags = AMBIT_CELL_BOUND | (ready->policy->jit ? AMBIT_CELL_JIT : 0),
+		.flags = AMBIT_CELL_BOUND | (ready->policy->jit ? AMBIT_CELL_JIT : 0) |
+			 (strict ? AMBIT_CELL_STRICT : 0),
 		.epoch = 1,
 		.ring_size = AMBIT_RING_SIZE,
 	};
@@ -319,9 +160,9 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 	if (result == 0)
 		result = ambit_cell_note(hold->cell, hold->state.name);
 	if (result == 0)
-		result = trail_open(hold, diag);
+		result = hold_trail_open(hold, diag);
 	if (result == 0) {
-		write_start(hold);
+		hold_start(hold);
 		result = hold->recorder.error;
 	}
 	if (result == 0)
@@ -343,7 +184,7 @@ static int take_policy(struct hold *hold, uint64_t epoch, unsigned which)
 {
 	_cleanup_(ambit_ready_clear) struct ready ready = {0};
 	struct diag diag = {0};
-	int result = ready_load(hold, epoch, &ready, &diag);
+	int result = hold_ready(hold, epoch, &ready, &diag);
 
 	hold->epochs[which] = epoch;
 	if (result == 0)
@@ -364,10 +205,23 @@ static int take_policies(struct hold *hold)
 	if (result < 0)
 		return result;
 	hold->mode = row.mode;
+	hold->shut = row.flags & AMBIT_CELL_SHUT;
 	result = take_policy(hold, row.epoch, 0);
 	if (result == 0 && row.epoch > 1)
 		result = take_policy(hold, row.epoch - 1, 1);
 	return result;
+}
+
+/* A kernel that has become one where no cgroup could be bound: it cannot be mended from here, but is said. */
+static void weaker_mark(struct hold *hold)
+{
+	struct diag diag = {0};
+
+	if (ambit_bound_labels(hold->kernel, &diag) < 0) {
+		ambit_hold_mark(hold, "weaker", diag.text);
+		hold->options->say("cell %s: %s", hold->state.name, diag.text ?: "");
+	}
+	ambit_diag_clear(&diag);
 }
 
 int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel, uint32_t id,
@@ -390,61 +244,18 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 	if (result == 0)
 		result = ambit_cell_note(hold->cell, hold->state.name);
 	if (result == 0)
-		result = trail_open(hold, diag);
+		result = hold_trail_open(hold, diag);
 	if (result < 0) {
 		hold_close(hold);
 		return result;
 	}
 	ambit_hold_mark(hold, "takeover", NULL);
+	hold_tighten_again(hold);
+	weaker_mark(hold);
 	/* Whoever bound it may have been killed before all tasks had been looked at. */
 	if (ambit_cell_bind_again(hold->cell) < 0)
 		options->say("cell %s: not all tasks there have a label", hold->state.name);
 	*ret = hold;
-	return 0;
-}
-
-/* --- another policy --- */
-
-static int reload_refuse(struct hold *hold, const struct ready *ready, struct diag *diag)
-{
-	if (ready->policy->mode == hold->mode && ready->policy->jit == hold->policies[0]->jit)
-		return 0;
-	ambit_diag_set(diag, hold->state.file, 0, 0,
-		"\"mode\" and \"jit\" stay as they are while the cell lives");
-	return -ENOTSUP;
-}
-
-int ambit_hold_reload(struct hold *hold, struct diag *diag)
-{
-	_cleanup_(ambit_ready_clear) struct ready ready = {0};
-	const uint32_t id = ambit_cell_id(hold->cell);
-	const uint64_t epoch = hold->epochs[0] + 1;
-	int result = ambit_state_keep(id, epoch, hold->state.file, diag);
-
-	if (result == 0)
-		result = ready_load(hold, epoch, &ready, diag);
-	if (result == 0)
-		result = reload_refuse(hold, &ready, diag);
-	/* What waits now is of the policy in force or of the one before, which goes. */
-	if (result == 0)
-		ambit_hold_drain_waiting(hold);
-	if (result == 0)
-		result = ambit_cell_swap(hold->cell, ready.tables, &ready.links, epoch, diag);
-	if (result < 0) {
-		ambit_state_drop_policy(id, epoch);
-		ambit_hold_mark(hold, "reload-refused", diag->text);
-		return result;
-	}
-	explain_by(hold, hold->epochs[0]);
-	if (hold->policies[1])
-		ambit_state_drop_policy(id, hold->epochs[1]);
-	ambit_policy_free(hold->policies[1]);
-	hold->policies[1] = hold->policies[0];
-	hold->epochs[1] = hold->epochs[0];
-	hold->policies[0] = TAKE_PTR(ready.policy);
-	hold->epochs[0] = epoch;
-	hold->source = 1; /* it explains by the same policy as before, which stands there now */
-	ambit_hold_mark(hold, "reload", NULL);
 	return 0;
 }
 

@@ -12,6 +12,8 @@ struct hold_state {
 	char *cgroup; /* path */
 	char *file;   /* of the policy */
 	struct ambit_counters seen; /* losses that the trail knows of */
+	uint64_t tightens; /* the epoch whose narrower policy is being applied to what is open; 0: none */
+	bool thaws; /* and its tasks are frozen for that, by us */
 };
 /* Written as one; a negative errno. */
 int ambit_state_write(uint32_t id, const struct hold_state *state);
@@ -41,6 +43,7 @@ struct hold {
 	struct recorder recorder;
 	unsigned budget; /* events left in this turn */
 	bool told; /* that the trail cannot be written */
+	bool shut; /* AMBIT_CELL_SHUT, as far as it is known here */
 };
 
 /* Binds a cgroup to a policy file: a cell of its own, all tasks there in it. */
@@ -60,7 +63,40 @@ void ambit_hold_look(struct hold *hold);
 int ambit_hold_reload(struct hold *hold, struct diag *diag);
 /* Appends a line about the service. */
 void ambit_hold_mark(struct hold *hold, const char *what, const char *detail);
+/* Appends any line, which stays the caller's; NULL counts as one that is missing. */
+void ambit_hold_write(struct hold *hold, const char *json);
 /* Ends the trail and lets go; the cell stays. */
 void ambit_hold_free(struct hold *hold, const char *what);
+
+/* --- hold.c, record.c and reload.c share --- */
+
+/* The kept text of an epoch, ready to be bound. */
+int hold_ready(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag *diag);
+/* Opens the trail; an error, with a diag, leaves nothing to be closed. */
+int hold_trail_open(struct hold *hold, struct diag *diag);
+/* Writes the first line of a cell. */
+void hold_start(struct hold *hold);
+/* Has the events that come now explained by the policy of an epoch. */
+void hold_explain(struct hold *hold, uint64_t epoch);
+/* --- freeze.c and tighten.c --- */
+
+/* Before another policy takes the place of one: freezes the tasks of the cell if the new one could be narrower.
+ * True: hold_tighten() is due behind it, and in any case hold_thaw(). */
+bool hold_freeze(struct hold *hold, const struct ready *before, const struct ready *now, uint64_t epoch);
+/* Ends what is open and was allowed before and is not now: connections, and processes that hold files. A
+ * negative errno if not all of it could be looked at. */
+int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now);
+void hold_thaw(struct hold *hold);
+/* Goes on where a daemon was killed in between. */
+void hold_tighten_again(struct hold *hold);
+
+/* --- a trail that fails --- */
+
+/* Where the policy says `onTrailFailure: deny`: whether lines did not get into the file, and then nothing is
+ * allowed. After each batch. */
+void hold_shut_check(struct hold *hold);
+/* Once a second: whether the kernel did the same, because events were lost; and puts the policy into force
+ * again when the trail works and has caught up. */
+void hold_shut_look(struct hold *hold);
 
 #endif

@@ -131,6 +131,9 @@ static void step(struct service *service, struct source *source)
 	case SOURCE_RUN:
 		users_reap(service);
 		break;
+	case SOURCE_SINKS:
+		sinks_report(service);
+		break;
 	}
 }
 
@@ -141,20 +144,22 @@ static void step(struct service *service, struct source *source)
 static void missed_look(struct service *service)
 {
 	const unsigned missed = ambit_bound_missed(service->kernel);
+	const bool changed = missed != service->missed;
 	bool left = false;
 
-	if (missed == service->missed)
+	if (!changed && !service->unlabelled)
 		return;
-	for (struct held *held = service->held; held; held = held->next) {
-		const int result = ambit_cell_bind_again(held->hold->cell);
-
-		left |= result < 0;
-		ambit_hold_mark(held->hold, "missed", result < 0 ? strerror(-result) : NULL);
+	for (struct held *held = service->held; held; held = held->next)
+		left |= ambit_cell_bind_again(held->hold->cell) < 0;
+	/* Once for each change, however often it is tried. */
+	if (changed || !left) {
+		for (struct held *held = service->held; held; held = held->next)
+			ambit_hold_mark(held->hold, "missed", left ? strerror(ENOMEM) : NULL);
+		service->options->say("%u tasks came into a bound cgroup without a label, so far; %s", missed,
+			left ? "some still have none" : "all have one now");
 	}
-	service->options->say("%u tasks came into a bound cgroup without a label; %s",
-		missed - service->missed, left ? "some still have none" : "all have one now");
-	if (!left)
-		service->missed = missed;
+	service->missed = missed;
+	service->unlabelled = left;
 }
 
 /* What nothing wakes us for. */
@@ -293,6 +298,8 @@ static int sources_open(struct service *service)
 	result = service_watch(service, &service->timer);
 	if (result == 0)
 		result = service_watch(service, &service->signals);
+	if (result == 0)
+		result = sinks_open(service);
 	if (result < 0 || !interval)
 		return result;
 	service->watchdog = (struct source){
@@ -305,6 +312,7 @@ static int sources_open(struct service *service)
 /* The last events are written; what comes after waits in the rings. */
 static void service_close(struct service *service, const char *what)
 {
+	sinks_report(service);
 	while (service->held) {
 		struct held *held = service->held;
 
@@ -313,6 +321,7 @@ static void service_close(struct service *service, const char *what)
 		ambit_hold_free(held->hold, what);
 		free(held);
 	}
+	sinks_close(service);
 	control_close(service);
 	users_close(service);
 	cell_rules_clear(&service->rules);
@@ -335,7 +344,8 @@ static int service_open(
 	int result;
 
 	*service = (struct service){
-		.options = options,
+		.options = &service->with,
+		.with = *options,
 		.epoll = -1,
 		.timer.fd = -1,
 		.signals.fd = -1,

@@ -11,7 +11,7 @@
 /* What a descriptor of the loop is; the first member of whatever has one. */
 struct source {
 	enum { SOURCE_RING, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_LISTEN, SOURCE_CLIENT, SOURCE_WATCHDOG,
-		SOURCE_RUN } kind;
+		SOURCE_RUN, SOURCE_SINKS } kind;
 	int fd;
 };
 
@@ -36,17 +36,19 @@ struct client {
 struct user_run; /* a process that a user has: users.c */
 
 struct service {
-	const struct daemon_options *options;
+	const struct daemon_options *options; /* `with` */
+	struct daemon_options with;
 	struct kernel *kernel;
 	struct held *held;
 	struct client *clients;
 	struct user_run *runs;
 	struct cell_rules rules; /* of AMBIT_CELLS_DIR, in force */
 	int epoll, lock;
-	struct source timer, signals, listener, watchdog;
+	struct source timer, signals, listener, watchdog, sinks;
 	unsigned untaken; /* bound cells that could not be taken over */
 	uint64_t looked; /* when, CLOCK_MONOTONIC */
-	unsigned missed; /* tasks that got no label, of those that were looked for */
+	unsigned missed; /* tasks that got no label, as far as the trails say */
+	bool unlabelled; /* and some have none yet */
 	gid_t group; /* USERS_GROUP, with `has_group` */
 	bool has_group;
 	bool armed; /* the timer */
@@ -57,6 +59,13 @@ struct service {
 int service_watch(struct service *service, struct source *source);
 /* The service has a hold from here on, also where an error is returned. */
 int service_add(struct service *service, struct hold *hold);
+
+/* --- sinks.c --- */
+int sinks_open(struct service *service);
+/* What they have to say becomes lines of the trails. */
+void sinks_report(struct service *service);
+/* Lets them send what they have, for a while. */
+void sinks_close(struct service *service);
 
 /* --- control.c --- */
 int control_open(struct service *service, struct diag *diag);

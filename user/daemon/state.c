@@ -73,6 +73,8 @@ int ambit_state_write(uint32_t id, const struct hold_state *state)
 	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
 		json_object_object_add(
 			root, losses[i], json_object_new_uint64(*counters_of(&seen, i)));
+	json_object_object_add(root, "tightens", json_object_new_uint64(state->tightens));
+	json_object_object_add(root, "thaws", json_object_new_boolean(state->thaws));
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
 	result = text ? file_write(path, text, strlen(text)) : -ENOMEM;
 	json_object_put(root);
@@ -102,6 +104,10 @@ int ambit_state_read(uint32_t id, struct hold_state *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(losses); i++)
 		if (json_object_object_get_ex(root, losses[i], &value))
 			*counters_of(&state.seen, i) = json_object_get_uint64(value);
+	if (json_object_object_get_ex(root, "tightens", &value))
+		state.tightens = json_object_get_uint64(value);
+	if (json_object_object_get_ex(root, "thaws", &value))
+		state.thaws = json_object_get_boolean(value);
 	json_object_put(root);
 	if (!state.name || !state.cgroup || !state.file) {
 		ambit_state_clear(&state);
