@@ -179,10 +179,219 @@ bound_disarm() {
 	expect_status 0 ambit stop --disarm
 }
 
+# Whether what the policy allows is allowed; by the shell itself, since no program can be executed where
+# nothing is.
+bound_allows() { # CGROUP
+	within "$1" 'read -r _ 2>/dev/null </t/in/file' 2>/dev/null
+}
+# Fills the ring of a cell: more denials than it has room for.
+bound_flood() { # CGROUP
+	within "$1" 'probe stress 4 9000 /t/in/file /t/out/secret' >"$work/case/flood" 2>&1
+}
+
+# Lines go to every sink, those of a daemon that is killed and of the next one; one that takes none holds up
+# nothing.
+bound_sinks() {
+	mkdir -p /etc/ambit
+	cat >/etc/ambit/trail.yaml <<-END
+		apiVersion: ambit/v1
+		sinks:
+		  - {kind: program, command: [/bin/sh, -c, "exec cat >>$work/case/copy"]}
+		  - {kind: program, command: [/bin/sh, -c, "exec cat >>$work/case/denied"], lines: denied}
+		  - {kind: program, command: [/bin/sh, -c, "exec cat >>$work/case/checkpoints"], lines: checkpoints}
+		  - {kind: program, command: [/bin/sh, -c, "exec sleep 1000"], queue: 128KiB}
+	END
+	bound_begin bound-sinks
+	bound_attach
+	secret_stays "with sinks" "$bound_cgroup"
+	until grep -q '"cell":"bound-sinks-.*"path":"/t/out/secret"' "$work/case/copy"; do :; done
+	daemon_kill
+	within "$bound_cgroup" 'read -r _ </t/out/alone' # one that waits for the next daemon
+	daemon_up
+	i=0
+	while [ $i -lt 600 ]; do
+		echo "true >/t/out/new$i"
+		i=$((i + 1))
+	done >/t/in/many
+	within "$bound_cgroup" '. /t/in/many' 2>/dev/null
+	bound_end
+	rm /etc/ambit/trail.yaml
+	expect "a line in the trail says who failed" grep '"type":"sink".*"dropped":[1-9]' "$work/case/trail"
+	expect_status 0 ambit verify --unfinished "$work/case/trail"
+	for copy in copy denied; do
+		expect "every denial in $copy" [ "$(grep -c '"path":"/t/out/new' "$work/case/$copy")" = 600 ]
+	done
+	expect "none that was allowed in denied" sh -c "! grep -q '\"verdict\":\"allow\"' $work/case/denied"
+	expect "checkpoints are signed" sh -c "! grep -v '\"sig\":\"' $work/case/checkpoints"
+	# Sinks have the lines of cells of other cases, too.
+	sed -n 's/.*"chain":"\([0-9a-f]*\)","seq":0,.*/"chain":"\1"/p' "$work/case/trail" >"$work/case/chains"
+	expect "two chains" [ "$(wc -l <"$work/case/chains")" -ge 2 ]
+	while read -r chain; do
+		expect "a checkpoint of $chain" grep -qF "$chain" "$work/case/checkpoints"
+	done <"$work/case/chains"
+	grep -F -f "$work/case/chains" "$work/case/copy" >"$work/case/own"
+	expect_status 0 ambit verify --unfinished "$work/case/own"
+}
+
+# onTrailFailure: deny, where the disk is full, and where nobody reads the ring; beside a cell without.
+bound_strict() {
+	mkdir -p /var/log/ambit
+	mount -t tmpfs -o size=128k none /var/log/ambit || exit 1
+	bound_policy=/t/strict.yaml # cells of other cases have theirs reloaded, too
+	bound_begin bound-strict
+	mkdir -p /sys/fs/cgroup/bound-lax
+	sed "s/^name: .*/name: bound-lax/" "$bound_policy" >/t/lax.yaml
+	echo "onTrailFailure: deny" >>"$bound_policy"
+	bound_attach
+	expect_status 0 ambit attach --cgroup /sys/fs/cgroup/bound-lax -p /t/lax.yaml
+	expect "it works" bound_allows "$bound_cgroup"
+	dd if=/dev/zero of=/var/log/ambit/filler bs=4096 2>/dev/null
+	while bound_allows "$bound_cgroup"; do
+		within "$bound_cgroup" 'read -r _ 2>/dev/null </t/out/secret' 2>/dev/null
+		within /sys/fs/cgroup/bound-lax 'read -r _ 2>/dev/null </t/out/secret' 2>/dev/null
+	done
+	expect "the other goes on" bound_allows /sys/fs/cgroup/bound-lax
+	expect_status 1 ambit reload
+	expect "a killed daemon leaves it denied" sh -c "kill -9 $daemon_pid"
+	wait "$daemon_pid"
+	expect_status 1 within "$bound_cgroup" 'read -r _ </t/in/file'
+	rm /var/log/ambit/filler
+	daemon_up
+	until bound_allows "$bound_cgroup"; do :; done
+	daemon_kill
+	for cgroup in "$bound_cgroup" /sys/fs/cgroup/bound-lax; do bound_flood "$cgroup"; done
+	expect_status 1 within "$bound_cgroup" 'read -r _ </t/in/file'
+	expect "the other goes on with a ring that is full" bound_allows /sys/fs/cgroup/bound-lax
+	umount /var/log/ambit
+	daemon_up
+	until bound_allows "$bound_cgroup"; do :; done
+	bound_end
+	expect_trail type=service what=shut
+	expect_trail type=service what=opened
+	expect_trail type=lost
+	expect_trail type=decision reason=trail path=/t/in/file verdict=deny
+	expect_status 0 ambit verify --unfinished "$work/case/trail"
+}
+
+# What a policy that becomes narrower does to what is held open: NAME is in $work/case; `used` is what a task
+# found when it used it again, 137 if it was ended.
+keep() { # NAME MANNER OBJECT
+	rm -f "/t/in/ready.$1" "/t/in/go.$1"
+	mkfifo "/t/in/go.$1"
+	(within "$bound_cgroup" "exec probe keep $2 $3 /t/in/ready.$1 /t/in/go.$1"; echo $? >"$work/case/used.$1") \
+		>"$work/case/keep.$1" 2>&1 &
+	eval "keep_$1=$!"
+	until [ -e "/t/in/ready.$1" ]; do :; done
+}
+used() { # NAME STATUS
+	eval "kept=\$keep_$1"
+	exec 9<>"/t/in/go.$1" # for both: whoever was ended does not read
+	echo go >&9
+	wait "$kept"
+	exec 9>&-
+	expect "$1: status $2" [ "$(cat "$work/case/used.$1")" = "$2" ]
+}
+bound_wide() {
+	sed "s/^name: .*/name: $bound_name/; s|read: \\[/t/in|read: [$1/t/in|" /e2e/policies/life.yaml >"$bound_policy"
+	printf 'network:\n  allow:\n    connect: ["127.0.0.1:7311"%s]\n' "$2" >>"$bound_policy"
+}
+bound_tighten() {
+	bound_begin bound-tighten
+	probe serve-echo 127.0.0.1 7311
+	probe serve-echo 127.0.0.1 7312
+	bound_wide '/t/out, ' ', "127.0.0.1:7312"'
+	bound_attach
+	for manner in descriptor map thread uring; do keep "gone_$manner" $manner /t/out/secret; done
+	for manner in descriptor map thread; do keep "stays_$manner" $manner /t/in/file; done
+	keep cut connection 7312
+	keep goes_on connection 7311
+	bound_wide "" ""
+	expect_status 0 ambit reload
+	for manner in descriptor map thread uring; do used "gone_$manner" 137; done
+	for manner in descriptor map thread; do used "stays_$manner" 0; done
+	used cut 1
+	used goes_on 0
+	expect "it is not frozen any more" grep -q 0 "$bound_cgroup/cgroup.freeze"
+
+	# As if a daemon had been killed in between: its policy is in force, and what it said of that.
+	bound_wide '/t/out, ' ""
+	expect_status 0 ambit reload
+	keep late descriptor /t/out/secret
+	keep late_stays descriptor /t/in/file
+	daemon_kill
+	echo 1 >"$bound_cgroup/cgroup.freeze"
+	state=$(grep -l "\"$bound_name-" /run/ambit/holds/????????)
+	sed -i 's/"tightens":0/"tightens":3/; s/"thaws":false/"thaws":true/' "$state"
+	cp "$state.3.yaml" "$state.2.yaml"
+	bound_wide "" ""
+	cp "$bound_policy" "$state.3.yaml"
+	daemon_up
+	used late 137
+	used late_stays 0
+	expect "the next one thawed it" grep -q 0 "$bound_cgroup/cgroup.freeze"
+	bound_end
+	expect_trail type=service what=ended
+	expect_trail type=service what=cut
+	expect "each with what it held" grep -q '"what":"ended".*read /t/out/secret  by process' "$work/case/trail"
+	expect_status 0 ambit verify --unfinished "$work/case/trail"
+}
+
+# Policies that take turns under load. What both allow, or none, is decided so all the time; of what flips each
+# event has the number of the policy that denies it.
+bound_turns() {
+	rm -f /t/in/stop /t/in/wrong
+	bound_begin bound-turns
+	mkdir -p /t/odd
+	echo word >/t/odd/secret
+	for turn in out odd; do
+		sed "s/^name: .*/name: $bound_name/; s|read: \\[/t/in|read: [/t/$turn, /t/in|" \
+			/e2e/policies/life.yaml >"/t/turn-$turn.yaml"
+	done
+	mkdir -p /t/never
+	echo word >/t/never/secret
+	cp /t/turn-odd.yaml "$bound_policy"
+	bound_attach
+	for load in 1 2; do
+		# shellcheck disable=SC2016 # the inner shell's
+		within "$bound_cgroup" 'while [ ! -e /t/in/stop ]; do
+			probe stress 2 50 /t/in/file /t/never/secret || echo wrong >>/t/in/wrong
+			(read -r _ </t/out/secret) 2>/dev/null
+			(read -r _ </t/odd/secret) 2>/dev/null
+			:; done; echo done >/t/in/done.$$' >"$work/case/load.$load" 2>&1 &
+		eval "load_$load=$!"
+	done
+	i=0
+	while [ $i -lt 100 ]; do
+		cp /t/turn-out.yaml "$bound_policy"
+		expect_status 0 ambit reload
+		cp /t/turn-odd.yaml "$bound_policy"
+		expect_status 0 ambit reload
+		i=$((i + 1))
+	done
+	touch /t/in/stop
+	# shellcheck disable=SC2154 # set by eval
+	wait "$load_1" "$load_2"
+	expect "no wrong verdict" [ ! -e /t/in/wrong ]
+	expect "both loads lived" [ "$(find /t/in -name 'done.*' | wc -l)" = 2 ]
+	bound_end
+	expect "every reload" [ "$(trail_count type=service what=reload)" = 200 ]
+	expect "nothing was lost" [ "$(trail_count type=lost)" = 0 ]
+	for turn in out:13579 odd:02468; do
+		grep "\"path\":\"/t/${turn%:*}/secret\"" "$work/case/trail" >"$work/case/turn"
+		expect "denials of $turn" [ -s "$work/case/turn" ]
+		expect "of one half of the policies" sh -c \
+			"! grep -v '\"epoch\":[0-9]*[${turn#*:}],' $work/case/turn"
+	done
+}
+
 bound_all() {
 	case_run bound-in bound_in
 	case_run bound-refused bound_refused
 	case_run bound-killed bound_killed
 	case_run bound-reload bound_reload
+	case_run bound-tighten bound_tighten
+	case_run bound-turns bound_turns
+	case_run bound-sinks bound_sinks
+	case_run bound-strict bound_strict
 	case_run bound-disarm bound_disarm
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "probe.h"
 
-static const struct verb *const tables[] = {obey_verbs, file_verbs, name_verbs, long_verbs,
+static const struct verb *const tables[] = {obey_verbs, keep_verbs, file_verbs, name_verbs, long_verbs,
 	exec_verbs, net_verbs, unix_verbs, task_verbs, uring_verbs, serve_verbs, state_verbs,
 	crowd_verbs, many_verbs, memory_verbs, rate_verbs, via_verbs, guard_verbs, option_verbs, netlink_verbs,
 	queue_verbs, pass_verbs, ioctl_verbs, dns_verbs, ask_verbs, say_verbs, call_verbs};

@@ -48,6 +48,7 @@ extern const struct verb many_verbs[];	/* the same over and over */
 extern const struct verb memory_verbs[]; /* code that is made in memory */
 extern const struct verb via_verbs[];	/* another verb, from another task */
 extern const struct verb rate_verbs[];	/* how often, how much, how large */
+extern const struct verb keep_verbs[]; /* what is held open */
 extern const struct verb obey_verbs[];	/* verbs that come by stdin */
 
 extern const struct verb guard_verbs[]; /* the machine's owner's acts, and other tasks again */
