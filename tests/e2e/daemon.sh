@@ -258,6 +258,9 @@ bound_strict() {
 	rm /var/log/ambit/filler
 	daemon_up
 	until bound_allows "$bound_cgroup"; do :; done
+	cat "/var/log/ambit/$bound_name"-*.jsonl >"$work/case/trail"
+	expect_trail type=decision reason=trail path=/t/in/file verdict=deny
+	expect_trail type=service what=opened
 	daemon_kill
 	for cgroup in "$bound_cgroup" /sys/fs/cgroup/bound-lax; do bound_flood "$cgroup"; done
 	expect_status 1 within "$bound_cgroup" 'read -r _ </t/in/file'
@@ -269,7 +272,6 @@ bound_strict() {
 	expect_trail type=service what=shut
 	expect_trail type=service what=opened
 	expect_trail type=lost
-	expect_trail type=decision reason=trail path=/t/in/file verdict=deny
 	expect_status 0 ambit verify --unfinished "$work/case/trail"
 }
 
