@@ -417,6 +417,7 @@ enum ambit_event_kind {
 struct ambit_event {
 	__u64 time;	  /* CLOCK_MONOTONIC, ns */
 	__u64 start_time; /* of the process, CLOCK_BOOTTIME, ns: with the pid it names a process */
+	__u64 parent_start_time; /* of the parent, likewise */
 	__u64 epoch;
 	__u32 abi; /* AMBIT_ABI */
 	__u32 cell;
@@ -459,7 +460,7 @@ _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
 _Static_assert(sizeof(struct ambit_cell) == 120, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");
 _Static_assert(sizeof(struct ambit_identity_key) == 16, "identity key");
-_Static_assert(sizeof(struct ambit_event) == 120, "event");
+_Static_assert(sizeof(struct ambit_event) == 128, "event");
 _Static_assert(AMBIT_COMM_SIZE == 16 && __builtin_offsetof(struct ambit_event, comm) % 8 == 0 &&
 		       __builtin_offsetof(struct ambit_event, parent_comm) % 8 == 0,
 	"names of tasks are copied in words");

@@ -74,6 +74,7 @@ FRAME int event_task(struct ambit_event *event)
 	event->gid = cred->gid.val;
 	event->ppid = parent->tgid;
 	event->start_time = task->group_leader->start_boottime;
+	event->parent_start_time = parent->group_leader->start_boottime;
 	comm_read((__u64 *)event->comm, task);
 	comm_read((__u64 *)event->parent_comm, parent);
 	return 0;
@@ -90,7 +91,7 @@ static __always_inline bool event_has_task(const struct ambit_cell *cell)
 static __always_inline void event_nobody(struct ambit_event *event)
 {
 	event->pid = event->tid = event->ppid = event->uid = event->gid = 0;
-	event->start_time = 0;
+	event->start_time = event->parent_start_time = 0;
 	__builtin_memset(event->comm, 0, sizeof(event->comm));
 	__builtin_memset(event->parent_comm, 0, sizeof(event->parent_comm));
 }
