@@ -41,9 +41,9 @@ $(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
 	@mkdir -p $(@D)
 	$(STATIC) $(PROBE_C) -o $@
 
-$(BUILD)/tests/trailq: tests/e2e/trailq.c
+$(BUILD)/tests/trailq: tests/e2e/trailq.c tests/ocsf/ocsf.h
 	@mkdir -p $(@D)
-	$(STATIC) $< -ljson-c -o $@
+	$(STATIC) -I. $< -ljson-c -o $@
 
 $(BUILD)/tests/nothing: tests/e2e/nothing.c
 	@mkdir -p $(@D)

@@ -85,11 +85,22 @@ export const shell = (user, script) =>
 /** What a file holds; nothing if there is none. */
 export const read = (path) => (existsSync(path) ? readFileSync(path, "utf8") : "");
 
+/** What ambit says of an event, under its own names. */
+const facts = (event) => ({
+	...event.unmapped,
+	path: event.file?.path ?? event.process?.file?.path ?? event.dst_endpoint?.name,
+	domain: event.query?.hostname ?? event.dst_endpoint?.hostname,
+	addr: event.dst_endpoint?.ip,
+	port: event.dst_endpoint?.port,
+	comm: event.actor?.process.name,
+	exe: event.actor?.process.file?.path,
+});
+
 const lines = (trail) =>
 	read(trail)
 		.split("\n")
 		.filter((line) => line)
-		.map((line) => JSON.parse(line));
+		.map((line) => facts(JSON.parse(line)));
 
 /** The denials of a trail. */
 export const denials = (trail) => lines(trail).filter((event) => event.verdict === "deny");

@@ -73,7 +73,7 @@ session_end() { # run|audit
 	exec 3>&- 4<&-
 	trap - PIPE
 	wait "$session"
-	trailq "$work/$1.trail" >"$work/log" 2>&1 || case_failed "trail-$1-$policy" "it is not JSON from line to line"
+	trailq --ocsf "$work/$1.trail" >"$work/log" 2>&1 || case_failed "trail-$1-$policy" "a line is no event of OCSF"
 }
 
 # Does $act in the session's cell; the answer goes to the file RESULT.
@@ -181,7 +181,7 @@ expect_line() { # MODE RESULT ENFORCED
 	count=$(lines_of "$1" "${row}d" "$2" $(conditions "$3"))
 	[ "${count:-0}" -gt 0 ] && return
 	read -r status pid <"$2"
-	grep -e "\"comm\":\"${row}d\"" -e "\"pid\":$pid," "$work/$1.trail"
+	grep -e "\"name\":\"${row}d\"" -e "\"pid\":$pid," "$work/$1.trail"
 	echo "not in the trail ($1): $(conditions "$3" | tr '\n' ' ')"
 	exit 1
 }
@@ -207,7 +207,7 @@ judge_denied() {
 judge_allowed() {
 	expect_act "the control" 0 control
 	[ "$(lines_of run "${row}a" control verdict=deny)" = 0 ] ||
-		grep -h -e "\"comm\":\"${row}a\"" -e "\"pid\":$pid," "$work/run.trail" | grep '"deny"'
+		grep -h -e "\"name\":\"${row}a\"" -e "\"pid\":$pid," "$work/run.trail" | grep '"deny"'
 	expect "no denial of the control" [ "$(lines_of run "${row}a" control verdict=deny)" = 0 ]
 }
 

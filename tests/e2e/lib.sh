@@ -76,7 +76,7 @@ trail_count() {
 # Events of a type that the trail of this case stands for: those that are alike are one line.
 trail_events() { # TYPE
 	awk -v type="\"type\":\"$1\"" '
-		index($0, type) { sum += match($0, /"count":[0-9]+,"last"/) ? substr($0, RSTART + 8) + 0 : 1 }
+		index($0, type) { sum += match($0, /"count":[0-9]+,"end_time"/) ? substr($0, RSTART + 8) + 0 : 1 }
 		END { printf "%d\n", sum }' "$work/case/trail"
 }
 

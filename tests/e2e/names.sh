@@ -64,7 +64,8 @@ names_said() {
 		ambit log --denied "$work/case/trail" >"$work/case/out"
 		cat "$work/case/out"
 		expect "both in words" grep -q "(203.0.113.53:7446) saying evil.test" "$work/case/out"
-		grep '"reason":"other-name"' "$work/case/trail" | grep '"comm"' | grep -v '"comm":"probe"' >"$work/case/other"
+		grep '"reason":"other-name"' "$work/case/trail" | grep '"tid":[0-9]*,"name"' |
+			grep -v '"tid":[0-9]*,"name":"probe"' >"$work/case/other"
 		expect "no other process" [ ! -s "$work/case/other" ]
 		rm "$work/case/trail"
 	done

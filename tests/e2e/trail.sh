@@ -58,6 +58,7 @@ chained() {
 	ambit run -p "$life_policy" --trail "$work/case/trail" -- \
 		sh -c 'probe read /t/out/file; probe write /t/out/file; true' 2>"$work/case/err"
 	key=$(sed -n 's/^ambit: trail key: //p' "$work/case/err")
+	expect "events of OCSF" trailq --ocsf "$work/case/trail"
 	lines=$(wc -l <"$work/case/trail")
 	expect "a key in the summary" [ "${#key}" = 64 ]
 	expect "the same key in the trail" [ "$(ambit verify --show-key "$work/case/trail")" = "$key" ]
@@ -142,6 +143,7 @@ trail_rotates() {
 	expect_status 0 ambit verify "$work/case/trail"
 	expect "every denial in one of them" [ "$(grep -c '"type":"decision"' "$work/case/copy")" = 300 ]
 	expect "that the copy is the chain" ambit verify "$work/case/copy"
+	expect "that all of it is OCSF" trailq --ocsf "$work/case/copy"
 	mv "$work/case/trail.old/000001.zst" "$work/case/000001.zst"
 	expect "that one is missed" sh -c "ambit verify $work/case/trail | grep -q 'missing file'"
 	expect_status 0 ambit verify --part "$work/case/000001.zst"

@@ -76,10 +76,12 @@ int session_end(struct session *session)
 
 static bool is(struct json_object *line, const char *key, const char *value)
 {
-	struct json_object *found;
+	char copy[64], *rest = copy, *part;
 
-	return json_object_object_get_ex(line, key, &found) &&
-	       strcmp(json_object_get_string(found), value) == 0;
+	snprintf(copy, sizeof(copy), "%s", key);
+	while (line && (part = strsep(&rest, ".")))
+		line = json_object_object_get(line, part);
+	return line && strcmp(json_object_get_string(line), value) == 0;
 }
 
 bool trail_has(
@@ -105,9 +107,10 @@ bool trail_has(
 		struct json_object *line = json_tokener_parse(text);
 
 		/* What the act forked is of the same act. */
-		found = (is(line, "pid", id) || is(line, "ppid", id)) && is(line, "op", ops[op]) &&
-			is(line, "reason", reasons[reason]) && is(line, "verdict", "deny") &&
-			is(line, "enforced", enforced ? "true" : "false");
+		found = (is(line, "actor.process.pid", id) || is(line, "actor.process.parent_process.pid", id)) &&
+			is(line, "unmapped.op", ops[op]) &&
+			is(line, "unmapped.reason", reasons[reason]) && is(line, "unmapped.verdict", "deny") &&
+			is(line, "unmapped.enforced", enforced ? "true" : "false");
 		json_object_put(line);
 	}
 	free(text);

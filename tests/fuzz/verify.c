@@ -43,10 +43,11 @@ static void check_seal(const char *line, size_t size)
 		return;
 	if (seal.goes_on && !seal.is_signed)
 		abort();
-	ambit_writer_copy(&writer, "{}");
+	ambit_writer_copy(&writer, "{{}}");
 	put_seal(&writer, &seal);
-	if (!ambit_writer_line(&writer) || writer.size - 2 > size ||
-		memcmp(writer.bytes + 1, line + size - (writer.size - 2), writer.size - 2))
+	/* Two brackets in front, a newline behind. */
+	if (!ambit_writer_line(&writer) || writer.size - 3 > size ||
+		memcmp(writer.bytes + 2, line + size - (writer.size - 3), writer.size - 3))
 		abort();
 	ambit_writer_clear(&writer);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OTLP over HTTP, logs, as JSON (opentelemetry.io/docs/specs/otlp): a line is a log record, its text for
- * people the body, and each of its keys an attribute.
+ * people the body, and each of its values an attribute: ambit.KEY where it is ambit's own, else ocsf.PATH.
  */
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -57,15 +57,29 @@ static struct json_object *value_of(struct json_object *value)
 	return result;
 }
 
-static void add_attribute(struct json_object *list, const char *key, struct json_object *value)
+static void add_attribute(struct json_object *list, const char *name, struct json_object *value)
 {
 	struct json_object *attribute = json_object_new_object();
-	char name[80];
 
-	snprintf(name, sizeof(name), "ambit.%s", key);
 	add_text(attribute, "key", name);
 	json_object_object_add(attribute, "value", value_of(value));
 	json_object_array_add(list, attribute);
+}
+
+/* Objects within objects: as deep as the writer nests them (actor.process.parent_process). */
+static void add_attributes(struct json_object *list, const char *prefix, struct json_object *object)
+{
+	json_object_object_foreach(object, key, value) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "%s.%s", prefix, key);
+		if (!strcmp(name, "ocsf.unmapped"))
+			strcpy(name, "ambit");
+		if (json_object_is_type(value, json_type_object) && strncmp(name, "ambit.", 6))
+			add_attributes(list, name, value);
+		else
+			add_attribute(list, name, value);
+	}
 }
 
 static void put_body(struct json_object *record, const char *line, size_t size, const char *type)
@@ -88,7 +102,7 @@ static void put_body(struct json_object *record, const char *line, size_t size, 
 static struct json_object *record_of(const char *line, size_t size)
 {
 	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener ? json_tokener_parse_ex(tokener, line, (int)size) : NULL, *type;
+	struct json_object *root = tokener ? json_tokener_parse_ex(tokener, line, (int)size) : NULL, *own, *type;
 	struct json_object *record = json_object_new_object(), *attributes = json_object_new_array();
 	bool denied = sink_is_denied(line, size);
 
@@ -96,10 +110,9 @@ static struct json_object *record_of(const char *line, size_t size)
 		record, "severityNumber", json_object_new_int(denied ? SEVERITY_WARN : SEVERITY_INFO));
 	add_text(record, "severityText", denied ? "WARN" : "INFO");
 	if (root && json_object_is_type(root, json_type_object)) {
-		json_object_object_foreach(root, key, value) {
-			add_attribute(attributes, key, value);
-		}
-		if (json_object_object_get_ex(root, "type", &type))
+		add_attributes(attributes, "ocsf", root);
+		if (json_object_object_get_ex(root, "unmapped", &own) &&
+			json_object_object_get_ex(own, "type", &type))
 			put_body(record, line, size, json_object_get_string(type));
 	}
 	json_object_object_add(record, "attributes", attributes);

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "base/util.h"
@@ -38,36 +39,60 @@ static const char *const types[] = {[TRAIL_DECISION] = "decision",
 	[TRAIL_SERVICE] = "service"};
 _Static_assert(ARRAY_SIZE(types) == TRAIL_TYPE_MAX, "a text for each type");
 
-static const char *string_at(const struct stored *stored, const char *key, size_t *ret_size)
+/* The value at a path such as "actor.process.pid". */
+static struct json_object *value_at(const struct stored *stored, const char *path)
 {
-	struct json_object *value;
+	struct json_object *value = stored->root;
+	char key[32];
 
-	if (!json_object_object_get_ex(stored->root, key, &value) ||
-		!json_object_is_type(value, json_type_string))
+	for (const char *dot; value; path = dot + 1) {
+		dot = strchrnul(path, '.');
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
+		if (!json_object_is_type(value, json_type_object) ||
+			!json_object_object_get_ex(value, key, &value))
+			return NULL;
+		if (!*dot)
+			break;
+	}
+	return value;
+}
+
+static const char *string_at(const struct stored *stored, const char *path, size_t *ret_size)
+{
+	struct json_object *value = value_at(stored, path);
+
+	if (!json_object_is_type(value, json_type_string))
 		return NULL;
 	if (ret_size)
 		*ret_size = (size_t)json_object_get_string_len(value);
 	return json_object_get_string(value);
 }
 
-static uint64_t number_at(const struct stored *stored, const char *key, uint64_t max)
+static uint64_t number_at(const struct stored *stored, const char *path, uint64_t max)
 {
-	struct json_object *value;
+	struct json_object *value = value_at(stored, path);
 	uint64_t number;
 
-	if (!json_object_object_get_ex(stored->root, key, &value) ||
-		!json_object_is_type(value, json_type_int))
+	if (!json_object_is_type(value, json_type_int))
 		return 0;
 	number = json_object_get_uint64(value);
 	return number <= max ? number : 0;
 }
 
-static bool flag_at(const struct stored *stored, const char *key)
+static bool flag_at(const struct stored *stored, const char *path)
 {
-	struct json_object *value;
+	struct json_object *value = value_at(stored, path);
 
-	return json_object_object_get_ex(stored->root, key, &value) &&
-	       json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+	return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+/* A number that OCSF has as text. */
+static uint32_t text_number_at(const struct stored *stored, const char *path)
+{
+	const char *text = string_at(stored, path, NULL);
+	uint64_t number = text ? strtoull(text, NULL, 10) : 0;
+
+	return number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
 /* Index of the text at `key` among `count` texts; -EBADMSG if it is none of them. */
@@ -136,7 +161,7 @@ static int comm_at(const struct stored *stored, char comm[AMBIT_COMM_SIZE])
 	_cleanup_free_ char *owned = NULL;
 	const char *bytes;
 	size_t size;
-	int error = bytes_at(stored, "comm", "comm_hex", &owned, &bytes, &size);
+	int error = bytes_at(stored, "actor.process.name", "unmapped.comm_hex", &owned, &bytes, &size);
 
 	if (error)
 		return error;
@@ -161,20 +186,20 @@ static uint64_t time_at(const struct stored *stored, const char *key)
 
 static void peer_at(const struct stored *stored, struct ambit_event *event)
 {
-	const char *text = string_at(stored, "addr", NULL) ?: "";
-	const char *proto = string_at(stored, "proto", NULL) ?: "";
+	const char *text = string_at(stored, "dst_endpoint.ip", NULL) ?: "";
+	const char *proto = string_at(stored, "connection_info.protocol_name", NULL) ?: "";
 
 	if (inet_pton(AF_INET6, text, event->addr) == 1)
 		event->family = AMBIT_FAMILY_V6;
 	else if (inet_pton(AF_INET, text, event->addr) == 1)
 		event->family = AMBIT_FAMILY_V4;
-	event->port = (uint16_t)number_at(stored, "port", UINT16_MAX);
+	event->port = (uint16_t)number_at(stored, "dst_endpoint.port", UINT16_MAX);
 	event->proto = strcmp(proto, "udp") ? AMBIT_PROTO_TCP : AMBIT_PROTO_UDP;
 }
 
 static uint8_t capability_at(const struct stored *stored)
 {
-	const char *name = string_at(stored, "capability", NULL), *known;
+	const char *name = string_at(stored, "unmapped.capability", NULL), *known;
 
 	for (uint8_t i = 0; name && (known = ambit_capability_name(i)); i++)
 		if (!strcmp(known, name))
@@ -188,18 +213,18 @@ static void object_at(const struct stored *stored, struct ambit_event *event)
 		peer_at(stored, event);
 	if (ambit_reason_has_numbers(event->reason)) {
 		struct ambit_numbers numbers = {
-			.level = (uint32_t)number_at(stored, "level", UINT32_MAX),
-			.number = (uint32_t)number_at(stored, "number", UINT32_MAX),
+			.level = (uint32_t)number_at(stored, "unmapped.level", UINT32_MAX),
+			.number = (uint32_t)number_at(stored, "unmapped.number", UINT32_MAX),
 		};
 
 		memcpy(event->addr, &numbers, sizeof(numbers));
 	} else if (event->op == OP_SOCKET) {
-		event->family = (uint8_t)number_at(stored, "socket_family", UINT8_MAX);
-		event->detail = (uint8_t)number_at(stored, "socket_type", UINT8_MAX);
-		event->proto = (uint8_t)number_at(stored, "socket_protocol", UINT8_MAX);
+		event->family = (uint8_t)number_at(stored, "unmapped.socket_family", UINT8_MAX);
+		event->detail = (uint8_t)number_at(stored, "unmapped.socket_type", UINT8_MAX);
+		event->proto = (uint8_t)number_at(stored, "unmapped.socket_protocol", UINT8_MAX);
 	}
 	if (event->op == OP_TASK)
-		event->detail = (uint8_t)number_at(stored, "signal", UINT8_MAX);
+		event->detail = (uint8_t)number_at(stored, "unmapped.signal", UINT8_MAX);
 	if (event->reason == REASON_PRIVILEGE)
 		event->detail = capability_at(stored);
 }
@@ -207,7 +232,7 @@ static void object_at(const struct stored *stored, struct ambit_event *event)
 /* By name, not by number: hooks.def grows. */
 static uint16_t hook_at(const struct stored *stored)
 {
-	const char *name = string_at(stored, "hook", NULL), *known;
+	const char *name = string_at(stored, "unmapped.hook", NULL), *known;
 
 	for (uint16_t i = 0; name && (known = ambit_hook_name(i)); i++)
 		if (!strcmp(known, name))
@@ -217,9 +242,9 @@ static uint16_t hook_at(const struct stored *stored)
 
 static int event_at(const struct stored *stored, struct ambit_event *event)
 {
-	int op = choice_at(stored, "op", OP_MAX, ambit_op_text);
-	int verdict = choice_at(stored, "verdict", VERDICT_MAX, verdict_text);
-	int reason = choice_at(stored, "reason", REASON_MAX, ambit_reason_code);
+	int op = choice_at(stored, "unmapped.op", OP_MAX, ambit_op_text);
+	int verdict = choice_at(stored, "unmapped.verdict", VERDICT_MAX, verdict_text);
+	int reason = choice_at(stored, "unmapped.reason", REASON_MAX, ambit_reason_code);
 
 	if (op < 0 || verdict < 0 || reason < 0)
 		return -EBADMSG;
@@ -229,49 +254,67 @@ static int event_at(const struct stored *stored, struct ambit_event *event)
 		.op = (uint8_t)op,
 		.verdict = (uint8_t)verdict,
 		.reason = (uint8_t)reason,
-		.flags = flag_at(stored, "enforced") ? AMBIT_EVENT_ENFORCED : 0,
-		.time = number_at(stored, "mono_ns", UINT64_MAX),
-		.epoch = number_at(stored, "epoch", UINT64_MAX),
-		.cell = (uint32_t)number_at(stored, "cell_id", UINT32_MAX),
-		.rule = (uint32_t)number_at(stored, "rule", UINT32_MAX),
-		.pid = (uint32_t)number_at(stored, "pid", UINT32_MAX),
-		.tid = (uint32_t)number_at(stored, "tid", UINT32_MAX),
-		.ppid = (uint32_t)number_at(stored, "ppid", UINT32_MAX),
-		.uid = (uint32_t)number_at(stored, "uid", UINT32_MAX),
-		.gid = (uint32_t)number_at(stored, "gid", UINT32_MAX),
+		.flags = flag_at(stored, "unmapped.enforced") ? AMBIT_EVENT_ENFORCED : 0,
+		.time = number_at(stored, "unmapped.mono_ns", UINT64_MAX),
+		.epoch = number_at(stored, "unmapped.epoch", UINT64_MAX),
+		.cell = (uint32_t)number_at(stored, "unmapped.cell_id", UINT32_MAX),
+		.rule = (uint32_t)number_at(stored, "unmapped.rule", UINT32_MAX),
+		.pid = (uint32_t)number_at(stored, "actor.process.pid", UINT32_MAX),
+		.tid = (uint32_t)number_at(stored, "actor.process.tid", UINT32_MAX),
+		.ppid = (uint32_t)number_at(stored, "actor.process.parent_process.pid", UINT32_MAX),
+		.uid = text_number_at(stored, "actor.process.user.uid"),
+		.gid = (uint32_t)number_at(stored, "unmapped.gid", UINT32_MAX),
 		.hook = hook_at(stored),
 	};
 	object_at(stored, event);
 	return comm_at(stored, event->comm);
 }
 
+/* Where the object of an operation stands. */
+static const char *path_of(const struct stored *stored)
+{
+	static const char *const paths[OP_MAX] = {
+		[OP_READ] = "file.path",
+		[OP_WRITE] = "file.path",
+		[OP_EXEC] = "process.file.path",
+		[OP_UNIX] = "dst_endpoint.name",
+		[OP_CONNECT] = "dst_endpoint.hostname",
+		[OP_LISTEN] = "dst_endpoint.name",
+		[OP_SOCKET] = "unmapped.path",
+		[OP_TASK] = "unmapped.path",
+		[OP_SYSTEM] = "unmapped.path",
+	};
+
+	return value_at(stored, "query") ? "query.hostname" : paths[stored->event.op];
+}
+
 static int record_at(struct stored *stored)
 {
 	struct record *record = &stored->entry.record;
-	const char *pattern = string_at(stored, "pattern", NULL);
-	unsigned line = (unsigned)number_at(stored, "line", UINT32_MAX);
+	const char *pattern = string_at(stored, "unmapped.pattern", NULL);
+	unsigned line = (unsigned)number_at(stored, "unmapped.line", UINT32_MAX);
 	int error = event_at(stored, &stored->event);
-
-	bool peer = stored->event.op == OP_CONNECT;
+	bool peer = !error && stored->event.op == OP_CONNECT;
 
 	if (!error)
-		error = bytes_at(stored, peer ? "domain" : "path", peer ? "domain_hex" : "path_hex",
-			&stored->path, &record->path, &record->path_length);
+		error = bytes_at(stored, path_of(stored),
+			peer ? "unmapped.domain_hex" : "unmapped.path_hex", &stored->path, &record->path,
+			&record->path_length);
 	if (!error && peer)
-		error = bytes_at(stored, "said", "said_hex", &stored->said, &record->said,
+		error = bytes_at(stored, "unmapped.said", "unmapped.said_hex", &stored->said, &record->said,
 			&record->said_length);
 	if (!error)
-		error = bytes_at(
-			stored, "exe", "exe_hex", &stored->exe, &record->exe, &record->exe_length);
+		error = bytes_at(stored, "actor.process.file.path", "unmapped.exe_hex", &stored->exe,
+			&record->exe, &record->exe_length);
 	if (error)
 		return error;
 	record->event = &stored->event;
-	record->cell = string_at(stored, "cell", NULL);
-	record->policy = string_at(stored, "file", NULL);
-	record->policy_name = string_at(stored, "policy", NULL);
-	record->wall = time_at(stored, "time");
+	record->cell = string_at(stored, "unmapped.cell", NULL);
+	record->policy = string_at(stored, "unmapped.file", NULL);
+	record->policy_name = string_at(stored, "policy.name", NULL);
+	record->wall = time_at(stored, "time_dt");
 	record->count = number_at(stored, "count", UINT64_MAX);
-	record->last = time_at(stored, "last");
+	record->last = time_at(stored, "end_time_dt");
 	if (stored->event.rule && pattern) {
 		stored->rule = (struct rule){.id = stored->event.rule,
 			.op = stored->event.op,
@@ -309,39 +352,39 @@ static int parse_root(const char *line, size_t size, struct json_object **ret)
 static int entry_fill(struct stored *stored)
 {
 	struct trail_entry *entry = &stored->entry;
-	const char *mode = string_at(stored, "mode", NULL);
-	int type = choice_at(stored, "type", TRAIL_TYPE_MAX, ambit_trail_type);
+	const char *mode = string_at(stored, "unmapped.mode", NULL);
+	int type = choice_at(stored, "unmapped.type", TRAIL_TYPE_MAX, ambit_trail_type);
 
-	if (type < 0 || number_at(stored, "v", UINT64_MAX) != AMBIT_TRAIL_SCHEMA)
+	if (type < 0 || number_at(stored, "unmapped.v", UINT64_MAX) != AMBIT_TRAIL_SCHEMA)
 		return -EBADMSG;
 	entry->type = (enum trail_type)type;
-	entry->denied = number_at(stored, "denied", UINT64_MAX);
-	entry->allowed = number_at(stored, "allowed", UINT64_MAX);
-	entry->lost = number_at(stored, "lost", UINT64_MAX);
-	entry->skipped = number_at(stored, "skipped", UINT64_MAX);
-	entry->strayed = number_at(stored, "strayed", UINT64_MAX);
-	entry->missing = number_at(stored, "missing", UINT64_MAX);
-	entry->was = time_at(stored, "was");
-	entry->files = number_at(stored, "files", UINT64_MAX);
-	entry->since = time_at(stored, "since");
-	entry->piece = string_at(stored, "piece", NULL);
-	entry->error = string_at(stored, "error", NULL);
-	entry->sink = (struct trail_sink){.kind = string_at(stored, "sink", NULL),
-		.to = string_at(stored, "to", NULL),
-		.failing = flag_at(stored, "failing"),
+	entry->denied = number_at(stored, "unmapped.denied", UINT64_MAX);
+	entry->allowed = number_at(stored, "unmapped.allowed", UINT64_MAX);
+	entry->lost = number_at(stored, "unmapped.lost", UINT64_MAX);
+	entry->skipped = number_at(stored, "unmapped.skipped", UINT64_MAX);
+	entry->strayed = number_at(stored, "unmapped.strayed", UINT64_MAX);
+	entry->missing = number_at(stored, "unmapped.missing", UINT64_MAX);
+	entry->was = time_at(stored, "unmapped.was");
+	entry->files = number_at(stored, "unmapped.files", UINT64_MAX);
+	entry->since = time_at(stored, "unmapped.since");
+	entry->piece = string_at(stored, "unmapped.piece", NULL);
+	entry->error = string_at(stored, "unmapped.error", NULL);
+	entry->sink = (struct trail_sink){.kind = string_at(stored, "unmapped.sink", NULL),
+		.to = string_at(stored, "unmapped.to", NULL),
+		.failing = flag_at(stored, "unmapped.failing"),
 		.error = entry->error,
-		.dropped = number_at(stored, "dropped", UINT64_MAX)};
-	entry->denied_all = flag_at(stored, "denied_all");
-	entry->weaker = string_at(stored, "best_effort", NULL);
-	entry->what = string_at(stored, "what", NULL);
-	entry->status = (int)number_at(stored, "status", 255);
+		.dropped = number_at(stored, "unmapped.dropped", UINT64_MAX)};
+	entry->denied_all = flag_at(stored, "unmapped.denied_all");
+	entry->weaker = string_at(stored, "unmapped.best_effort", NULL);
+	entry->what = string_at(stored, "unmapped.what", NULL);
+	entry->status = (int)number_at(stored, "unmapped.status", 255);
 	entry->audit = mode && !strcmp(mode, "audit");
 	if (type == TRAIL_DECISION || type == TRAIL_EXEC)
 		return record_at(stored);
-	entry->record.cell = string_at(stored, "cell", NULL);
-	entry->record.policy = string_at(stored, "file", NULL);
-	entry->record.policy_name = string_at(stored, "policy", NULL);
-	entry->record.wall = time_at(stored, "time");
+	entry->record.cell = string_at(stored, "unmapped.cell", NULL);
+	entry->record.policy = string_at(stored, "unmapped.file", NULL);
+	entry->record.policy_name = string_at(stored, "policy.name", NULL);
+	entry->record.wall = time_at(stored, "time_dt");
 	return 0;
 }
 

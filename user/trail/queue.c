@@ -40,12 +40,14 @@ static bool append(char **bytes, size_t *size, size_t *capacity, const char *mor
 	return true;
 }
 
-/* With the lock. `cut`: the line ends there, with a bracket. */
+/* With the lock. `cut`: the line ends there, with its brackets. */
 static void enqueue(struct sink *sink, const char *line, size_t size, bool cut)
 {
-	if (sink->queue_size + size + 2 > sink->config->queue ||
+	const char *end = cut ? "}}\n" : "\n";
+
+	if (sink->queue_size + size + strlen(end) > sink->config->queue ||
 		!append(&sink->queue, &sink->queue_size, &sink->queue_capacity, line, size) ||
-		!append(&sink->queue, &sink->queue_size, &sink->queue_capacity, "}\n" + !cut, 1U + cut)) {
+		!append(&sink->queue, &sink->queue_size, &sink->queue_capacity, end, strlen(end))) {
 		if (sink->dropped++ == sink->told_dropped)
 			sink_tell(sink->sinks);
 		return;

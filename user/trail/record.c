@@ -175,5 +175,6 @@ void ambit_source_close(struct trail_source *source)
 	for (size_t i = 0; source->texts && i < TEXTS_RULE + source->policy->rule_count; i++)
 		free(source->texts[i].bytes);
 	free(source->texts);
+	ambit_actor_forget(&source->actor);
 	*source = (struct trail_source){0};
 }

@@ -120,7 +120,7 @@ static bool take_seal(struct rest *rest, const char *line, struct seal *seal)
 	seal->is_signed = take(rest, ",\"sig\":\"");
 	if (seal->is_signed ? !take_hex(rest, seal->sig, sizeof(seal->sig)) : seal->goes_on)
 		return false;
-	return take(rest, "}") && rest->at == rest->end;
+	return take(rest, "}}") && rest->at == rest->end;
 }
 
 bool ambit_seal_is_object(const char *line, size_t size)

@@ -3,6 +3,7 @@
 #ifndef AMBIT_SOURCE_H
 #define AMBIT_SOURCE_H
 
+#include "trail/actor.h"
 #include "trail/trail.h"
 
 /* A part of a line as it stands in the trail; bytes NULL: not made yet. */
@@ -18,6 +19,7 @@ struct trail_source {
 	uint64_t wall; /* what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC, ns */
 	unsigned section_lines[OP_MAX]; /* as in struct record */
 	struct trail_text *texts;
+	struct actor_memo actor;
 };
 
 /* -ENOMEM leaves nothing to be closed. */

@@ -4,11 +4,11 @@
 #include <string.h>
 
 /* As the writer writes them; a text in a line has a backslash in front of its quotes. */
-static const char rotate[] = "{\"v\":1,\"type\":\"rotate\",";
-static const char retired[] = "{\"v\":1,\"type\":\"retired\",";
+static const char rotate[] = ",\"type\":\"rotate\",";
+static const char retired[] = ",\"type\":\"retired\",";
 static const char until[] = ",\"until\":\"";
 
-#define BEGINS(line, size, text) ((size) >= sizeof(text) - 1 && !memcmp(line, text, sizeof(text) - 1))
+#define HAS(line, size, text) memmem(line, size, text, sizeof(text) - 1)
 
 void ambit_span_begin(struct span *span, const struct verify_place *place, const struct seal *seal)
 {
@@ -33,10 +33,10 @@ static bool names(const struct span *span, const char *line, size_t size)
 void ambit_span_line(struct span *span, const struct verify_place *place, const char *line, size_t size,
 	const struct seal *seal)
 {
-	span->rotates = BEGINS(line, size, rotate);
+	span->rotates = HAS(line, size, rotate);
 	span->last = *place;
 	span->last_seq = seal->seq;
-	if (span->middle && seal->is_signed && BEGINS(line, size, retired) && names(span, line, size))
+	if (span->middle && seal->is_signed && HAS(line, size, retired) && names(span, line, size))
 		span->retired = true;
 }
 

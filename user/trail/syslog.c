@@ -102,7 +102,7 @@ static int value_at(const char *line, size_t size, const char *key, const char *
 static size_t put_header(char *out, size_t room, const char *line, size_t size)
 {
 	const char *time = "-", *type = "-";
-	int time_size = value_at(line, size, ",\"time\":\"", &time);
+	int time_size = value_at(line, size, ",\"time_dt\":\"", &time);
 	int type_size = value_at(line, size, ",\"type\":\"", &type);
 	char host[65] = "-";
 

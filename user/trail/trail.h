@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events -> trail: one JSON object a line (docs/trail.md has the schema). Every line is valid JSON
+ * Events -> trail: one OCSF event a line, as JSON (docs/trail.md has the schema). Every line is valid JSON
  * whatever bytes a path holds.
  *
+ *   ocsf.c    what every line has               secrets.c what a command line does not show
  *   record.c  bytes of the ring -> record       json.c   record -> line for machines
  *   parse.c   line for machines -> record       line.c   record -> line for people
  *   marks.c   start, gaps and end of a trail    trail.c  the file
@@ -25,8 +26,9 @@
 #include "policy/policy.h"
 
 /* Raised when a key changes its meaning or goes; a new key does not raise it. */
-#define AMBIT_TRAIL_SCHEMA 1
-/* No line is longer: two paths of 4095 bytes, each byte escaped and again in hex, and the rest. */
+#define AMBIT_TRAIL_SCHEMA 2
+/* No line is longer: two paths of 4095 bytes, each byte escaped twice (as a path, and as the name at its end)
+ * and again in hex, and the rest. */
 #define AMBIT_TRAIL_LINE_MAX (128 * 1024)
 
 /* An event with everything that user space adds to it. Strings point into the event. */

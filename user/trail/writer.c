@@ -6,7 +6,6 @@
 #include <string.h>
 #include "base/util.h"
 #include "trail/text.h"
-#include "trail/trail.h"
 
 /* Room for `size` bytes more; NULL, and a failed line, without memory. */
 static char *room(struct writer *writer, size_t size)
@@ -66,6 +65,9 @@ static const char escapes[256] = {
 	['\r'] = 'r', [0x0e ... 0x1f] = 'u', ['"'] = '"', ['\\'] = '\\', [0x80 ... 0xff] = 'm',
 };
 
+/* A line is an object whose last value is an object: so what is ambit's own, and the chain's, comes last. */
+#define LINE_END "}}\n"
+
 static const char digits[] = "0123456789abcdef";
 
 /* One byte that cannot stand as it is. */
@@ -96,7 +98,9 @@ static bool put_text(struct writer *writer, const char *bytes, size_t size)
 		size_t step = 1;
 
 		if (!escapes[byte]) {
-			*to++ = (char)byte;
+			while (at + step < size && !escapes[(uint8_t)bytes[at + step]])
+				step++;
+			to = mempcpy(to, bytes + at, step);
 		} else if (escapes[byte] != 'm') {
 			to = put_escape(to, byte);
 		} else if ((step = ambit_utf8(bytes + at, size - at, &code))) {
@@ -128,7 +132,7 @@ static void put_hex(struct writer *writer, const uint8_t *bytes, size_t size)
 	writer->size = (size_t)(to - writer->bytes);
 }
 
-static char *number_text(char *end, uint64_t value)
+char *ambit_writer_digits(char *end, uint64_t value)
 {
 	do
 		*--end = (char)('0' + value % 10);
@@ -136,18 +140,16 @@ static char *number_text(char *end, uint64_t value)
 	return end;
 }
 
-void ambit_writer_begin(struct writer *writer, const char *type)
+void ambit_writer_begin(struct writer *writer)
 {
 	writer->line = writer->size;
 	writer->failed = false;
 	put(writer, "{", 1);
-	ambit_writer_number(writer, "v", AMBIT_TRAIL_SCHEMA);
-	ambit_writer_string(writer, "type", type);
 }
 
 void ambit_writer_number(struct writer *writer, const char *key, uint64_t value)
 {
-	char text[20], *from = number_text(text + sizeof(text), value);
+	char text[20], *from = ambit_writer_digits(text + sizeof(text), value);
 
 	put_key(writer, key);
 	put(writer, from, (size_t)(text + sizeof(text) - from));
@@ -159,15 +161,12 @@ void ambit_writer_bool(struct writer *writer, const char *key, bool value)
 	put(writer, value ? "true" : "false", value ? 4 : 5);
 }
 
-void ambit_writer_bytes(
-	struct writer *writer, const char *key, const char *hex_key, const char *bytes, size_t size)
+bool ambit_writer_bytes(struct writer *writer, const char *key, const char *bytes, size_t size)
 {
 	if (!size)
-		return;
+		return true;
 	put_key(writer, key);
-	if (put_text(writer, bytes, size) || !hex_key)
-		return;
-	ambit_writer_hex(writer, hex_key, (const uint8_t *)bytes, size);
+	return put_text(writer, bytes, size);
 }
 
 void ambit_writer_hex(struct writer *writer, const char *key, const uint8_t *bytes, size_t size)
@@ -179,7 +178,7 @@ void ambit_writer_hex(struct writer *writer, const char *key, const uint8_t *byt
 void ambit_writer_string(struct writer *writer, const char *key, const char *value)
 {
 	if (value)
-		ambit_writer_bytes(writer, key, NULL, value, strlen(value));
+		ambit_writer_bytes(writer, key, value, strlen(value));
 }
 
 void ambit_writer_item(struct writer *writer, const char *value)
@@ -192,7 +191,7 @@ void ambit_writer_time(struct writer *writer, const char *key, uint64_t ns)
 {
 	time_t second = (time_t)(ns / 1000000000U);
 	/* With a digit in front that is not shown, so that zeroes are. */
-	char text[20], *fraction = number_text(text + sizeof(text), 1000000000U + ns % 1000000000U);
+	char text[20], *fraction = ambit_writer_digits(text + sizeof(text), 1000000000U + ns % 1000000000U);
 	struct tm tm;
 
 	/* Many events have the same second. */
@@ -225,7 +224,7 @@ void ambit_writer_again(struct writer *writer, const char *bytes, size_t size)
 
 bool ambit_writer_line(struct writer *writer)
 {
-	put(writer, "}\n", 2);
+	put(writer, LINE_END, strlen(LINE_END));
 	if (writer->failed)
 		writer->size = writer->line;
 	else
@@ -237,7 +236,7 @@ void ambit_writer_copy(struct writer *writer, const char *object)
 {
 	writer->line = writer->size;
 	writer->failed = false;
-	put(writer, object, strlen(object) - 1);
+	put(writer, object, strlen(object) + 1 - strlen(LINE_END));
 }
 
 bool ambit_writer_reopen(struct writer *writer, size_t size)
@@ -245,7 +244,7 @@ bool ambit_writer_reopen(struct writer *writer, size_t size)
 	writer->failed = false; /* was another line's, which was taken away */
 	if (!room(writer, size))
 		return false;
-	writer->size -= 2;
+	writer->size -= strlen(LINE_END);
 	writer->lines--;
 	return true;
 }
@@ -254,7 +253,7 @@ char *ambit_writer_end(struct writer *writer)
 {
 	char *line = NULL;
 
-	put(writer, "}", 2); /* and the NUL */
+	put(writer, "", 1);
 	if (!writer->failed)
 		line = TAKE_PTR(writer->bytes);
 	ambit_writer_clear(writer);

@@ -22,18 +22,19 @@ struct writer {
 	char date[32];
 };
 
-/* Keys are literals of plain characters: they are not escaped. */
-void ambit_writer_begin(struct writer *writer, const char *type);
+/* Begins an object that is a line. Keys are literals of plain characters: they are not escaped. */
+void ambit_writer_begin(struct writer *writer);
 void ambit_writer_number(struct writer *writer, const char *key, uint64_t value);
 void ambit_writer_bool(struct writer *writer, const char *key, bool value);
-/* NULL writes nothing. Not UTF-8: as ambit_writer_bytes() has it, but without the hex. */
+/* NULL writes nothing. Not UTF-8: as ambit_writer_bytes() has it. */
 void ambit_writer_string(struct writer *writer, const char *key, const char *value);
-/* Bytes that somebody else chose. Those that are not UTF-8 become U+FFFD one by one, and
- * `hex_key` then holds all of them in hexadecimal. Empty ones write nothing. */
-void ambit_writer_bytes(struct writer *writer, const char *key, const char *hex_key,
-	const char *bytes, size_t size);
+/* Bytes that somebody else chose. Those that are not UTF-8 become U+FFFD one by one, and the answer is
+ * false: the text is not what was given. Empty ones write nothing. */
+bool ambit_writer_bytes(struct writer *writer, const char *key, const char *bytes, size_t size);
 /* RFC 3339 in UTC with nanoseconds. */
 void ambit_writer_time(struct writer *writer, const char *key, uint64_t ns);
+/* Writes a number in front of `end`, which has room for twenty digits there; where it begins. */
+char *ambit_writer_digits(char *end, uint64_t value);
 /* What follows is in an object ('{') or array ('[') at `key`, until it is closed; `key` is NULL for
  * one in an array. */
 void ambit_writer_open(struct writer *writer, const char *key, char bracket);
@@ -44,15 +45,15 @@ void ambit_writer_item(struct writer *writer, const char *value);
 void ambit_writer_again(struct writer *writer, const char *bytes, size_t size);
 /* Bytes in hexadecimal. */
 void ambit_writer_hex(struct writer *writer, const char *key, const uint8_t *bytes, size_t size);
-/* Ends the line with a newline; false if it failed and was taken away. */
+/* Ends the line, whose last value is an object that is open still, and puts a newline behind it; false if it
+ * failed and was taken away. */
 bool ambit_writer_line(struct writer *writer);
-/* Begins a line with an object that is whole already (no newline), so that keys can follow. */
+/* Begins a line with one that is whole already (no newline), so that keys can follow in its last object. */
 void ambit_writer_copy(struct writer *writer, const char *object);
 /* Takes the end off the line that was ended last, so that `size` bytes more can follow it, which then
  * cannot fail; false, and all as it was, without memory. */
 bool ambit_writer_reopen(struct writer *writer, size_t size);
-/* The one line of a writer, without a newline, malloc()ed; NULL if anything failed. Ends the
- * writer. */
+/* What a writer holds, malloc()ed, whose brackets are all closed; NULL if anything failed. Ends the writer. */
 char *ambit_writer_end(struct writer *writer);
 void ambit_writer_clear(struct writer *writer);
 

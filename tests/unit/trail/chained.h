@@ -65,7 +65,7 @@ static inline void run_write(struct test_run *run, unsigned count)
 static inline void run_close(struct test_run *run, bool last)
 {
 	if (last) {
-		ambit_recorder_mark(&run->recorder, "{\"v\":1,\"type\":\"end\"}");
+		ambit_recorder_mark(&run->recorder, "{\"unmapped\":{\"v\":2,\"type\":\"end\"}}");
 		ambit_recorder_end(&run->recorder);
 		assert_true(run->recorder.chain.closed);
 	}

@@ -40,6 +40,7 @@ static inline void test_event(union test_ring *ring, const char *path, size_t pa
 	*ring = (union test_ring){.event = {
 					  .time = 5000000000,
 					  .start_time = 4000000000,
+					  .parent_start_time = 3000000000,
 					  .epoch = 1,
 					  .abi = AMBIT_ABI,
 					  .cell = 7,

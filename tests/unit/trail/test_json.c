@@ -24,14 +24,24 @@ static struct json_object *parse(const char *line)
 	return root;
 }
 
+static struct json_object *value_at(struct json_object *root, const char *path)
+{
+	char copy[64], *rest = copy, *key;
+
+	strcpy(copy, path);
+	while (root && (key = strsep(&rest, ".")))
+		root = json_object_object_get(root, key);
+	return root;
+}
+
 static const char *text_at(struct json_object *root, const char *key)
 {
-	return json_object_get_string(json_object_object_get(root, key));
+	return json_object_get_string(value_at(root, key));
 }
 
 static uint64_t number_at(struct json_object *root, const char *key)
 {
-	return json_object_get_uint64(json_object_object_get(root, key));
+	return json_object_get_uint64(value_at(root, key));
 }
 
 static void decision(void **state)
@@ -47,29 +57,29 @@ static void decision(void **state)
 	record.wall = 1767323045000000042;
 	line = ambit_record_json(&record);
 	root = parse(line);
-	assert_string_equal(text_at(root, "type"), "decision");
-	assert_string_equal(text_at(root, "time"), "2026-01-02T03:04:05.000000042Z");
-	assert_int_equal(number_at(root, "mono_ns"), 5000000000);
-	assert_string_equal(text_at(root, "cell"), "coding-agent-7");
-	assert_string_equal(text_at(root, "op"), "write");
-	assert_string_equal(text_at(root, "verdict"), "deny");
-	assert_true(json_object_get_boolean(json_object_object_get(root, "enforced")));
-	assert_string_equal(text_at(root, "reason"), "no-rule");
-	assert_string_equal(text_at(root, "hook"), "file_open");
-	assert_string_equal(text_at(root, "path"), "/etc/passwd");
-	assert_null(json_object_object_get(root, "path_hex"));
-	assert_string_equal(text_at(root, "policy"), "coding-agent");
-	assert_string_equal(text_at(root, "file"), "agent.yaml");
-	assert_int_equal(number_at(root, "line"), 14);
-	assert_null(json_object_object_get(root, "rule"));
-	assert_string_equal(text_at(root, "section"), "files.allow.write");
-	assert_int_equal(number_at(root, "pid"), 412);
-	assert_int_equal(number_at(root, "tid"), 413);
-	assert_int_equal(number_at(root, "ppid"), 400);
-	assert_int_equal(number_at(root, "uid"), 1000);
-	assert_string_equal(text_at(root, "comm"), "python3");
-	assert_string_equal(text_at(root, "parent_comm"), "bash");
-	assert_string_equal(text_at(root, "exe"), "/usr/bin/python3");
+	assert_string_equal(text_at(root, "unmapped.type"), "decision");
+	assert_string_equal(text_at(root, "time_dt"), "2026-01-02T03:04:05.000000042Z");
+	assert_int_equal(number_at(root, "unmapped.mono_ns"), 5000000000);
+	assert_string_equal(text_at(root, "unmapped.cell"), "coding-agent-7");
+	assert_string_equal(text_at(root, "unmapped.op"), "write");
+	assert_string_equal(text_at(root, "unmapped.verdict"), "deny");
+	assert_true(json_object_get_boolean(value_at(root, "unmapped.enforced")));
+	assert_string_equal(text_at(root, "unmapped.reason"), "no-rule");
+	assert_string_equal(text_at(root, "unmapped.hook"), "file_open");
+	assert_string_equal(text_at(root, "file.path"), "/etc/passwd");
+	assert_null(value_at(root, "unmapped.path_hex"));
+	assert_string_equal(text_at(root, "policy.name"), "coding-agent");
+	assert_string_equal(text_at(root, "unmapped.file"), "agent.yaml");
+	assert_int_equal(number_at(root, "unmapped.line"), 14);
+	assert_null(value_at(root, "unmapped.rule"));
+	assert_string_equal(text_at(root, "unmapped.section"), "files.allow.write");
+	assert_int_equal(number_at(root, "actor.process.pid"), 412);
+	assert_int_equal(number_at(root, "actor.process.tid"), 413);
+	assert_int_equal(number_at(root, "actor.process.parent_process.pid"), 400);
+	assert_int_equal(number_at(root, "actor.process.user.uid"), 1000);
+	assert_string_equal(text_at(root, "actor.process.name"), "python3");
+	assert_string_equal(text_at(root, "actor.process.parent_process.name"), "bash");
+	assert_string_equal(text_at(root, "actor.process.file.path"), "/usr/bin/python3");
 	json_object_put(root);
 }
 
@@ -85,8 +95,8 @@ static void bytes_that_are_not_utf8(void **state)
 	record = test_decode(&ring);
 	line = ambit_record_json(&record);
 	root = parse(line);
-	assert_string_equal(text_at(root, "path"), "/a\"\n\xef\xbf\xbd\x01");
-	assert_string_equal(text_at(root, "path_hex"), "2f61220aff01");
+	assert_string_equal(text_at(root, "file.path"), "/a\"\n\xef\xbf\xbd\x01");
+	assert_string_equal(text_at(root, "unmapped.path_hex"), "2f61220aff01");
 	json_object_put(root);
 }
 
@@ -255,13 +265,15 @@ static void every_byte(void **state)
 		struct writer writer = {0};
 		_cleanup_free_ char *line = NULL;
 
-		ambit_writer_begin(&writer, text);
+		ambit_writer_begin(&writer);
+		ambit_writer_string(&writer, "text", text);
 		ambit_writer_number(&writer, "max", UINT64_MAX);
 		ambit_writer_bool(&writer, "no", false);
 		ambit_writer_open(&writer, "array", '[');
 		ambit_writer_item(&writer, "");
 		ambit_writer_item(&writer, text);
 		ambit_writer_close(&writer, ']');
+		ambit_writer_close(&writer, '}');
 		line = ambit_writer_end(&writer);
 		assert_true(test_as_json_c(line));
 	}

@@ -31,7 +31,7 @@ static void start(void **state)
 	(void)state;
 	assert_non_null(root);
 	assert_true(test_as_json_c(line));
-	args = json_object_object_get(root, "argv");
+	args = json_object_object_get(json_object_object_get(root, "unmapped"), "argv");
 	assert_int_equal(json_object_array_length(args), 3);
 	assert_string_equal(json_object_get_string(json_object_array_get_idx(args, 1)), "");
 	assert_string_equal(
@@ -146,14 +146,16 @@ static void of_its_own(void **state)
 
 static void lines_that_are_none(void **state)
 {
-	static const char *const lines[] = {"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"v\":1}",
-		"{\"v\":1,\"type\":\"decision\"}", "{\"v\":2,\"type\":\"end\"}",
-		"{\"v\":1,\"type\":\"nonsense\"}", "{\"v\":1,\"type\":7}",
-		"{\"v\":1,\"type\":\"end\"}x",
-		"{\"v\":1,\"type\":\"end\",\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}",
-		"{\"v\":1,\"type\":\"decision\",\"op\":\"read\",\"verdict\":\"deny\",\"reason\":"
-		"\"rule\",\"path_hex\":\"zz\"}",
-		"{\"v\":1,\"type\":\"end\",\"cell\":\"\xff\"}"};
+	static const char *const lines[] = {"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"unmapped\":{\"v\":2}}",
+		"{\"v\":2,\"type\":\"end\"}", "{\"unmapped\":7}",
+		"{\"unmapped\":{\"v\":2,\"type\":\"decision\"}}",
+		"{\"unmapped\":{\"v\":1,\"type\":\"end\"}}",
+		"{\"unmapped\":{\"v\":2,\"type\":\"nonsense\"}}", "{\"unmapped\":{\"v\":2,\"type\":7}}",
+		"{\"unmapped\":{\"v\":2,\"type\":\"end\"}}x",
+		"{\"unmapped\":{\"v\":2,\"type\":\"end\",\"x\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}}",
+		"{\"unmapped\":{\"v\":2,\"type\":\"decision\",\"op\":\"read\",\"verdict\":\"deny\",\"reason\":"
+		"\"rule\",\"path_hex\":\"zz\"}}",
+		"{\"unmapped\":{\"v\":2,\"type\":\"end\",\"cell\":\"\xff\"}}"};
 	struct trail_entry *entry = NULL;
 
 	(void)state;

@@ -181,7 +181,7 @@ static void sums_of_a_file(void **state)
 		ambit_recorder_take(&recorder, &ring, sizeof(ring), &record);
 	}
 	ambit_recorder_take(&recorder, &ring, 7, &record);
-	ambit_recorder_mark(&recorder, "{}");
+	ambit_recorder_mark(&recorder, "{\"unmapped\":{}}");
 	ambit_recorder_mark(&recorder, NULL);
 	ambit_recorder_expire(&recorder, UINT64_MAX);
 	ambit_recorder_flush(&recorder);

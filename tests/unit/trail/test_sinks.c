@@ -73,13 +73,15 @@ static char *next_report(struct sinks *sinks)
 }
 
 #define DENIED \
-	"{\"v\":1,\"type\":\"decision\",\"time\":\"2026-01-02T03:04:05.123456789Z\",\"verdict\":\"deny\"," \
-	"\"path\":\"/x\"}\n"
-#define EXEC   "{\"v\":1,\"type\":\"exec\",\"verdict\":\"allow\",\"path\":\"/\\\",\\\"verdict\\\":\\\"deny\\\"\"}\n"
+	"{\"time\":1767323045123,\"time_dt\":\"2026-01-02T03:04:05.123456789Z\",\"file\":{\"path\":\"/x\"}," \
+	"\"unmapped\":{\"v\":2,\"type\":\"decision\",\"verdict\":\"deny\"}}\n"
+#define EXEC \
+	"{\"file\":{\"path\":\"/\\\",\\\"verdict\\\":\\\"deny\\\"\"}," \
+	"\"unmapped\":{\"v\":2,\"type\":\"exec\",\"verdict\":\"allow\"}}\n"
 #define SIGNED_BY(chain, n) \
-	"{\"v\":1,\"type\":\"start\",\"n\":" #n ",\"chain\":\"" chain "\",\"next\":\"\",\"sig\":\"\"}\n"
+	"{\"unmapped\":{\"v\":2,\"type\":\"start\",\"n\":" #n ",\"chain\":\"" chain "\",\"next\":\"\",\"sig\":\"\"}}\n"
 #define SIGNED(n) SIGNED_BY("00000000", n)
-#define CLOSED "{\"v\":1,\"type\":\"end\",\"chain\":\"00000000\",\"sig\":\"\"}\n"
+#define CLOSED "{\"unmapped\":{\"v\":2,\"type\":\"end\",\"chain\":\"00000000\",\"sig\":\"\"}}\n"
 
 static void syslog_is_rfc_5424(void **state)
 {
@@ -92,12 +94,12 @@ static void syslog_is_rfc_5424(void **state)
 	gethostname(host, sizeof(host) - 1);
 	assert_int_equal(ambit_sinks_new(&config, 1, &sinks), 0);
 	put(sinks, DENIED EXEC);
-	snprintf(expected, sizeof(expected), "<84>1 2026-01-02T03:04:05.123456Z %s ambit %d decision - {\"v\":1,",
+	snprintf(expected, sizeof(expected), "<84>1 2026-01-02T03:04:05.123456Z %s ambit %d decision - {\"time\":",
 		host, getpid());
 	text = receive(fd);
 	assert_memory_equal(text, expected, strlen(expected));
 	assert_int_equal(strlen(strchr(text, '{')), strlen(DENIED) - 1);
-	snprintf(expected, sizeof(expected), "<86>1 - %s ambit %d exec - {\"v\":1,", host, getpid());
+	snprintf(expected, sizeof(expected), "<86>1 - %s ambit %d exec - {\"file\":{", host, getpid());
 	assert_memory_equal(receive(fd), expected, strlen(expected));
 	assert_int_equal(ambit_sinks_free(sinks, PATIENCE), 0);
 	close(fd);
@@ -311,7 +313,7 @@ static void what_is_not_in_the_file_has_no_seal(void **state)
 	assert_int_equal(ambit_sinks_new(&config, 1, &sinks), 0);
 	ambit_sinks_put(sinks, lines, sizeof(lines) - 1, 1);
 	assert_non_null(strstr(receive(fd), "\"n\":1,\"chain\":"));
-	assert_string_equal(strchr(receive(fd), '{'), "{\"v\":1,\"type\":\"start\",\"n\":2}");
+	assert_string_equal(strchr(receive(fd), '{'), "{\"unmapped\":{\"v\":2,\"type\":\"start\",\"n\":2}}");
 	assert_int_equal(ambit_sinks_free(sinks, PATIENCE), 0);
 	close(fd);
 }
@@ -416,7 +418,7 @@ static void otlp_is_sent_and_tried_again(void **state)
 	assert_non_null(at(at(record, "body"), "stringValue"));
 	assert_non_null(strstr(collector.body[1],
 		"{\"key\":\"ambit.verdict\",\"value\":{\"stringValue\":\"deny\"}}"));
-	assert_non_null(strstr(collector.body[1], "{\"key\":\"ambit.v\",\"value\":{\"intValue\":\"1\"}}"));
+	assert_non_null(strstr(collector.body[1], "{\"key\":\"ambit.v\",\"value\":{\"intValue\":\"2\"}}"));
 	assert_non_null(strstr(collector.body[1],
 		"{\"key\":\"service.name\",\"value\":{\"stringValue\":\"ambit\"}}"));
 	json_object_put(root);

@@ -229,7 +229,7 @@ static void behind_the_end(void **state)
 	assert_int_equal(ambit_seal_parse(lines.lines[8], lines.sizes[8], &seal), 0);
 	ambit_seal_hash(lines.lines[8], lines.sizes[8], last);
 	ambit_seal_hex(last, SEAL_HASH, hash);
-	snprintf(line, sizeof(line), "{\"v\":1,\"chain\":\"%s\",\"seq\":9,\"prev\":\"%s\"}\n", seal.chain,
+	snprintf(line, sizeof(line), "{\"unmapped\":{\"chain\":\"%s\",\"seq\":9,\"prev\":\"%s\"}}\n", seal.chain,
 		hash);
 	assert_true(asprintf(&text, "%.*s%s", (int)lines.size, lines.text, line) > 0);
 	expect_found(text, strlen(text), &strict, FAULT_EDIT, 10);
@@ -309,7 +309,7 @@ static size_t forge(const struct test_lines *lines, unsigned from, char *text)
 		struct seal seal;
 
 		if (i == from)
-			*strstr(line, "\"v\":1") = '\'', *strstr(line, "'v") = '"', line[5] = '2';
+			line[2] = 'k'; /* of "class_uid" */
 		else
 			memcpy(strstr(line, "\"prev\":\"") + 8,
 				(ambit_seal_hex(prev, SEAL_HASH, hex), hex), 2 * SEAL_HASH);
@@ -377,7 +377,7 @@ static void known_keys(void **state)
 static void strange_lines(void **state)
 {
 	static const char *const strange[] = {"", "{}", "{\"v\":1,\"type\":\"end\"}", "x",
-		"{\"chain\":\"00000000\",\"seq\":0}"};
+		"{\"unmapped\":{\"chain\":\"00000000\",\"seq\":0}}"};
 	_cleanup_free_ char *text = NULL;
 	struct test_lines lines;
 
