@@ -293,10 +293,8 @@ char *ambit_record_answer(const struct record *record)
 			record->path_length);
 	if (event->op == OP_CONNECT || event->op == OP_LISTEN)
 		put_peer(&writer, event, named);
-	if (record->stream)
-		ambit_writer_string(&writer, "first_bytes", record->stream);
-	if (record->limits)
-		ambit_writer_string(&writer, "limits", record->limits);
+	ambit_writer_string(&writer, "first_bytes", record->stream);
+	ambit_writer_string(&writer, "limits", record->limits);
 	ambit_writer_string(&writer, "policy", record->policy_name);
 	put_rule(&writer, record);
 	ambit_writer_close(&writer, '}');
