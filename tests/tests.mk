@@ -104,7 +104,7 @@ check-service:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents package
 endif
-	@BUILD=$(BUILD) tests/check service-all
+	@BUILD=$(BUILD) tests/check service
 
 # docs/mediation.md from the logs of the latest `make check`.
 .PHONY: mediation
