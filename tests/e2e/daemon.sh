@@ -204,7 +204,7 @@ bound_sinks() {
 	bound_begin bound-sinks
 	bound_attach
 	secret_stays "with sinks" "$bound_cgroup"
-	until grep -q '"cell":"bound-sinks-.*"path":"/t/out/secret"' "$work/case/copy"; do :; done
+	until grep -q '"path":"/t/out/secret".*"cell":"bound-sinks-' "$work/case/copy"; do :; done
 	daemon_kill
 	within "$bound_cgroup" 'read -r _ </t/out/alone' # one that waits for the next daemon
 	daemon_up
