@@ -170,17 +170,18 @@ users_killed() {
 	users_begin
 	mkfifo "$work/case/ready"
 	chmod 666 "$work/case/ready"
-	as_user "exec ambit run -p users.yaml -- sh -c 'echo in; exec sleep 1000'" >"$work/case/ready" &
+	as_user "exec ambit run -p users.yaml -- sh -c 'echo in \$\$; exec sleep 1000'" >"$work/case/ready" &
 	client=$!
-	read -r word <"$work/case/ready"
+	read -r word command <"$work/case/ready"
 	expect "the command runs" [ "$word" = in ]
+	expect "as this one" [ -e "/proc/$command" ]
 	expect "in a cell that is there" eval '! cells_gone'
 	for pid in $(pidof ambit); do
 		! grep -q '^Uid:.1000' "/proc/$pid/status" || kill -9 "$pid"
 	done
 	wait "$client"
 	until cells_gone; do :; done
-	expect "and so is the command" [ -z "$(pidof sleep)" ]
+	expect "and so is the command" [ ! -e "/proc/$command" ]
 	# A service that is killed: what it began for users goes on to its end.
 	mkfifo "$work/case/go"
 	as_user "exec ambit run -p users.yaml -- sh -c 'echo in; read -r _; cat /t/in/file; cat /t/out/secret'" \
