@@ -193,7 +193,7 @@ judge_denied() {
 		read -r inside pid <enforced
 		[ "$inside" = 2 ] || expect_act "under the policy" 1 enforced
 		echo "not possible on this kernel"
-		exit 2
+		exit 77
 	fi
 	cat outside.log
 	expect "that it succeeds outside of a cell" [ "$outside" = 0 ]

@@ -40,14 +40,14 @@ run_as_user() { # SHELL_TEXT
 	as_user "ambit run -p users.yaml -- sh -c '$1'"
 }
 # What a member hears who calls a method himself.
-answer_of() { # KIND METHOD PARAMETERS [MORE]
+call_as() { # KIND METHOD PARAMETERS [MORE]
 	su user -c "probe call $control $1 '{\"method\":\"$2\",\"parameters\":$3${4:-}}'" >"$work/case/answer" 2>&1
 	cat "$work/case/answer"
 }
 refused_saying() { # WORDS KIND METHOD PARAMETERS [MORE]
 	words=$1
 	shift
-	answer_of "$@"
+	call_as "$@"
 	expect "refused: $words" grep -q "\"error\":.*$words" "$work/case/answer"
 }
 
@@ -124,7 +124,7 @@ users_hostile() {
 	users_begin
 	parameters="\"policy\":\"apiVersion: ambit/v1\\nname: x\\n\",\"directory\":\"/\",\"command\":[\"x\"],\"pid\""
 	more=',"more":true'
-	answer_of self org.varlink.service.GetInfo '{}'
+	call_as self org.varlink.service.GetInfo '{}'
 	expect "a member is answered" grep -q '"product":"ambit"' "$work/case/answer"
 	for what in Attach Reload List Stop; do
 		refused_saying "only root" self "$method.$what" '{"cgroup":"/sys/fs/cgroup/x","policy":"/x"}'
