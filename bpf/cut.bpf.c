@@ -45,6 +45,7 @@ static __always_inline void ops_connect(struct bpf_sock_ops *ops, struct bpf_soc
 		return;
 	}
 	connection->state = CONNECTION_NEW;
+	connection->groups = 0;
 	connection->began = seconds_now();
 }
 

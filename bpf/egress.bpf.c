@@ -116,7 +116,8 @@ FRAME __u32 packet_groups(
 	bool known;
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	if (sk && packet->proto == AMBIT_PROTO_TCP) {
+	/* Also where its headers are not to be read (BIG TCP of IPv6 has one more). */
+	if (sk && sk->protocol == AMBIT_PROTO_TCP) {
 		packet_peer(sk, &packet->peer);
 		/* NULL is an answer: so it is in cells without names, and to their resolvers. */
 		if (row->named)

@@ -405,6 +405,9 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 	if (packet->payload >= skb->len)
 		return PASS;
 	connection_peer(packet, sk);
+	/* A resolver that the host has elsewhere (DNAT): nobody would read the questions. */
+	if (packet->target == AMBIT_DNS_PORT)
+		return connection_deny(packet, all->cell, REASON_STREAM, -1) ? PASS : DROP;
 	if (!connection || connection->state == CONNECTION_NEW) {
 		connection = connection_of(sk, true);
 		if (!connection)
