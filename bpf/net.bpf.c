@@ -466,13 +466,33 @@ int BPF_PROG(net_unix_stream_connect)
 	return unix_decide((struct sock *)ctx[1], HOOK_unix_stream_connect);
 }
 
+/*
+ * Whether two datagram sockets are a pair that was made outside of all cells: each is the other's peer, and neither
+ * has a name or a label. Such a one comes into a cell only with a task that enters, as an open connection does;
+ * what is received is decided (receive.bpf.c). systemd since 256 gives one to what it starts, for the time of
+ * the exec, and no service starts where nothing can be sent there. What cannot be read is no pair.
+ */
+static __always_inline bool pair_from_outside(struct sock *sk, struct sock *peer)
+{
+	struct unix_sock *near = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(sk));
+	struct unix_sock *far = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
+
+	if (!near || !far || label_of_socket(sk) || label_of_socket(peer))
+		return false;
+	return BPF_CORE_READ(near, peer) == peer && BPF_CORE_READ(far, peer) == sk &&
+	       !BPF_CORE_READ(near, addr) && !BPF_CORE_READ(far, addr);
+}
+
 SEC("lsm/unix_may_send")
 int BPF_PROG(net_unix_may_send)
 {
-	struct sock *peer;
+	struct sock *sk, *peer;
 
 	if (OUTSIDE())
 		return zero();
+	sk = ((struct socket *)ctx[0])->sk;
 	peer = ((struct socket *)ctx[1])->sk;
+	if (sk && peer && pair_from_outside(sk, peer))
+		return zero();
 	return peer ? unix_decide(peer, HOOK_unix_may_send) : zero();
 }
