@@ -53,9 +53,20 @@ daemon_pid() {
 	systemctl show -P MainPID ambit.service
 }
 
+# What a program needs to start stands in the sets, and what systemd needs in front of it does but for one: since
+# 255 the program that it executes between fork and exec (systemd-executor) moves itself into the cgroup that
+# it is in already.
 policy() { # NAME
-	printf 'apiVersion: ambit/v1\nname: %s\nmode: enforce\nfiles:\n  allow:\n    read: [%s, /usr, /proc/self, /dev/null]\n    write: [%s, /dev/null]\n    exec: [/usr]\n' \
-		"$1" /srv/in /srv/in >"/etc/ambit/$1.yaml"
+	cat >"/etc/ambit/$1.yaml" <<-X
+		apiVersion: ambit/v1
+		name: $1
+		mode: enforce
+		files:
+		  allow:
+		    read: [/srv/in, "@system", "@self", "@devices"]
+		    write: [/srv/in, "@devices", /sys/fs/cgroup/system.slice/$1.service/cgroup.procs]
+		    exec: ["@runtime", "@programs"]
+	X
 }
 
 # A service in a cell: its unit with the drop-in of the package, and a policy of its name.

@@ -8,6 +8,25 @@ import json
 import sys
 
 
+# Where the keys stand that are not in "unmapped".
+PLACES = {
+    "comm": ["actor.process.name"],
+    "count": ["count"],
+    "path": ["file.path", "process.file.path", "unmapped.path"],
+    "tid": ["actor.process.tid"],
+}
+
+
+def get(line, key):
+    for place in PLACES.get(key, ["unmapped." + key]):
+        value = line
+        for name in place.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
+
+
 def lines(file, words):
     wanted = [word.split("=", 1) for word in words]
     for text in open(file, "rb"):
@@ -17,7 +36,7 @@ def lines(file, words):
             line = json.loads(text)
         except ValueError:
             continue
-        if all(str(line.get(key)) == value for key, value in wanted):
+        if all(str(get(line, key)) == value for key, value in wanted):
             yield line
 
 
@@ -26,10 +45,10 @@ if what == "events":
     # What a killed daemon wrote and did not give up stands there twice, with the same time.
     seen = {}
     for line in lines(file, words):
-        key = (line.get("mono_ns"), line.get("tid"), line.get("count"))
-        seen[key] = line.get("count", 1)
+        key = (get(line, "mono_ns"), get(line, "tid"), get(line, "count"))
+        seen[key] = get(line, "count") or 1
     print(sum(seen.values()))
 elif what.startswith("sum:"):
-    print(sum(line.get(what[4:], 0) for line in lines(file, words)))
+    print(sum(get(line, what[4:]) or 0 for line in lines(file, words)))
 else:
     print(sum(1 for _ in lines(file, words)))
