@@ -16,7 +16,14 @@
 static const char *const names[] = {"password", "passwd", "passphrase", "pass", "pwd", "pw", "secret", "secrets",
 	"token", "auth-token", "authtoken", "accesstoken", "apikey", "api-key", "access-key", "accesskey",
 	"private-key", "secret-key", "secretkey", "client-secret", "clientsecret", "authorization",
-	"credential", "credentials", "cookie", "bearer"};
+	"credential", "credentials", "cookie", "bearer", "sshpass"};
+
+/* What also ends a name without a dash before it: PGPASSWORD, refreshToken. */
+static const char *const endings[] = {
+	"password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "accesskey"};
+
+/* Headers whose value goes on to the end of the line, whatever is in it. */
+static const char *const headers[] = {"authorization", "cookie"};
 
 /* Keys of services, by how they begin, what they consist of and how long the rest is at least: as their
  * documentation has them, or the rules of scanners for secrets that are public. */
@@ -48,33 +55,81 @@ static bool is_name_char(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
 }
 
-/* Whether one of `names` is among the words of a name. */
-static bool is_secret_name(const char *name, size_t size)
+/* Whether a word is in the text of a name: as a whole word, or (`glued`) as the end of one; `last`: as the last
+ * of the name. */
+static bool has_word(const char *text, const char *word, bool glued, bool last)
 {
-	char text[96];
+	const size_t length = strlen(word);
 
-	if (size + 3 > sizeof(text))
-		return false;
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		if ((glued || at[-1] == '-') && at[length] == '-' && (!last || !at[length + 1]))
+			return true;
+	return false;
+}
+
+/* A name between dashes, in small letters. Of a long one its end, which is what it is about. */
+static void name_spell(char text[96], const char *name, size_t size)
+{
+	if (size > 93) {
+		name += size - 93;
+		size = 93;
+	}
 	text[0] = '-';
 	for (size_t i = 0; i < size; i++)
 		text[i + 1] = name[i] == '_' || name[i] == '.' ? '-' : (char)tolower((unsigned char)name[i]);
 	memcpy(text + 1 + size, "-", 2);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const size_t length = strlen(names[i]);
+}
 
-		for (const char *at = text; (at = strstr(at, names[i])); at++)
-			if (at[-1] == '-' && at[length] == '-')
-				return true;
-	}
+/* Whether what is called so is a secret; `last`: what follows a name as the next word, so --password-stdin and
+ * --no-password have none. */
+static bool is_secret_name(const char *name, size_t size, bool last)
+{
+	char text[96];
+
+	name_spell(text, name, size);
+	if (last && !strncmp(text, "-no-", 4))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (has_word(text, names[i], false, last))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (has_word(text, endings[i], true, last))
+			return true;
+	return false;
+}
+
+static bool is_header_name(const char *name, size_t size)
+{
+	char text[96];
+
+	name_spell(text, name, size);
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+		if (has_word(text, headers[i], false, false))
+			return true;
 	return false;
 }
 
 /* A value: what is in quotes, or up to where a shell or a query ends it. */
 static size_t value_size(const char *value)
 {
-	const char *end = *value == '"' || *value == '\'' ? strchr(value + 1, *value) : NULL;
+	const char quote = *value;
 
-	return end ? (size_t)(end + 1 - value) : strcspn(value, " \t\n\"';&|<>,})");
+	if (quote == '"' || quote == '\'')
+		for (size_t i = 1; value[i]; i++) {
+			if (value[i] == '\\' && value[i + 1])
+				i++;
+			else if (value[i] == quote)
+				return i + 1;
+		}
+	return strcspn(value, " \t\n\"';&|<>,})");
+}
+
+/* What is said of a header, behind a quote that begins it or not. */
+static size_t header_size(const char *text, const char *at, const char *value)
+{
+	const char ends[] = {'\n', at > text && (at[-1] == '"' || at[-1] == '\'') ? at[-1] : '\n', 0};
+
+	return *value == '"' || *value == '\'' ? value_size(value) : strcspn(value, ends);
 }
 
 /* --- rules: how many bytes at `at` are shown, and how many behind them not; 0: it is none --- */
@@ -91,10 +146,10 @@ static size_t by_name(const char *text, const char *at, size_t *ret_shown)
 		return 0;
 	while (is_name_char(*end))
 		end++;
-	if (!is_secret_name(at + dashes, (size_t)(end - at) - dashes))
+	if (!is_secret_name(at + dashes, (size_t)(end - at) - dashes, *end == ' '))
 		return 0;
 	value = end + (*end == '"' || *end == '\'');
-	if (*value == '=' || *value == ':')
+	if (*value == '=' || (*value == ':' && value[1] != ':'))
 		value++;
 	else if (!dashes || *end != ' ')
 		return 0;
@@ -105,6 +160,8 @@ static size_t by_name(const char *text, const char *at, size_t *ret_shown)
 		word = strcspn(value, " "))
 		value += word + 1;
 	*ret_shown = (size_t)(value - at);
+	if (*end == ':' && is_header_name(at, (size_t)(end - at)))
+		return header_size(text, at, value);
 	return at == text && *end == '=' ? strlen(value) : value_size(value);
 }
 
@@ -164,7 +221,7 @@ static bool is_option(const char *argument)
 {
 	size_t dashes = strspn(argument, "-"), size = strlen(argument);
 
-	return dashes && dashes < size && is_secret_name(argument + dashes, size - dashes);
+	return dashes && dashes < size && is_secret_name(argument + dashes, size - dashes, true);
 }
 
 char *ambit_secrets_hide(struct secrets *secrets, const char *argument)
