@@ -8,7 +8,7 @@ UNIT	 := $(UNIT_C:tests/unit/%.c=$(BUILD)/unit/%)
 KERNEL_C := $(patsubst %,user/cli/%.c,main run cell ask served session shut summary metrics sample top doctor arm disarm ps \
 	    daemon attach reload stop)
 PURE_C	 := $(filter-out $(KERNEL_C),$(wildcard user/base/*.c user/policy/*.c user/compile/*.c \
-	    user/trail/*.c user/cli/*.c) user/daemon/varlink.c user/daemon/request.c user/daemon/rules.c user/kernel/promise.c user/kernel/rows.c \
+	    user/trail/*.c user/cli/*.c) user/daemon/varlink.c user/daemon/request.c user/daemon/rules.c user/daemon/watch.c user/kernel/promise.c user/kernel/rows.c \
 	    user/metrics/prometheus.c)
 PURE_SAN := $(PURE_C:%.c=$(BUILD)/san/%.o)
 

@@ -2,7 +2,6 @@
 /* The socket: root may ask, and who is in a group for less, outside of every cell. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -64,7 +63,7 @@ void client_free(struct service *service, struct client *client)
 		at = &(*at)->next;
 	if (*at)
 		*at = client->next;
-	close(client->source.fd);
+	service_unwatch(service, &client->source);
 	free(client->bytes);
 	free(client);
 }

@@ -18,13 +18,6 @@
 #define TURN	 32   /* descriptors */
 #define LOOK_MS	 1000 /* how long what nothing tells of is not looked at */
 
-int service_watch(struct service *service, struct source *source)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-
-	return epoll_ctl(service->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
-}
-
 static void timer_arm(struct service *service, long ns)
 {
 	const struct itimerspec timer = {.it_value.tv_nsec = ns};
@@ -129,7 +122,7 @@ static void step(struct service *service, struct source *source)
 		watchdog_tick(service);
 		break;
 	case SOURCE_RUN:
-		users_reap(service);
+		service->reaps = true;
 		break;
 	case SOURCE_SINKS:
 		sinks_report(service);
@@ -184,10 +177,12 @@ static void loop(struct service *service)
 	while (!service->ends) {
 		int count = epoll_wait(service->epoll, events, TURN, LOOK_MS);
 
-		/* Only a client's own event lets it go, so none of the others is of one that is
-		 * gone. */
+		/* Only a client's own event lets it go, and nothing else is let go in a step, so none of
+		 * the others is of one that is gone. */
 		for (int i = 0; i < count && !service->ends; i++)
 			step(service, events[i].data.ptr);
+		if (service->reaps)
+			users_reap(service);
 		look(service);
 	}
 }

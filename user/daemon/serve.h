@@ -52,11 +52,19 @@ struct service {
 	gid_t group; /* USERS_GROUP, with `has_group` */
 	bool has_group;
 	bool armed; /* the timer */
+	bool reaps; /* a process of a user has ended */
 	bool ends;
 };
 
-/* --- serve.c --- */
+/* --- watch.c --- */
+/* Has the loop wake for `source`, which stays where it is until service_unwatch(). A negative errno. */
 int service_watch(struct service *service, struct source *source);
+/* Closes its descriptor. The loop forgets it also where another process, forked meanwhile, has it open still: for
+ * epoll(7) it is not closed before that process closes it, and its events would go on naming `source`. In a step
+ * of the loop only of the source whose event it is, since others may have one in the same batch. */
+void service_unwatch(struct service *service, struct source *source);
+
+/* --- serve.c --- */
 /* The service has a hold from here on, also where an error is returned. */
 int service_add(struct service *service, struct hold *hold);
 

@@ -237,6 +237,7 @@ void users_reap(struct service *service)
 {
 	struct user_run **at = &service->runs;
 
+	service->reaps = false;
 	while (*at) {
 		struct user_run *run = *at;
 		siginfo_t info = {0};
@@ -246,8 +247,7 @@ void users_reap(struct service *service)
 			continue;
 		}
 		*at = run->next;
-		if (run->source.fd >= 0)
-			close(run->source.fd);
+		service_unwatch(service, &run->source);
 		free(run);
 	}
 }
@@ -259,8 +259,7 @@ void users_close(struct service *service)
 		struct user_run *run = service->runs;
 
 		service->runs = run->next;
-		if (run->source.fd >= 0)
-			close(run->source.fd);
+		service_unwatch(service, &run->source);
 		free(run);
 	}
 }
