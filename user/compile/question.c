@@ -6,7 +6,7 @@
 #include "base/util.h"
 
 /* Whoever adds a field says here whether the tables depend on it: if they do and it is not written below,
- * a policy would get the tables of another one. */
+ * a policy would get the tables of another one. One that fits between others is found by test_question.c. */
 _Static_assert(sizeof(struct policy) == 2432 && sizeof(struct rule) == 144 && sizeof(struct peer) == 280 &&
 		       sizeof(struct guarded) == 16,
 	"is the new field in the question?");
@@ -68,7 +68,8 @@ static int put_peers(struct question *question, const struct peer *peers, size_t
 
 static int put_rule(struct question *question, const struct rule *rule)
 {
-	const uint64_t numbers[] = {rule->id, rule->op, rule->verdict, rule->tls, rule->quic, rule->resolver};
+	const uint64_t numbers[] = {rule->id, rule->op, rule->verdict, rule->tls, rule->quic, rule->resolver,
+		rule->outer};
 	int r = put(question, numbers, sizeof(numbers));
 
 	if (r >= 0)
@@ -92,7 +93,7 @@ static int put_guarded(struct question *question, const struct policy *policy)
 
 static int put_policy(struct question *question, const struct policy *policy)
 {
-	const uint64_t numbers[] = {policy->names, policy->rule_count};
+	const uint64_t numbers[] = {policy->names, policy->narrowed, policy->rule_count};
 	int r = put(question, numbers, sizeof(numbers));
 
 	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++)
