@@ -85,7 +85,7 @@ static int outer_refuse(struct diags *diags)
 	return -EPERM;
 }
 
-/* ~ is the user's home; . is nothing that he should choose, and neither is ${name}. */
+/* ~ is the user's home; . is nothing that he should choose, and neither is ${name}, or where a link leads. */
 static int outer_read(const struct policy_env *env, struct diags *diags, struct policy **ret)
 {
 	struct policy_env outer = *env;
@@ -95,6 +95,7 @@ static int outer_read(const struct policy_env *env, struct diags *diags, struct 
 
 	outer.cwd = NULL;
 	outer.lookup = NULL;
+	outer.roots_links = true;
 	if (!error)
 		error = ambit_policy_read(AMBIT_USERS_POLICY, &text, &size, diags);
 	return error ? error : layer_read(text, AMBIT_USERS_POLICY, &outer, diags, ret);

@@ -4,6 +4,7 @@
  * pattern that goes through one would never match.
  */
 #include <string.h>
+#include <sys/stat.h>
 #include "base/array.h"
 #include "base/util.h"
 #include "policy/glob.h"
@@ -144,6 +145,24 @@ static int path_follow(const char *path, char **ret, struct links *links)
 		return r;
 	*ret = strdup(*follow->done ? follow->done : "/");
 	return *ret ? 0 : -ENOMEM;
+}
+
+bool link_is_roots(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	struct stat status;
+
+	if (!copy || lstat(path, &status) < 0 || !S_ISLNK(status.st_mode) || status.st_uid)
+		return false;
+	/* From the link upwards; a directory that is another's could be renamed by him meanwhile, but then he is
+	 * found in one of those above. */
+	for (char *slash; (slash = strrchr(copy, '/'));) {
+		*slash = '\0';
+		if (lstat(*copy ? copy : "/", &status) < 0 || !S_ISDIR(status.st_mode) || status.st_uid ||
+			status.st_mode & (S_IWGRP | S_IWOTH))
+			return false;
+	}
+	return true;
 }
 
 /* Bytes of the part of a pattern that holds no component with a glob character. */

@@ -33,6 +33,10 @@ void links_clear(struct links *links);
  * thing to each process. */
 int pattern_follow(const char *pattern, char **ret, struct links *links);
 
+/* True for a link that nobody but root can have made, or put in another's place: it and all directories on its way
+ * are root's, and nobody else may write there. */
+bool link_is_roots(const char *path);
+
 /* The part of a pattern before the first name with a glob character, as plain text: "" is the root.
  * malloc()ed or NULL. */
 char *pattern_prefix(const char *pattern);

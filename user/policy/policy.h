@@ -116,6 +116,7 @@ struct policy_env {
 	void *data;
 	const char *mountinfo; /* text of /proc/PID/mountinfo; NULL: no mounts are known */
 	const char *resolvers; /* text of /etc/resolv.conf; NULL: none is known */
+	bool roots_links; /* what is allowed may go through no symbolic link that others than root could have made */
 };
 
 /* Reads a whole policy file with every limit applied (size, type of file, NUL bytes). `ret_text` is

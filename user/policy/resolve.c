@@ -341,6 +341,23 @@ static void resolve_passages(struct resolver *resolver)
 	}
 }
 
+/* What root allows others is not made wider by a link of theirs. */
+static void resolve_loose(struct resolver *resolver)
+{
+	for (size_t i = 0; resolver->env->roots_links && i < resolver->passage_count; i++) {
+		const struct passage *passage = &resolver->passages[i];
+		size_t k = 0;
+
+		while (k < passage->links.count && link_is_roots(passage->links.items[k]))
+			k++;
+		if (k < passage->links.count)
+			resolver_problem(resolver, passage->file, passage->mark, passage->text,
+				text_format("goes through the symbolic link \"%s\", which others than root "
+					    "can have made; remove the link, or name where it leads",
+					passage->links.items[k]));
+	}
+}
+
 static int resolve_specials(struct resolver *resolver, struct peer **ret, size_t *ret_count)
 {
 	_cleanup_free_ struct peer *peers = NULL;
@@ -396,6 +413,8 @@ int ambit_policy_resolve(struct policy *policy, const struct policy_env *env, st
 	r = resolve_rules(&resolver);
 	if (r >= 0)
 		resolve_passages(&resolver);
+	if (r >= 0)
+		resolve_loose(&resolver);
 	if (r >= 0)
 		r = resolve_specials(&resolver, &specials, &special_count);
 	if (r >= 0 && resolver.failed)

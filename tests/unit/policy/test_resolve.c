@@ -7,6 +7,7 @@
 #include "compile/tables.h"
 #include "diags.h"
 #include "policy/env.h"
+#include "policy/pattern.h"
 
 #define HEAD	"apiVersion: ambit/v1\nname: test\n"
 #define SPECIAL "apiVersion: ambit/v1\nset: special\npeers: [\"224.0.0.0/4:*\"]\n"
@@ -184,6 +185,35 @@ static void links_that_the_cell_could_have_made(void **state)
 	assert_int_equal(unlink(in_root("real/outbox")), 0);
 }
 
+/* Of a policy that is root's, for others: only root's own links are followed. */
+static void links_of_others(void **state)
+{
+	struct policy_env env = {
+		.home = in_root("home"), .cwd = in_root("real"), .sets_dir = in_root("sets")};
+	const char *text = HEAD "files: {allow: {read: [~/work/**, /a], exec: [/dev/fd/0]}}\n";
+	_cleanup_(policy_cleanup) struct policy *policy = NULL;
+	struct diags diags = {};
+
+	(void)state;
+	assert_int_equal(mkdir(in_root("home"), 0700), 0);
+	assert_int_equal(symlink("/", in_root("home/work")), 0);
+	assert_false(link_is_roots(in_root("home/work")));
+	/* Control: without being asked for it is followed, and a link of root's is with it. */
+	ambit_policy_free(expect_policy(text));
+	put("outer.yaml", text, strlen(text));
+	env.roots_links = true;
+	assert_int_equal(ambit_policy_load(in_root("outer.yaml"), &env, &diags, &policy), -EINVAL);
+	diags_expect(&diags, "3:24: pattern \"~/work/**\" goes through the symbolic link");
+	ambit_diags_clear(&diags);
+	/* One that denies more is no harm. */
+	text = HEAD "files: {deny: {read: [~/work/x]}}\n";
+	put("outer.yaml", text, strlen(text));
+	assert_int_equal(ambit_policy_load(in_root("outer.yaml"), &env, &diags, &policy), 0);
+	assert_int_equal(policy->rules[0].path_count, 2);
+	assert_int_equal(unlink(in_root("home/work")), 0);
+	assert_int_equal(rmdir(in_root("home")), 0);
+}
+
 /* /proc/self is another directory for each process: never followed. */
 static void links_of_proc(void **state)
 {
@@ -289,6 +319,7 @@ int main(void)
 		cmocka_unit_test(unreadable_files),
 		cmocka_unit_test(symbolic_links),
 		cmocka_unit_test(links_that_the_cell_could_have_made),
+		cmocka_unit_test(links_of_others),
 		cmocka_unit_test(links_of_proc),
 		cmocka_unit_test(sets),
 		cmocka_unit_test(bad_sets),
