@@ -28,7 +28,8 @@ static int open_cell(struct run *run, struct diag *diag)
 		.cgroup = true,
 		.limits = run->loaded.policy,
 	};
-	int error = ambit_loaded_links(&run->loaded, &links, diag);
+	int error = run->lent ? ambit_links_under(run->lent, &run->loaded, &links, diag)
+			      : ambit_loaded_links(&run->loaded, PART_ALL, &links, diag);
 
 	if (!error)
 		error = ambit_cell_new(run->kernel, &options, &run->cell, diag);

@@ -126,7 +126,8 @@ int ambit_loaded_quietly(const char *file, const char *shown, const char *home, 
 void ambit_loaded_clear(struct loaded *loaded);
 /* The files that the policy denies and that have several names now. Says which rules it could not
  * search for to the end. `diag` is filled on failure. */
-int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, struct diag *diag);
+int ambit_loaded_links(
+	const struct loaded *loaded, enum search_part part, struct identities *ret, struct diag *diag);
 
 /* --- places.c --- */
 

@@ -19,7 +19,7 @@ static int load(const char *file, const char *shown, struct diags *diags, struct
 			 : -ENOMEM;
 
 	if (!error)
-		error = ambit_loaded_links(&loaded, &ret->links, &diag);
+		error = ambit_loaded_links(&loaded, PART_ALL, &ret->links, &diag);
 	if (error) {
 		if (diag.text)
 			ambit_diags_add(diags, NULL, 0, 0, "%s", diag.text);

@@ -93,18 +93,19 @@ static void say_cut(const struct policy *policy, const struct identities *links)
 	ambit_diag_clear(&diag);
 }
 
-int ambit_loaded_links(const struct loaded *loaded, struct identities *ret, struct diag *diag)
+int ambit_loaded_links(
+	const struct loaded *loaded, enum search_part part, struct identities *ret, struct diag *diag)
 {
 	struct policy_env_own env = {0};
 	int error = ambit_policy_env_find(NULL, &env, diag);
 
 	if (!error) {
-		error = ambit_identities_find(
-			loaded->policy, loaded->tables, &env.env, store(), IDENTITIES_NAMES, ret);
+		error = ambit_identities_find(loaded->policy, loaded->tables, &env.env, part,
+			part == PART_ALL ? store() : NULL, IDENTITIES_NAMES, ret);
 		if (error)
 			ambit_diag_set(diag, NULL, 0, 0,
 				"cannot search for files with several names: %s", strerror(-error));
-		else if (ret->cut_count)
+		else if (ret->cut_count && part != PART_OWN)
 			say_cut(loaded->policy, ret);
 	}
 	ambit_policy_env_clear(&env);

@@ -26,6 +26,8 @@
 #include "trail/sinks.h"
 #include "trail/trail.h"
 
+struct user_call;
+
 /* --- options.c --- */
 
 struct run_options {
@@ -173,7 +175,7 @@ struct run {
 	struct kernel_state state;
 	struct cell *cell;
 	struct session session;
-	bool lent; /* to a user: its tasks have no mark, and no peer can name it */
+	const struct user_call *lent; /* to whom, if to a user: its tasks have no mark, and no peer can name it */
 };
 
 /* Arms the kernel, has it proved that it denies, and makes the cell, with its trail. `options`, `target`,
@@ -190,11 +192,14 @@ int ambit_ask_run(const struct run_options *options);
 
 /* --- under.c --- */
 
-struct user_call;
 /* What a user sent, with his rights, and what the administrator lets users have: both, compiled. What is wrong is
  * added to `diags`. We are in the directory that he named then. */
 int ambit_loaded_under(const struct user_call *user, const struct target *target, struct diags *diags,
 	struct loaded *ret);
+
+/* As ambit_loaded_links(): the places that the user named with his rights, the others with ours. */
+int ambit_links_under(const struct user_call *user, const struct loaded *loaded, struct identities *ret,
+	struct diag *diag);
 
 /* --- summary.c --- */
 

@@ -195,7 +195,7 @@ static int begin(struct served *served, const struct daemon_options *options, st
 	struct diags diags = {0};
 	int error;
 
-	run->lent = true;
+	run->lent = served->user;
 	run->options = (struct run_options){
 		.audit = request->audit,
 		.policy = request->policy ? request->file ?: "policy" : NULL,

@@ -17,7 +17,7 @@ int ambit_shut_open(struct session *session, const struct target *target)
 static int swap(struct session *session, const struct loaded *loaded, struct diag *diag)
 {
 	_cleanup_(ambit_identities_clear) struct identities links = {0};
-	int error = ambit_loaded_links(loaded, &links, diag);
+	int error = ambit_loaded_links(loaded, PART_ALL, &links, diag);
 
 	if (!error)
 		error = ambit_cell_swap(session->cell, loaded->tables, &links, session->epoch + 1, diag);

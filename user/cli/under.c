@@ -175,3 +175,16 @@ int ambit_loaded_under(const struct user_call *user, const struct target *target
 		policy = NULL; /* it is in `ret` */
 	return error;
 }
+
+int ambit_links_under(const struct user_call *user, const struct loaded *loaded, struct identities *ret,
+	struct diag *diag)
+{
+	int error = become(user), back;
+
+	if (!error)
+		error = ambit_loaded_links(loaded, PART_OWN, ret, diag);
+	back = come_back();
+	if (!error)
+		error = back ?: ambit_loaded_links(loaded, PART_OUTER, ret, diag);
+	return error;
+}

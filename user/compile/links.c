@@ -336,15 +336,17 @@ static void found_merge(struct identities *found)
 }
 
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
-	const struct policy_env *env, const char *store, size_t limit, struct identities *ret)
+	const struct policy_env *env, enum search_part part, const char *store, size_t limit, struct identities *ret)
 {
 	_cleanup_(search_clear) struct search search = {.tables = tables};
 	int r = 0;
 
+	search.found = *ret;
+	*ret = (struct identities){};
 	if (env->mountinfo)
 		r = mounts_parse(env->mountinfo, strlen(env->mountinfo), &search.mounts);
 	if (r >= 0)
-		r = places_find(policy, env, &search.places);
+		r = places_find(policy, env, part, &search.places);
 	if (r >= 0)
 		r = places_compile(policy, store, &search.named);
 	for (unsigned kind = 0; r >= 0 && kind < KIND_MAX; kind++)

@@ -27,15 +27,20 @@ struct identities {
  * the policy lets be written: as many of each kind. A tenth of a second, when the kernel knows them. */
 #define IDENTITIES_NAMES 100000
 
+/* Of which places. Those of a narrowed policy (ambit_policy_narrow()) are searched with different rights: its own
+ * are named by who may not read everything, those of the outer one and ambit's own by root. */
+enum search_part { PART_ALL, PART_OWN, PART_OUTER };
+
 /*
  * Searches what denying rules cover for files with more than one link. A pattern that names a place is
  * searched for there; one that begins with "**" in the working directory and where the policy lets be
  * written. Directories that cannot be read are passed over; symbolic links and automounts are not
  * followed; file systems of the kernel, and those of other machines that are mounted beneath, are not
- * entered. `store`: for ambit_tables_obtain(). -ENOMEM, or -E2BIG as the compiler.
+ * entered. `store`: for ambit_tables_obtain(). What is found comes to what is in `ret`. -ENOMEM, or -E2BIG as the
+ * compiler.
  */
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
-	const struct policy_env *env, const char *store, size_t limit, struct identities *ret);
+	const struct policy_env *env, enum search_part part, const char *store, size_t limit, struct identities *ret);
 void ambit_identities_clear(struct identities *identities);
 
 #endif

@@ -16,16 +16,20 @@ static int place_add(struct places *places, const char *path, enum kind kind, ui
 	return places->items[places->count++].path ? 0 : -ENOMEM;
 }
 
+static bool is_part(enum search_part part, bool outer)
+{
+	return part == PART_ALL || (part == PART_OUTER) == outer;
+}
+
 /* Adds the place that a denying pattern names; one that names none is remembered in `ret_wide`. */
-static int place_of(
-	struct places *places, const char *pattern, uint32_t rule, uint32_t *ret_wide)
+static int place_of(struct places *places, const char *pattern, uint32_t rule, bool wanted, uint32_t *ret_wide)
 {
 	_cleanup_free_ char *prefix = pattern_prefix(pattern);
 
 	if (!prefix)
 		return -ENOMEM;
 	if (*prefix)
-		return place_add(places, prefix, KIND_NAMED, rule);
+		return !wanted ? 0 : place_add(places, prefix, KIND_NAMED, rule);
 	if (!*ret_wide)
 		*ret_wide = rule;
 	return 0;
@@ -64,7 +68,8 @@ int places_compile(const struct policy *policy, const char *store, struct tables
 	return r;
 }
 
-static int places_named(struct places *places, const struct policy *policy, uint32_t *ret_wide)
+static int places_named(
+	struct places *places, const struct policy *policy, enum search_part part, uint32_t *ret_wide)
 {
 	int r = 0;
 
@@ -72,26 +77,27 @@ static int places_named(struct places *places, const struct policy *policy, uint
 		const struct rule *rule = &policy->rules[i];
 
 		for (size_t p = 0; rule->verdict == VERDICT_DENY && p < rule->path_count; p++) {
-			r = place_of(places, rule->paths[p], rule->id, ret_wide);
+			r = place_of(places, rule->paths[p], rule->id, is_part(part, rule->outer), ret_wide);
 			if (r < 0)
 				return r;
 		}
 	}
 	for (size_t i = 0; r >= 0 && i < policy->guarded_count; i++)
-		r = place_of(places, policy->guarded[i].path, 0, ret_wide);
+		r = place_of(places, policy->guarded[i].path, 0, is_part(part, true), ret_wide);
 	return r;
 }
 
 /* Where the cell can make use of a file that it finds, and so where one may have been put. */
 static int places_wide(struct places *places, const struct policy *policy,
-	const struct policy_env *env, uint32_t wide)
+	const struct policy_env *env, enum search_part part, uint32_t wide)
 {
-	int r = env->cwd ? place_add(places, env->cwd, KIND_CWD, wide) : 0;
+	int r = env->cwd && is_part(part, false) ? place_add(places, env->cwd, KIND_CWD, wide) : 0;
 
 	for (size_t i = 0; r >= 0 && i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
-		if (rule->op != OP_WRITE || rule->verdict != VERDICT_ALLOW)
+		if (rule->op != OP_WRITE || rule->verdict != VERDICT_ALLOW ||
+			!is_part(part, rule->outer))
 			continue;
 		for (size_t p = 0; r >= 0 && p < rule->path_count; p++) {
 			_cleanup_free_ char *prefix = pattern_prefix(rule->paths[p]);
@@ -131,14 +137,15 @@ bool place_within(const struct place *place, const struct place *other)
 	       (!place->path[length] || place->path[length] == '/');
 }
 
-int places_find(const struct policy *policy, const struct policy_env *env, struct places *ret)
+int places_find(
+	const struct policy *policy, const struct policy_env *env, enum search_part part, struct places *ret)
 {
 	_cleanup_(places_clear) struct places places = {};
 	uint32_t wide = 0;
-	int r = places_named(&places, policy, &wide);
+	int r = places_named(&places, policy, part, &wide);
 
 	if (r >= 0 && wide)
-		r = places_wide(&places, policy, env, wide);
+		r = places_wide(&places, policy, env, part, wide);
 	if (r < 0)
 		return r;
 	if (places.count)

@@ -3,7 +3,7 @@
 #ifndef AMBIT_PLACES_H
 #define AMBIT_PLACES_H
 
-#include "compile/tables.h"
+#include "compile/links.h"
 
 /* Why a place is searched, in this order, with a limit for each. */
 enum kind {
@@ -26,7 +26,8 @@ struct places {
 };
 
 /* Sorted by kind, and a directory before what lies in it. */
-int places_find(const struct policy *policy, const struct policy_env *env, struct places *ret);
+int places_find(
+	const struct policy *policy, const struct policy_env *env, enum search_part part, struct places *ret);
 void places_clear(struct places *places);
 
 /* True if a place lies in another one of its kind, or is it. */

@@ -68,7 +68,7 @@ static struct identities find(const struct policy *policy, size_t limit)
 	const struct policy_env env = {.cwd = dir};
 	struct identities found = {};
 
-	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, limit, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_ALL, NULL, limit, &found), 0);
 	return found;
 }
 
@@ -158,12 +158,12 @@ static void a_wide_pattern_is_searched_where_the_cell_writes(void **state)
 	deny(policy, OP_READ, "**/*.key");
 	snprintf(path, sizeof(path), "%s/op*", dir);
 	tables = build_tables(policy);
-	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 1000, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_ALL, NULL, 1000, &found), 0);
 	assert_int_equal(found.count, 0);
 	build_path(policy, OP_WRITE, VERDICT_ALLOW, path);
 	ambit_tables_free(TAKE_PTR(tables));
 	tables = build_tables(policy);
-	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 1000, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_ALL, NULL, 1000, &found), 0);
 	assert_int_equal(found.count, 1);
 	assert_int_equal(of(&found, "store/3")->deny[OP_READ], 1);
 }
@@ -182,7 +182,7 @@ static void a_named_place_is_searched_for_what_it_names(void **state)
 	deny(policy, OP_READ, "**/*.key");
 	tables = build_tables(policy);
 	/* Five names here, three in "secret", one in "deep". */
-	assert_int_equal(ambit_identities_find(policy, tables, &env, NULL, 9, &found), 0);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_ALL, NULL, 9, &found), 0);
 	assert_int_equal(found.cut_count, 0);
 	assert_int_equal(found.count, 2);
 	assert_int_equal(of(&found, "store/5")->deny[OP_READ], 1);
@@ -233,10 +233,33 @@ static void many_names_are_fast(void **state)
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
+/* Who asks for one part has the places of the other left alone; both together find all. */
+static void parts(void **state)
+{
+	_cleanup_(policy_cleanup) struct policy *policy = build_policy();
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	_cleanup_(ambit_identities_clear) struct identities found = {}, outer = {};
+	const struct policy_env env = {.cwd = dir};
+
+	(void)state;
+	deny(policy, OP_READ, "secret/one");
+	deny(policy, OP_READ, "single");
+	tables = build_tables(policy);
+	policy->rules[1].outer = true;
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_OUTER, NULL, 1000, &outer), 0);
+	assert_int_equal(outer.count, 1);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_OWN, NULL, 1000, &found), 0);
+	assert_int_equal(found.count, 1);
+	assert_int_not_equal(found.items[0].key.inode, outer.items[0].key.inode);
+	assert_int_equal(ambit_identities_find(policy, tables, &env, PART_OUTER, NULL, 1000, &found), 0);
+	assert_int_equal(found.count, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denied_files_are_found),
+		cmocka_unit_test(parts),
 		cmocka_unit_test(own_places_are_found),
 		cmocka_unit_test(names_of_a_file_are_put_together),
 		cmocka_unit_test(a_wide_pattern_is_searched_where_the_cell_writes),
