@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/util.h"
@@ -21,6 +24,8 @@
 #define TEXT_ROOM (1 << 20)
 /* How long reading a policy may take, and looking for files with several names. */
 #define LOAD_SECONDS 60
+/* Of a policy that is read: what it may take of the machine. */
+#define LOAD_BYTES (1UL << 30)
 /* How long a user may take to say how his process ended, and to read what it came to. */
 #define PATIENCE_MS 10000
 
@@ -188,6 +193,48 @@ static int refuse_sockets(const struct policy *policy, pid_t pid, struct diag *d
 	return 0;
 }
 
+/* One policy of a user is read at a time, with the least of priorities and a bound of memory; whoever waits has his
+ * time run. Returns the lock. */
+static int load_begin(uid_t uid, struct rlimit *ret_before)
+{
+	struct rlimit limit;
+	char path[sizeof(AMBIT_RUN_DIR) + 32];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), AMBIT_RUN_DIR "/load-%u", uid);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || getrlimit(RLIMIT_AS, ret_before) < 0)
+		return -errno;
+	limit = *ret_before;
+	if (limit.rlim_cur > LOAD_BYTES)
+		limit.rlim_cur = LOAD_BYTES;
+	if (setrlimit(RLIMIT_AS, &limit) < 0 || setpriority(PRIO_PROCESS, 0, 19) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* Events are read with the priority of the service again: a user who is slow loses his own. */
+static int load_end(int lock, const struct rlimit *before)
+{
+	const int error = setrlimit(RLIMIT_AS, before) < 0 || setpriority(PRIO_PROCESS, 0, 0) < 0 ? -errno : 0;
+
+	close(lock);
+	return error;
+}
+
+static int load(struct served *served, struct diags *diags)
+{
+	struct run *run = &served->run;
+	struct rlimit before;
+	int lock = load_begin(served->user->uid, &before), error, end;
+
+	if (lock < 0)
+		return lock;
+	error = ambit_loaded_under(served->user, &run->target, diags, &run->loaded);
+	end = load_end(lock, &before);
+	return error ?: end;
+}
+
 static int begin(struct served *served, const struct daemon_options *options, struct diag *diag)
 {
 	const struct run_request *request = served->user->request;
@@ -208,7 +255,7 @@ static int begin(struct served *served, const struct daemon_options *options, st
 	error = target_fill(served->user, &run->target);
 	alarm(LOAD_SECONDS);
 	if (!error)
-		error = ambit_loaded_under(served->user, &run->target, &diags, &run->loaded);
+		error = load(served, &diags);
 	ambit_ui_diags(&diags);
 	ambit_diags_clear(&diags);
 	if (error)
