@@ -90,11 +90,16 @@ static int standing_refuse(const struct stranger *stranger, int pidfd, struct di
 	return sees ? 0 : refuse(diag, "has namespaces of its own, in which paths mean something else");
 }
 
-/* What came into the cgroup by a number that was another's by then goes out of it again. */
-static void put_back(const struct cell *cell)
+/* How often a cgroup is read: nothing new comes into it but children of what is there. */
+#define PUT_BACK_TURNS 16
+
+/* What came into the cgroup by a number that was another's by then goes out of it again, to the one above: where it
+ * was before nobody knows, and where the other was is no place for it. True: there was something. */
+static bool put_back_once(const struct cell *cell)
 {
 	char path[1100], text[32], base[1024];
 	const char *slash = strrchr(cell->cgroup, '/');
+	bool some = false;
 	FILE *in;
 	int pid;
 
@@ -102,11 +107,19 @@ static void put_back(const struct cell *cell)
 	snprintf(path, sizeof(path), "%s/cgroup.procs", cell->cgroup);
 	in = fopen(path, "re");
 	while (in && fscanf(in, "%d", &pid) == 1) {
+		some = true;
 		snprintf(text, sizeof(text), "%d", pid);
 		cgroup_write(base, "cgroup.procs", text);
 	}
 	if (in)
 		fclose(in);
+	return some;
+}
+
+static void put_back(const struct cell *cell)
+{
+	for (unsigned turn = 0; turn < PUT_BACK_TURNS && put_back_once(cell); turn++)
+		;
 }
 
 /* By its number: who had it by then has his own limit again. */
