@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=dash disable=SC2154,SC2016
+# shellcheck shell=dash disable=SC2154,SC2016,SC2088
 # Users who are not root: what the service makes for a member of the group ambit, and what it refuses.
 
 control=/run/ambit/control
@@ -76,6 +76,7 @@ users_run() {
 	expect_status 1 run_as_user 'cat /t/mine/file' 2>"$work/case/stderr"
 	cat "$work/case/stderr"
 	expect "a denial is said" grep -q '^denied  read /t/mine/file ' "$work/case/stderr"
+	users_together
 	users_end
 	expect_trail verdict=deny path=/t/out/secret reason=no-rule
 	expect_trail verdict=deny path=/t/mine/file reason=no-rule
@@ -84,6 +85,34 @@ users_run() {
 	for trail in /var/log/ambit/*users*.jsonl; do
 		expect_status 0 ambit verify "$trail"
 	done
+}
+
+# Runs that end together, each with its connection and its process, while the service goes on.
+users_together() {
+	mkdir -p /sys/fs/cgroup/bound-together
+	sed 's/^name: .*/name: bound-together/' /e2e/policies/life.yaml >/t/bound-together.yaml
+	expect_status 0 ambit attach --cgroup /sys/fs/cgroup/bound-together -p /t/bound-together.yaml
+	cells_before=$(ls /run/ambit/cells)
+	mkfifo "$work/case/ready" "$work/case/go"
+	chmod 666 "$work/case/ready" "$work/case/go"
+	exec 5<>"$work/case/ready" 6<>"$work/case/go"
+	runs=
+	for i in 1 2 3 4 5 6; do
+		run_as_user 'echo in; read -r _' >"$work/case/ready" <"$work/case/go" 2>/dev/null &
+		runs="$runs $!"
+	done
+	for i in $runs; do
+		read -r word <&5
+		expect "run $i is there" [ "$word" = in ]
+	done
+	for i in $runs; do echo; done >&6
+	for i in $runs; do expect_status 0 wait "$i"; done
+	exec 5<&- 6<&-
+	until cells_gone; do :; done
+	expect "the service goes on" kill -0 "$daemon_pid"
+	secret_stays "beside users" /sys/fs/cgroup/bound-together
+	until grep -q '"path":"/t/out/secret"' /var/log/ambit/bound-together-*.jsonl; do :; done
+	expect_status 0 ambit reload
 }
 
 # What a policy could widen: everything but what is denied there is a word for more.
@@ -101,6 +130,18 @@ users_wide() {
 	users_policy "/t/in" >/t/mine/users.yaml
 	expect "control: else it works" run_as_user 'cat /t/in/file'
 	# Its own policy is not the cell's to write, nor is the socket its to reach, whatever both policies say.
+	# A link in the place of what the administrator's policy names of the user's own.
+	users_policy "~/work/**, /t/in" >/etc/ambit/policy.yaml
+	home=$(sed -n 's/^user:.*:\(.*\):.*/\1/p' /etc/passwd)
+	mkdir -p "$home"
+	chown user "$home"
+	expect "control: without one it works" run_as_user 'cat /t/in/file'
+	su user -c "ln -s / $home/work"
+	expect_status 125 run_as_user 'cat /t/in/file' 2>"$work/case/stderr"
+	cat "$work/case/stderr"
+	expect "with its place" grep -q '^/etc/ambit/policy.yaml:[0-9]*:[0-9]*: .*symbolic link "'"$home/work" "$work/case/stderr"
+	rm "$home/work"
+	users_policy "/t/in" >/etc/ambit/policy.yaml
 	sed -i 's|write: .*|write: ["@devices", /t/mine]|' /t/mine/users.yaml /etc/ambit/policy.yaml
 	expect "control: beside it can be written" run_as_user 'echo x >/t/mine/other'
 	expect_status 1 run_as_user 'echo x >>/t/mine/users.yaml'
