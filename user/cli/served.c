@@ -24,7 +24,7 @@
 #define TEXT_ROOM (1 << 20)
 /* How long reading a policy may take, and looking for files with several names. */
 #define LOAD_SECONDS 60
-/* Of a policy that is read: what it may take of the machine. */
+/* Of a policy that is read: private memory. What the service has mapped of the kernel does not count. */
 #define LOAD_BYTES (1UL << 30)
 /* How long a user may take to say how his process ended, and to read what it came to. */
 #define PATIENCE_MS 10000
@@ -203,12 +203,12 @@ static int load_begin(uid_t uid, struct rlimit *ret_before)
 
 	snprintf(path, sizeof(path), AMBIT_RUN_DIR "/load-%u", uid);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0 || getrlimit(RLIMIT_AS, ret_before) < 0)
+	if (fd < 0 || flock(fd, LOCK_EX) < 0 || getrlimit(RLIMIT_DATA, ret_before) < 0)
 		return -errno;
 	limit = *ret_before;
 	if (limit.rlim_cur > LOAD_BYTES)
 		limit.rlim_cur = LOAD_BYTES;
-	if (setrlimit(RLIMIT_AS, &limit) < 0 || setpriority(PRIO_PROCESS, 0, 19) < 0)
+	if (setrlimit(RLIMIT_DATA, &limit) < 0 || setpriority(PRIO_PROCESS, 0, 19) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
@@ -216,7 +216,7 @@ static int load_begin(uid_t uid, struct rlimit *ret_before)
 /* Events are read with the priority of the service again: a user who is slow loses his own. */
 static int load_end(int lock, const struct rlimit *before)
 {
-	const int error = setrlimit(RLIMIT_AS, before) < 0 || setpriority(PRIO_PROCESS, 0, 0) < 0 ? -errno : 0;
+	const int error = setrlimit(RLIMIT_DATA, before) < 0 || setpriority(PRIO_PROCESS, 0, 0) < 0 ? -errno : 0;
 
 	close(lock);
 	return error;
