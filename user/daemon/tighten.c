@@ -24,6 +24,8 @@
 #include "policy/text.h"
 
 #define DELETED " (deleted)"
+/* What it holds cannot be seen: files that are registered, and what a request waits for. */
+#define RING	"anon_inode:[io_uring]"
 
 struct tightening {
 	struct hold *hold;
@@ -253,19 +255,19 @@ static void socket_look(struct tightening *tight, pid_t tid, int number)
 
 /* --- files --- */
 
-/* Reads the octal number behind "flags:", and whether io_uring holds files of its own. */
-static int info_read(const char *path, unsigned *ret_flags, unsigned *ret_files)
+/* Reads the octal number behind "flags:", and how many descriptors wait in a unix socket to be received. */
+static int info_read(const char *path, unsigned *ret_flags, unsigned *ret_waiting)
 {
 	FILE *in = fopen(path, "re");
 	char line[256];
 
-	*ret_files = 0;
+	*ret_waiting = 0;
 	if (!in)
 		return -errno;
 	*ret_flags = O_RDWR;
 	while (fgets(line, sizeof(line), in)) {
 		sscanf(line, "flags: %o", ret_flags);
-		sscanf(line, "UserFiles: %u", ret_files);
+		sscanf(line, "scm_fds: %u", ret_waiting);
 	}
 	fclose(in);
 	return 0;
@@ -289,18 +291,21 @@ static void descriptor_look(struct tightening *tight, const char *task, pid_t ti
 	_cleanup_free_ char *info = text_format("%s/fdinfo/%d", task, number);
 	char path[AMBIT_PATH_SIZE + sizeof(DELETED)];
 	ssize_t length = link ? readlink(link, path, sizeof(path) - 1) : -1;
-	unsigned flags, files;
+	unsigned flags, waiting;
 	struct stat file;
 
-	if (length < 0 || !info || info_read(info, &flags, &files) < 0) {
+	if (length < 0 || !info || info_read(info, &flags, &waiting) < 0) {
 		end(tight, "read", "a descriptor that could not be looked at");
 		return;
 	}
 	path[length] = '\0';
-	if (strncmp(path, "socket:", 7) == 0)
+	/* Nobody can look at those, and of a socket nothing more than whose it is decides when it is received. */
+	if (waiting)
+		end(tight, "read", "descriptors that wait in a unix socket");
+	else if (strncmp(path, "socket:", 7) == 0)
 		socket_look(tight, tid, number);
-	else if (files)
-		end(tight, "read", "files that are registered with io_uring");
+	else if (strcmp(path, RING) == 0)
+		end(tight, "read", RING);
 	else if (flags & O_PATH || stat(link, &file) == 0)
 		file_look(tight, flags, path, &file);
 	else
@@ -342,6 +347,8 @@ static void map_look(struct tightening *tight, const char *line)
 		return;
 	}
 	path[length] = '\0';
+	if (strcmp(path, RING) == 0)
+		end(tight, "read", RING);
 	if (*path != '/')
 		return;
 	if (rights[0] == 'r' && file_narrowed(tight, OP_READ, path, &file))
