@@ -360,20 +360,48 @@ static void map_look(struct tightening *tight, const char *line)
 		end(tight, "exec", path);
 }
 
-static void maps_look(struct tightening *tight)
+/* Whether a thread has no memory: it is exiting, or dead and kept by the others (a leader), or the kernel's.
+ * The flags are those of include/linux/sched.h. */
+static bool is_without_memory(pid_t pid, pid_t tid)
 {
-	_cleanup_free_ char *path = text_format("/proc/%d/maps", tight->pid);
+	_cleanup_free_ char *path = text_format("/proc/%d/task/%d/stat", pid, tid);
+	FILE *in = path ? fopen(path, "re") : NULL;
+	bool gone = path && !in && errno == ENOENT;
+	char line[512] = "";
+	const char *name_end;
+	unsigned flags = 0;
+
+	if (in) {
+		line[fread(line, 1, sizeof(line) - 1, in)] = '\0';
+		gone = ferror(in) && errno == ESRCH;
+		fclose(in);
+	}
+	name_end = strrchr(line, ')');
+	if (name_end)
+		sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %u", &flags);
+	return gone || flags & (0x4 /* PF_EXITING */ | 0x200000 /* PF_KTHREAD */);
+}
+
+/* All threads have the same memory, but one that is dead, and be it the leader, does not tell of it. False:
+ * it should have. */
+static bool maps_look(struct tightening *tight, pid_t tid, bool *ret_seen)
+{
+	_cleanup_free_ char *path = text_format("/proc/%d/task/%d/maps", tight->pid, tid);
 	FILE *in = path ? fopen(path, "re") : NULL;
 	char *line = NULL;
 	size_t room = 0;
 
-	if (!in)
-		end(tight, "read", "memory that could not be looked at");
-	while (in && !tight->ended && getline(&line, &room, in) > 0)
+	*ret_seen = false;
+	while (in && !tight->ended && getline(&line, &room, in) > 0) {
+		*ret_seen = true;
 		map_look(tight, line);
+	}
+	if (in && ferror(in))
+		*ret_seen = false;
 	free(line);
 	if (in)
 		fclose(in);
+	return *ret_seen || is_without_memory(tight->pid, tid);
 }
 
 /* --- all of it --- */
@@ -385,6 +413,7 @@ static void process_look(pid_t pid, int pidfd, void *data)
 	_cleanup_free_ char *path = text_format("/proc/%d/task", pid);
 	_cleanup_(dir_cleanup) DIR *dir = path ? opendir(path) : NULL;
 	struct dirent *entry;
+	bool seen = false;
 
 	tight->pid = pid;
 	tight->pidfd = pidfd;
@@ -394,9 +423,9 @@ static void process_look(pid_t pid, int pidfd, void *data)
 
 		if (tid > 0 && (tid == pid || syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) != 0))
 			descriptors_look(tight, tid);
+		if (tid > 0 && !seen && !maps_look(tight, tid, &seen))
+			end(tight, "read", "memory that could not be looked at");
 	}
-	if (dir && !tight->ended)
-		maps_look(tight);
 }
 
 int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now)
