@@ -194,7 +194,7 @@ static void inet_look(struct tightening *tight, int fd, int protocol)
 		enum ambit_op op;
 		const char *text;
 		int (*name)(int fd, struct sockaddr *restrict address, socklen_t *restrict size);
-	} ends[] = {{OP_CONNECT, "connect", getpeername}, {OP_LISTEN, "listen", getsockname}};
+	} ends[] = {{OP_LISTEN, "listen", getsockname}, {OP_CONNECT, "connect", getpeername}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		struct sockaddr_storage name = {0};
@@ -205,7 +205,11 @@ static void inet_look(struct tightening *tight, int fd, int protocol)
 			!address.port || !peer_narrowed(tight, ends[i].op, (uint8_t)protocol, &address))
 			continue;
 		_cleanup_free_ char *text = address_text(&address);
-		cut(tight, fd, ends[i].text, text ?: "");
+		/* Datagrams come in by the port alone, which one that was bound to it keeps through a cut. */
+		if (ends[i].op == OP_LISTEN && protocol != IPPROTO_TCP)
+			end(tight, ends[i].text, text ?: "");
+		else
+			cut(tight, fd, ends[i].text, text ?: "");
 		return;
 	}
 }
