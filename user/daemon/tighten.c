@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -214,6 +215,20 @@ static void inet_look(struct tightening *tight, int fd, int protocol)
 	}
 }
 
+/* The name is the one that the server gave, and what was decided on was the path of the socket: one that leads
+ * there by a link, or to no socket any more, does not tell what was allowed before. */
+static bool unix_narrowed(const struct tightening *tight, const char *name)
+{
+	_cleanup_free_ char *path = realpath(name, NULL);
+	struct stat file;
+
+	if (!path || stat(path, &file) < 0 || !S_ISSOCK(file.st_mode) ||
+		path_narrowed(tight, OP_UNIX, name, strlen(name)))
+		return true;
+	return strcmp(path, name) != 0 &&
+	       ambit_tables_path(tight->now->tables, OP_UNIX, path, strlen(path)).verdict != VERDICT_ALLOW;
+}
+
 /* A relative name is of a place that is not known here, so it is taken for one that became narrower. */
 static void unix_look(struct tightening *tight, int fd)
 {
@@ -228,8 +243,8 @@ static void unix_look(struct tightening *tight, int fd)
 				: text_format("abstract:%.*s",
 					  (int)(size - offsetof(struct sockaddr_un, sun_path) - 1),
 					  name.sun_path + 1);
-	if (!peer || (name.sun_path[0] && *peer != '/') ||
-		path_narrowed(tight, OP_UNIX, peer, strlen(peer)))
+	if (!peer || (name.sun_path[0] ? *peer != '/' || unix_narrowed(tight, peer)
+					 : path_narrowed(tight, OP_UNIX, peer, strlen(peer))))
 		cut(tight, fd, "unix", peer ?: "");
 }
 
