@@ -111,24 +111,35 @@ struct address {
 	uint16_t port;
 };
 
-/* As the programs have it (bpf/lib/address.bpf.h), but for addresses that stand for another one of a gateway:
- * those are decided as what they are, and nothing allows them. False: no address of IP. */
+/* The address of IPv4 that stands in one of IPv6, as the programs take it (address_v6() of
+ * bpf/lib/address.bpf.h): v4-mapped, NAT64, 6to4. NULL: none. */
+static const uint8_t *v4_inside(const uint8_t *v6)
+{
+	static const struct {
+		uint8_t bytes[12], length, at;
+	} forms[] = {
+		{{[10] = 0xff, [11] = 0xff}, 12, 12},
+		{{0x00, 0x64, 0xff, 0x9b}, 12, 12},
+		{{0x20, 0x02}, 2, 2},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (memcmp(v6, forms[i].bytes, forms[i].length) == 0)
+			return v6 + forms[i].at;
+	return NULL;
+}
+
+/* False: no address of IP. */
 static bool address_read(const struct sockaddr_storage *from, struct address *ret)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+	const uint8_t *inside = from->ss_family == AF_INET6 ? v4_inside(v6->sin6_addr.s6_addr)
+							    : (const uint8_t *)&v4->sin_addr;
 
-	*ret = (struct address){.port = ntohs(v4->sin_port)};
-	if (from->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-		ret->family = AMBIT_FAMILY_V6;
-		memcpy(ret->bytes, &v6->sin6_addr, 16);
-	} else if (from->ss_family == AF_INET6) {
-		ret->family = AMBIT_FAMILY_V4;
-		memcpy(ret->bytes, v6->sin6_addr.s6_addr + 12, 4);
-	} else {
-		ret->family = AMBIT_FAMILY_V4;
-		memcpy(ret->bytes, &v4->sin_addr, 4);
-	}
+	*ret = (struct address){.port = ntohs(v4->sin_port),
+		.family = inside ? AMBIT_FAMILY_V4 : AMBIT_FAMILY_V6};
+	memcpy(ret->bytes, inside ?: v6->sin6_addr.s6_addr, inside ? 4 : 16);
 	return from->ss_family == AF_INET || from->ss_family == AF_INET6;
 }
 
