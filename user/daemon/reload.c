@@ -22,6 +22,20 @@ static int reload_refuse(struct hold *hold, const struct ready *ready, struct di
 	return -ENOTSUP;
 }
 
+/* What the kernel found out since the trail was last told of losses, the new row of the cell knows nothing of. */
+static void shut_again(struct hold *hold)
+{
+	struct ambit_counters now;
+	int result;
+
+	if (!is_strict(hold) || (ambit_cell_counters(hold->cell, &now) == 0 &&
+					ambit_events_lost(&now) == ambit_events_lost(&hold->state.seen)))
+		return;
+	result = ambit_cell_shut(hold->cell);
+	hold->shut = hold->recorder.denies = result == 0;
+	ambit_hold_mark(hold, "shut", result < 0 ? strerror(-result) : "events were lost");
+}
+
 /* Puts into force what `ready` has, which is taken over, as another epoch. */
 static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struct diag *diag)
 {
@@ -57,6 +71,7 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 	hold->epochs[0] = epoch;
 	hold->source = 1; /* it explains by the same policy as before, which stands there now */
 	hold->shut = hold->recorder.denies = false;
+	shut_again(hold);
 	if (frozen) {
 		result = hold_tighten(hold, &before, ready);
 		if (result < 0)
@@ -150,6 +165,8 @@ void hold_shut_look(struct hold *hold)
 	if (!hold->shut || hold->recorder.failing || ambit_cell_ring_used(hold->cell) >= 50)
 		return;
 	result = open_again(hold, &diag);
+	if (result == 0 && hold->shut)
+		return; /* events were lost meanwhile: once more in a second */
 	if (result == 0)
 		ambit_hold_mark(hold, "opened", NULL);
 	hold->options->say("cell %s: %s%s", hold->state.name,
