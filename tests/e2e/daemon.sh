@@ -295,28 +295,39 @@ used() { # NAME STATUS
 }
 bound_wide() {
 	sed "s/^name: .*/name: $bound_name/; s|read: \\[/t/in|read: [$1/t/in|" /e2e/policies/life.yaml >"$bound_policy"
-	printf 'network:\n  allow:\n    connect: ["127.0.0.1:7311"%s]\n' "$2" >>"$bound_policy"
+	printf 'network:\n  allow:\n    connect: ["127.0.0.1:7311", "127.0.0.1:7313"%s]\n' "$2" >>"$bound_policy"
+	printf '    listen: ["127.0.0.1:7313"%s]\n    unix: [/t/peers/on%s]\n' "$3" "$4" >>"$bound_policy"
 }
 bound_tighten() {
+	files="descriptor map shaded leaderless thread"
 	bound_begin bound-tighten
 	probe serve-echo 127.0.0.1 7311
 	probe serve-echo 127.0.0.1 7312
-	bound_wide '/t/out, ' ', "127.0.0.1:7312"'
+	mkdir -p /t/peers/on /t/peers/off
+	ln -sfn peers /t/way # the name that the servers give is not the path that is decided on
+	probe serve-unix /t/way/on/peer /t/way/off/peer
+	bound_wide '/t/out, ' ', "127.0.0.1:7312"' ', "127.0.0.1:7314"' ', /t/peers/off'
 	bound_attach
-	for manner in descriptor map thread uring; do keep "gone_$manner" $manner /t/out/secret; done
-	for manner in descriptor map thread; do keep "stays_$manner" $manner /t/in/file; done
+	for manner in $files uring; do keep "gone_$manner" $manner /t/out/secret; done
+	for manner in $files; do keep "stays_$manner" $manner /t/in/file; done
+	keep gone_parked parked 7312
+	keep gone_datagrams datagrams 7314
+	keep stays_datagrams datagrams 7313
 	keep cut connection 7312
 	keep goes_on connection 7311
-	bound_wide "" ""
+	keep cut_peer peer /t/way/off/peer.dgram
+	keep stays_peer peer /t/way/on/peer.dgram
+	bound_wide "" "" "" ""
 	expect_status 0 ambit reload
-	for manner in descriptor map thread uring; do used "gone_$manner" 137; done
-	for manner in descriptor map thread; do used "stays_$manner" 0; done
+	for manner in $files uring parked datagrams; do used "gone_$manner" 137; done
+	for manner in $files datagrams peer; do used "stays_$manner" 0; done
 	used cut 1
+	used cut_peer 3 # a datagram socket without a peer: ENOTCONN
 	used goes_on 0
 	expect "it is not frozen any more" grep -q 0 "$bound_cgroup/cgroup.freeze"
 
 	# As if a daemon had been killed in between: its policy is in force, and what it said of that.
-	bound_wide '/t/out, ' ""
+	bound_wide '/t/out, ' "" "" ""
 	expect_status 0 ambit reload
 	keep late descriptor /t/out/secret
 	keep late_stays descriptor /t/in/file
@@ -325,7 +336,7 @@ bound_tighten() {
 	state=$(grep -l "\"$bound_name-" /run/ambit/holds/????????)
 	sed -i 's/"tightens":0/"tightens":3/; s/"thaws":false/"thaws":true/' "$state"
 	cp "$state.3.yaml" "$state.2.yaml"
-	bound_wide "" ""
+	bound_wide "" "" "" ""
 	cp "$bound_policy" "$state.3.yaml"
 	daemon_up
 	used late 137

@@ -50,6 +50,43 @@ static int keep_map(const char *path)
 	return result < 0 ? result : memory[0] ? 0 : -EIO;
 }
 
+/* By a mapping that nothing can be read through while it is held. */
+static int keep_shaded(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+	volatile char *memory = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED || mprotect((void *)memory, 4096, PROT_NONE) < 0)
+		return -errno;
+	close(fd);
+	result = held();
+	if (result == 0)
+		result = result_of(mprotect((void *)memory, 4096, PROT_READ));
+	return result < 0 ? result : memory[0] ? 0 : -EIO;
+}
+
+static pthread_t leader;
+static const char *leader_path;
+
+static void *without_leader(void *data)
+{
+	(void)data;
+	pthread_join(leader, NULL);
+	_exit(keep_map(leader_path) == 0 ? 0 : 3);
+}
+
+/* By a mapping of a process whose first thread is gone. */
+static int keep_leaderless(const char *path)
+{
+	pthread_t thread;
+
+	leader = pthread_self();
+	leader_path = path;
+	if (pthread_create(&thread, NULL, without_leader, NULL))
+		return -EAGAIN;
+	return (int)syscall(SYS_exit, 0); /* of the thread alone */
+}
+
 static void *alone(void *path)
 {
 	return (void *)(intptr_t)(unshare(CLONE_FILES) < 0 ? -errno : keep_descriptor(path));
@@ -98,13 +135,73 @@ static int keep_connection(const char *port)
 	return result;
 }
 
+/* By nobody, for it waits in a socket to be received. */
+static int keep_parked(const char *port)
+{
+	union address peer;
+	socklen_t length = address_parse(&peer, "127.0.0.1", port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), pair[2], result;
+	char byte = 'x';
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+	if (fd < 0 || connect(fd, &peer.any, length) < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (sendmsg(pair[0], &message, 0) < 0)
+		return -errno;
+	close(fd);
+	result = held();
+	if (result < 0 || recvmsg(pair[1], &message, 0) < 0)
+		return result < 0 ? result : -errno;
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return send(fd, &byte, 1, MSG_NOSIGNAL) == 1 && recv(fd, &byte, 1, 0) == 1 ? 0 : -EPIPE;
+}
+
+/* What comes to a port, from itself. */
+static int keep_datagrams(const char *port)
+{
+	union address local;
+	socklen_t length = address_parse(&local, "127.0.0.1", port);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+	char byte = 'x';
+
+	if (fd < 0 || bind(fd, &local.any, length) < 0)
+		return -errno;
+	result = held();
+	if (result == 0 && (sendto(fd, &byte, 1, 0, &local.any, length) != 1 || recv(fd, &byte, 1, 0) != 1))
+		result = -errno;
+	return result;
+}
+
+/* A peer of unix. */
+static int keep_peer(const char *path)
+{
+	struct sockaddr_un peer;
+	socklen_t length = unix_parse(&peer, path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, length) < 0)
+		return -errno;
+	result = held();
+	return result < 0 ? result : result_of(send(fd, "x", 1, MSG_NOSIGNAL));
+}
+
 static int act_keep(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*keep)(const char *object);
 	} manners[] = {{"descriptor", keep_descriptor}, {"map", keep_map}, {"thread", keep_thread},
-		{"uring", keep_uring}, {"connection", keep_connection}};
+		{"shaded", keep_shaded}, {"leaderless", keep_leaderless}, {"uring", keep_uring},
+		{"connection", keep_connection}, {"parked", keep_parked}, {"datagrams", keep_datagrams},
+		{"peer", keep_peer}};
 
 	(void)argc;
 	ready = argv[2];
@@ -116,7 +213,9 @@ static int act_keep(int argc, char **argv)
 }
 
 const struct verb keep_verbs[] = {
-	{"keep", "descriptor|map|thread|uring PATH READY GO, connection PORT READY GO: uses it again after GO", 4,
-		EPIPE, act_keep},
+	{"keep",
+		"descriptor|map|shaded|leaderless|thread|uring|peer PATH READY GO, "
+		"connection|parked|datagrams PORT READY GO: uses it again after GO",
+		4, EPIPE, act_keep},
 	{0},
 };
