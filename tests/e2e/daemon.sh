@@ -308,8 +308,8 @@ bound_tighten() {
 	probe serve-unix /t/way/on/peer /t/way/off/peer
 	bound_wide '/t/out, ' ', "127.0.0.1:7312"' ', "127.0.0.1:7314"' ', /t/peers/off'
 	bound_attach
-	for manner in $files uring; do keep "gone_$manner" $manner /t/out/secret; done
-	for manner in $files; do keep "stays_$manner" $manner /t/in/file; done
+	for manner in $files uring; do keep "gone_$manner" "$manner" /t/out/secret; done
+	for manner in $files; do keep "stays_$manner" "$manner" /t/in/file; done
 	keep gone_parked parked 7312
 	keep gone_datagrams datagrams 7314
 	keep stays_datagrams datagrams 7313
