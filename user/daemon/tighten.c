@@ -358,8 +358,9 @@ static void descriptors_look(struct tightening *tight, pid_t tid)
 
 /* --- memory --- */
 
-/* What stands in front of the path of a line of /proc/PID/maps is enough to name it in map_files. */
-static void map_look(struct tightening *tight, const char *line)
+/* What stands in front of the path of a line of /proc/PID/maps is enough to name it in map_files, which /proc
+ * has for each thread under its own number, and not beneath task. */
+static void map_look(struct tightening *tight, pid_t tid, const char *line)
 {
 	unsigned long from, to;
 	char rights[5], path[AMBIT_PATH_SIZE + sizeof(DELETED)];
@@ -370,7 +371,7 @@ static void map_look(struct tightening *tight, const char *line)
 
 	if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &from, &to, rights, &inode) != 4 || !inode)
 		return;
-	link = text_format("/proc/%d/map_files/%lx-%lx", tight->pid, from, to);
+	link = text_format("/proc/%d/map_files/%lx-%lx", tid, from, to);
 	length = link ? readlink(link, path, sizeof(path) - 1) : -1;
 	if (length < 0 || stat(link, &file) < 0) {
 		end(tight, "read", "memory that could not be looked at");
@@ -424,7 +425,7 @@ static bool maps_look(struct tightening *tight, pid_t tid, bool *ret_seen)
 	*ret_seen = false;
 	while (in && !tight->ended && getline(&line, &room, in) > 0) {
 		*ret_seen = true;
-		map_look(tight, line);
+		map_look(tight, tid, line);
 	}
 	if (in && ferror(in))
 		*ret_seen = false;
