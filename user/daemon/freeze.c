@@ -17,7 +17,17 @@ static bool tables_alike(const struct ready *a, const struct ready *b)
 		       memcmp(a->links.items, b->links.items, a->links.count * sizeof(*a->links.items)) == 0);
 }
 
-/* Before anything is frozen the next daemon is told that it has to go on. */
+/* Before anything is frozen the next daemon is told that it has to go on. One that we could not thaw is frozen by
+ * us still. */
+static int freeze(struct hold *hold)
+{
+	int result;
+
+	hold->state.thaws = hold->state.thaws || !ambit_cgroup_is_frozen(hold->state.cgroup);
+	result = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
+	return result < 0 ? result : ambit_cgroup_freeze(hold->state.cgroup, true);
+}
+
 bool hold_freeze(struct hold *hold, const struct ready *before, const struct ready *now, uint64_t epoch)
 {
 	int result;
@@ -26,10 +36,7 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 		access(hold->state.cgroup, F_OK) < 0)
 		return false;
 	hold->state.tightens = epoch;
-	hold->state.thaws = !ambit_cgroup_is_frozen(hold->state.cgroup);
-	result = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
-	if (result == 0)
-		result = ambit_cgroup_freeze(hold->state.cgroup, true);
+	result = freeze(hold);
 	if (result < 0) {
 		_cleanup_free_ char *detail = text_format(
 			"not frozen, so what was being opened meanwhile may be held: %s", strerror(-result));
@@ -41,10 +48,15 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 
 void hold_thaw(struct hold *hold)
 {
-	if (hold->state.thaws)
-		ambit_cgroup_freeze(hold->state.cgroup, false);
+	const int result = hold->state.thaws ? ambit_cgroup_freeze(hold->state.cgroup, false) : 0;
+	/* A cgroup that is gone has no tasks. */
+	const bool stays = result < 0 && result != -ENOENT && result != -ENODEV;
+
+	/* Said once: `tightens` is 0 when it is tried again. */
+	if (stays && hold->state.tightens)
+		ambit_hold_mark(hold, "unthawed", strerror(-result));
 	hold->state.tightens = 0;
-	hold->state.thaws = false;
+	hold->state.thaws = stays;
 	ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
 }
 
@@ -56,6 +68,9 @@ void hold_tighten_again(struct hold *hold)
 
 	if (!hold->state.tightens)
 		return;
+	/* Thawed meanwhile, where it could not be taken over at first. */
+	if (!ambit_cgroup_is_frozen(hold->state.cgroup))
+		freeze(hold);
 	/* One that was killed before the policy was replaced has narrowed nothing. */
 	if (hold->state.tightens == hold->epochs[0]) {
 		hold_ready(hold, hold->epochs[0] - 1, &before, &ignored);

@@ -252,7 +252,6 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 	ambit_hold_mark(hold, "takeover", NULL);
 	if (hold->shut)
 		ambit_hold_mark(hold, "shut", "before the daemon was there");
-	hold_tighten_again(hold);
 	weaker_mark(hold);
 	/* Whoever bound it may have been killed before all tasks had been looked at. */
 	if (ambit_cell_bind_again(hold->cell) < 0)

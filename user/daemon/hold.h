@@ -26,6 +26,9 @@ int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag 
 /* Takes away what was kept of a cell, or of one epoch of it. */
 void ambit_state_drop(uint32_t id);
 void ambit_state_drop_all(void);
+/* Thaws what a daemon left frozen, as the states say, and has them say so; what was to be looked at meanwhile
+ * (`tightens`) stays due. For cells that nobody could take over. */
+void ambit_state_thaw_all(void);
 void ambit_state_drop_policy(uint32_t id, uint64_t epoch);
 
 struct hold {
@@ -86,8 +89,9 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 /* Ends what is open and was allowed before and is not now: connections, and processes that hold files. A
  * negative errno if not all of it could be looked at. */
 int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now);
+/* What it could not thaw stays so in the state, and is tried again with ambit_hold_look(). */
 void hold_thaw(struct hold *hold);
-/* Goes on where a daemon was killed in between. */
+/* Goes on where a daemon was killed in between; once a cell was taken over. */
 void hold_tighten_again(struct hold *hold);
 
 /* --- a trail that fails --- */

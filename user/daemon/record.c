@@ -163,6 +163,8 @@ void ambit_hold_look(struct hold *hold)
 		check_trail(hold);
 	}
 	hold_shut_look(hold);
+	if (hold->state.thaws)
+		hold_thaw(hold);
 	result = hold->state.cgroup[0] ? ambit_cell_rebind(hold->cell, hold->state.cgroup) : 0;
 	if (result) {
 		ambit_hold_mark(hold, "rebound", result < 0 ? strerror(-result) : NULL);

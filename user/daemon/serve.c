@@ -329,8 +329,11 @@ static void service_close(struct service *service, const char *what)
 	if (service->epoll >= 0)
 		close(service->epoll);
 	ambit_kernel_close(service->kernel);
-	if (service->lock >= 0)
+	if (service->lock >= 0) {
+		/* Also where nothing could be taken over: then nobody else would. */
+		ambit_state_thaw_all();
 		close(service->lock);
+	}
 }
 
 static int service_open(
@@ -361,6 +364,15 @@ static int fill(struct diag *diag, int result)
 	return result;
 }
 
+/* Where a daemon was killed while tasks stood still. They do no longer, whoever could be taken over; nobody waits
+ * for us meanwhile. */
+static void go_on(struct service *service)
+{
+	for (struct held *held = service->held; held; held = held->next)
+		hold_tighten_again(held->hold);
+	ambit_state_thaw_all();
+}
+
 int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag)
 {
 	struct service service;
@@ -376,6 +388,7 @@ int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag)
 	}
 	if (result == 0) {
 		notify("READY=1");
+		go_on(&service);
 		loop(&service);
 		notify("STOPPING=1");
 	}

@@ -157,6 +157,32 @@ void ambit_state_drop(uint32_t id)
 		unlink(path);
 }
 
+static void thaw(const char *file)
+{
+	struct hold_state state = {0};
+	char *end;
+	const unsigned long id = strtoul(file, &end, 16);
+
+	if (*end || end - file != 8 || ambit_state_read((uint32_t)id, &state) < 0)
+		return;
+	if (state.thaws && ambit_cgroup_freeze(state.cgroup, false) == 0) {
+		state.thaws = false;
+		ambit_state_write((uint32_t)id, &state);
+	}
+	ambit_state_clear(&state);
+}
+
+void ambit_state_thaw_all(void)
+{
+	DIR *dir = opendir(AMBIT_HOLDS);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		thaw(entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
 void ambit_state_drop_all(void)
 {
 	DIR *dir = opendir(AMBIT_HOLDS);
