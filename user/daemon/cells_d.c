@@ -86,7 +86,10 @@ static int rules_apply(struct service *service, struct diag *diag)
 	for (size_t i = 0; i < service->rules.count; i++) {
 		const struct cell_rule *rule = &service->rules.items[i];
 		struct diag why = {0};
-		int result = rule_apply(service, rule, &why);
+		int result;
+
+		notify("WATCHDOG=1");
+		result = rule_apply(service, rule, &why);
 
 		if (result < 0) {
 			service->options->say("%s: %s is not bound: %s", rule->file, rule->cgroup,

@@ -25,6 +25,7 @@ static int freeze(struct hold *hold)
 
 	hold->state.thaws = hold->state.thaws || !ambit_cgroup_is_frozen(hold->state.cgroup);
 	result = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
+	notify("WATCHDOG=1"); /* this one waits */
 	return result < 0 ? result : ambit_cgroup_freeze(hold->state.cgroup, true);
 }
 

@@ -34,8 +34,10 @@ int hold_ready(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag
 {
 	_cleanup_free_ char *path = ambit_state_policy(ambit_cell_id(hold->cell), epoch);
 	struct diags diags = {0};
-	int result = path ? hold->options->load(path, hold->state.file, &diags, ret) : -ENOMEM;
+	int result;
 
+	notify("WATCHDOG=1");
+	result = path ? hold->options->load(path, hold->state.file, &diags, ret) : -ENOMEM;
 	if (result == 0) {
 		result = refuse(ret->policy, diag);
 		if (result < 0)

@@ -94,6 +94,11 @@ void hold_thaw(struct hold *hold);
 /* Goes on where a daemon was killed in between; once a cell was taken over. */
 void hold_tighten_again(struct hold *hold);
 
+/* --- notify.c --- */
+
+/* Tells systemd, if it is what started us: "READY=1"; "WATCHDOG=1" at each step of what may take long. */
+void notify(const char *text);
+
 /* --- a trail that fails --- */
 
 /* Where the policy says `onTrailFailure: deny`: whether lines did not get into the file, and then nothing is

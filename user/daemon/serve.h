@@ -121,8 +121,6 @@ int process_attach(struct service *service, pid_t pid, const char *policy, struc
 	unsigned *ret_tasks, struct diag *diag);
 
 /* --- notify.c --- */
-/* Tells systemd, if it is what started us: "READY=1". */
-void notify(const char *text);
 /* How often it wants to hear from us, in µs; 0: never. */
 uint64_t notify_interval(void);
 /* A listening socket that it handed over, or -1. */

@@ -446,6 +446,7 @@ static void process_look(pid_t pid, int pidfd, void *data)
 	struct dirent *entry;
 	bool seen = false;
 
+	notify("WATCHDOG=1");
 	tight->pid = pid;
 	tight->pidfd = pidfd;
 	tight->ended = false;
