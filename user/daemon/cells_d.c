@@ -55,10 +55,10 @@ static int rename_policy(struct hold *hold, const char *policy, struct diag *dia
 		hold->state.file = now;
 		result = ambit_hold_reload(hold, diag);
 	}
-	if (result == 0)
-		ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
-	else
+	if (result < 0)
 		hold->state.file = before;
+	/* In any case: a reload that fails may have written it with the other file. */
+	ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
 	free(result == 0 ? before : now);
 	return result;
 }
@@ -79,7 +79,7 @@ static int rule_apply(struct service *service, const struct cell_rule *rule, str
 }
 
 /* Each on its own: that one cannot be bound leaves no other without its policy. */
-static int rules_apply(struct service *service, struct diag *diag)
+int cells_d_apply(struct service *service, struct diag *diag)
 {
 	int first = 0;
 
@@ -114,11 +114,11 @@ void cells_d_begin(struct service *service)
 		service->options->say("%s:%u:%u: %s", diags.items[i].file ?: AMBIT_CELLS_DIR,
 			diags.items[i].line, diags.items[i].column, diags.items[i].text);
 	ambit_diags_clear(&diags);
-	rules_apply(service, &ignored);
+	cells_d_apply(service, &ignored);
 	ambit_diag_clear(&ignored);
 }
 
-int cells_d_reload(struct service *service, struct diag *diag)
+int cells_d_read(struct service *service, struct diag *diag)
 {
 	struct cell_rules rules = {0};
 	struct diags diags = {0};
@@ -132,5 +132,6 @@ int cells_d_reload(struct service *service, struct diag *diag)
 	}
 	cell_rules_clear(&service->rules);
 	service->rules = rules;
-	return rules_apply(service, diag);
+	return 0;
 }
+

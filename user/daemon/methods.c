@@ -127,17 +127,34 @@ static bool is_meant(const struct hold *hold, const char *cell)
 	return !cell || strcmp(cell, hold->state.name) == 0 || strcmp(cell, id) == 0;
 }
 
+/* What the files say now, with errors as cells_d_read() has them: then nothing else is done either. */
+static int rules_reload(struct service *service, int *ret_first, struct diag *diag)
+{
+	int result = cells_d_read(service, diag);
+
+	if (result == 0)
+		*ret_first = cells_d_apply(service, diag);
+	return result;
+}
+
 int methods_reload(struct service *service, const char *cell, struct diag *diag)
 {
-	int count = 0, first = cell ? 0 : cells_d_reload(service, diag);
+	int count = 0, first = 0, read;
 	struct diag other = {0};
 
+	for (struct held *held = service->held; held; held = held->next)
+		held->epoch = held->hold->epochs[0];
+	read = cell ? 0 : rules_reload(service, &first, diag);
+	if (read < 0)
+		return read;
 	for (struct held *held = service->held; held; held = held->next) {
-		int result;
+		int result = 0;
 
 		if (!is_meant(held->hold, cell))
 			continue;
-		result = ambit_hold_reload(held->hold, first ? &other : diag);
+		/* Not twice where a file has just bound it, or given it another policy. */
+		if (held->epoch == held->hold->epochs[0])
+			result = ambit_hold_reload(held->hold, first ? &other : diag);
 		count += result == 0;
 		first = first ?: result < 0 ? result : 0;
 	}

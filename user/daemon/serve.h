@@ -19,6 +19,7 @@ struct held {
 	struct source source;
 	struct held *next;
 	struct hold *hold;
+	uint64_t epoch; /* before the reload that is going on; 0: bound meanwhile */
 };
 
 /* Of one who asks. */
@@ -110,9 +111,11 @@ int methods_reload(struct service *service, const char *cell, struct diag *diag)
 /* --- cells_d.c --- */
 /* Binds what AMBIT_CELLS_DIR says. What is wrong there is said, and the rest is bound. */
 void cells_d_begin(struct service *service);
-/* The same anew: with an error in any of the files nothing changes, and with a rule that cannot be bound the others
- * are; the first error. A rule that is gone stays in force, as all that is bound does. */
-int cells_d_reload(struct service *service, struct diag *diag);
+/* Reads the files anew; with an error in any of them, and a diag, nothing changes. A rule that is gone stays in force,
+ * as all that is bound does. */
+int cells_d_read(struct service *service, struct diag *diag);
+/* Binds what was read and is not bound so. With a rule that cannot be bound the others are; the first error. */
+int cells_d_apply(struct service *service, struct diag *diag);
 
 /* --- process.c --- */
 /* Binds a process, with all its threads and all that it makes later, to a policy file. -EPERM for what cannot be
