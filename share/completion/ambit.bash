@@ -27,7 +27,7 @@ _ambit_takes_word() { # OPTION
 	case $1 in
 	-p | --policy | -u | --user | -t | --trail | -c | --trail-config | -r | --ring) return 0 ;;
 	--cell | --since | --delay | --count | --textfile | --socket | -k | --key) return 0 ;;
-	--read | --write | --exec | --unix | --connect | --listen | --unit | --cgroup) return 0 ;;
+	--read | --write | --exec | --unix | --connect | --listen | --unit | --cgroup | --pid) return 0 ;;
 	esac
 	return 1
 }
