@@ -176,6 +176,17 @@ static void end(struct tightening *tight, const char *op, const char *object)
 	record(tight, "ended", op, object);
 }
 
+/* Where something cannot be opened, by errno: one that is gone holds nothing. */
+static void unseen(struct tightening *tight, const char *object)
+{
+	const int error = errno;
+
+	if (error == ENOENT || error == ESRCH)
+		return;
+	end(tight, "read", object);
+	tight->error = -error;
+}
+
 /* The connection ends, at once and with what was not sent yet, and the socket is as if it were new: what it is
  * used for next is decided anew. Of those that cannot do so (unix) nothing is sent or received any more. */
 static void cut(struct tightening *tight, int fd, const char *op, const char *object)
@@ -349,8 +360,8 @@ static void descriptors_look(struct tightening *tight, pid_t tid)
 	_cleanup_(dir_cleanup) DIR *dir = path ? opendir(path) : NULL;
 	struct dirent *entry;
 
-	if (!dir && (!path || errno != ENOENT))
-		end(tight, "read", "descriptors that could not be looked at");
+	if (!dir)
+		unseen(tight, "descriptors that could not be looked at");
 	while (dir && !tight->ended && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			descriptor_look(tight, task, tid, atoi(entry->d_name));
@@ -446,10 +457,12 @@ static void process_look(pid_t pid, int pidfd, void *data)
 	struct dirent *entry;
 	bool seen = false;
 
-	notify("WATCHDOG=1");
 	tight->pid = pid;
 	tight->pidfd = pidfd;
 	tight->ended = false;
+	if (!dir)
+		unseen(tight, "threads that could not be looked at");
+	notify("WATCHDOG=1");
 	while (dir && !tight->ended && (entry = readdir(dir))) {
 		const pid_t tid = atoi(entry->d_name);
 

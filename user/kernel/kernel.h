@@ -180,7 +180,8 @@ int ambit_cell_bind_again(struct cell *cell);
  * negative errno if a task there got no label. 0: it is bound as before, or there is none above it now. */
 int ambit_cell_rebind(struct cell *cell, const char *path);
 
-/* Calls `each` for every process of the cell, wherever it is. A negative errno. */
+/* Calls `each` for every process of the cell, wherever it is. A negative errno, too, if of one it could not be
+ * found out whether it is; the others were called for. */
 int ambit_cell_processes(
 	struct cell *cell, void (*each)(pid_t pid, int pidfd, void *data), void *data);
 /* Stops all tasks of a cgroup outside of the kernel, and waits until they are: -ETIMEDOUT; or lets them go on. */

@@ -30,16 +30,17 @@ static int has_ended(int pidfd, int wait)
 	return poll(&pollfd, 1, wait) > 0;
 }
 
-/* A descriptor of the process if it is of the cell and lives, else -1. */
+/* A descriptor of the process if it is of the cell and lives, else -ESRCH; another errno where that could not be
+ * found out. */
 static int stray_open(struct kernel *kernel, uint32_t id, pid_t pid)
 {
 	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
 	struct ambit_label label;
 
-	if (pidfd < 0 || bpf_map_lookup_elem(kernel->labels, &pidfd, &label) < 0 ||
-		label.cell != id || has_ended(pidfd, 0))
-		return -1;
-	return TAKE_FD(pidfd);
+	/* ENOENT: it has no label. */
+	if (pidfd < 0 || bpf_map_lookup_elem(kernel->labels, &pidfd, &label) < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	return label.cell != id || has_ended(pidfd, 0) ? -ESRCH : TAKE_FD(pidfd);
 }
 
 /* Kills all that are there, and then waits for one of them: who was killed may have to wait for
@@ -88,15 +89,18 @@ int ambit_cell_processes(
 {
 	_cleanup_(dir_cleanup) DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	int result = 0;
 
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
 		const pid_t pid = atoi(entry->d_name); /* 0: no process */
-		_cleanup_close_ int pidfd = pid ? stray_open(cell->kernel, cell->id, pid) : -1;
+		_cleanup_close_ int pidfd = pid ? stray_open(cell->kernel, cell->id, pid) : -ESRCH;
 
 		if (pidfd >= 0)
 			each(pid, pidfd, data);
+		else if (pidfd != -ESRCH)
+			result = pidfd;
 	}
-	return 0;
+	return result;
 }
