@@ -405,15 +405,15 @@ FRAME int connection_decide(struct __sk_buff *skb, struct packet *packet, struct
 	if (packet->payload >= skb->len)
 		return PASS;
 	connection_peer(packet, sk);
-	/* A resolver that the host has elsewhere (DNAT): nobody would read the questions. */
-	if (packet->target == AMBIT_DNS_PORT)
-		return connection_deny(packet, all->cell, REASON_STREAM, -1) ? PASS : DROP;
 	if (!connection || connection->state == CONNECTION_NEW) {
 		connection = connection_of(sk, true);
 		if (!connection)
 			return connection_deny(packet, all->cell, REASON_NAMES, -1) ? PASS : DROP;
 		if (!connection_begin(sk, packet, connection, all))
 			return connection_cut(packet, connection, all->cell, REASON_NAMES, -1);
+		/* A resolver that the host has elsewhere (DNAT): nobody would read the questions. */
+		if (packet->target == AMBIT_DNS_PORT)
+			return connection_cut(packet, connection, all->cell, REASON_STREAM, -1);
 		connection->next = connection_first(packet, sk);
 	}
 	if (connection->state == CONNECTION_FREE)
