@@ -131,16 +131,16 @@ users_wide() {
 	expect "control: else it works" run_as_user 'cat /t/in/file'
 	# Its own policy is not the cell's to write, nor is the socket its to reach, whatever both policies say.
 	# A link in the place of what the administrator's policy names of the user's own.
-	users_policy "~/work/**, /t/in" >/etc/ambit/policy.yaml
+	users_policy "~/mail/**, /t/in" >/etc/ambit/policy.yaml
 	home=$(sed -n 's/^user:.*:\(.*\):.*/\1/p' /etc/passwd)
 	mkdir -p "$home"
 	chown user "$home"
 	expect "control: without one it works" run_as_user 'cat /t/in/file'
-	su user -c "ln -s / $home/work"
+	su user -c "ln -s / $home/mail"
 	expect_status 125 run_as_user 'cat /t/in/file' 2>"$work/case/stderr"
 	cat "$work/case/stderr"
-	expect "with its place" grep -q '^/etc/ambit/policy.yaml:[0-9]*:[0-9]*: .*symbolic link "'"$home/work" "$work/case/stderr"
-	rm "$home/work"
+	expect "with its place" grep -q '^/etc/ambit/policy.yaml:[0-9]*:[0-9]*: .*symbolic link "'"$home/mail" "$work/case/stderr"
+	rm "$home/mail"
 	users_policy "/t/in" >/etc/ambit/policy.yaml
 	sed -i 's|write: .*|write: ["@devices", /t/mine]|' /t/mine/users.yaml /etc/ambit/policy.yaml
 	expect "control: beside it can be written" run_as_user 'echo x >/t/mine/other'

@@ -190,27 +190,27 @@ static void links_of_others(void **state)
 {
 	struct policy_env env = {
 		.home = in_root("home"), .cwd = in_root("real"), .sets_dir = in_root("sets")};
-	const char *text = HEAD "files: {allow: {read: [~/work/**, /a], exec: [/dev/fd/0]}}\n";
+	const char *text = HEAD "files: {allow: {read: [~/mail/**, /a], exec: [/dev/fd/0]}}\n";
 	_cleanup_(policy_cleanup) struct policy *policy = NULL;
 	struct diags diags = {};
 
 	(void)state;
 	assert_int_equal(mkdir(in_root("home"), 0700), 0);
-	assert_int_equal(symlink("/", in_root("home/work")), 0);
-	assert_false(link_is_roots(in_root("home/work")));
+	assert_int_equal(symlink("/", in_root("home/mail")), 0);
+	assert_false(link_is_roots(in_root("home/mail")));
 	/* Control: without being asked for it is followed, and a link of root's is with it. */
 	ambit_policy_free(expect_policy(text));
 	put("outer.yaml", text, strlen(text));
 	env.roots_links = true;
 	assert_int_equal(ambit_policy_load(in_root("outer.yaml"), &env, &diags, &policy), -EINVAL);
-	diags_expect(&diags, "3:24: pattern \"~/work/**\" goes through the symbolic link");
+	diags_expect(&diags, "3:24: pattern \"~/mail/**\" goes through the symbolic link");
 	ambit_diags_clear(&diags);
 	/* One that denies more is no harm. */
-	text = HEAD "files: {deny: {read: [~/work/x]}}\n";
+	text = HEAD "files: {deny: {read: [~/mail/x]}}\n";
 	put("outer.yaml", text, strlen(text));
 	assert_int_equal(ambit_policy_load(in_root("outer.yaml"), &env, &diags, &policy), 0);
 	assert_int_equal(policy->rules[0].path_count, 2);
-	assert_int_equal(unlink(in_root("home/work")), 0);
+	assert_int_equal(unlink(in_root("home/mail")), 0);
 	assert_int_equal(rmdir(in_root("home")), 0);
 }
 
