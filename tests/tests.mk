@@ -80,7 +80,7 @@ print-build:
 
 include tests/fuzz/fuzz.mk
 
-# On an idle two-core machine half an hour or so; `tests/check STAGE` does a part of it.
+# On an idle two-core machine three quarters of an hour; `tests/check STAGE` does a part of it.
 check:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
@@ -90,13 +90,15 @@ endif
 	@scripts/kernels >/dev/null
 	@BUILD=$(BUILD) tests/check
 
-# Names with all real parts, on all kernels: a quarter of an hour each. `make check` does the short form.
-.PHONY: check-net
-check-net:
+# The long forms, on all kernels, of what `make check` does in short: names with all real parts (a quarter of
+# an hour a kernel), a minute for each case of stress, all real programs.
+LONG = net stress controls
+.PHONY: $(LONG:%=check-%)
+$(LONG:%=check-%): check-%:
 ifeq ($(SETUP),yes)
 	@scripts/setup build test guest agents
 endif
-	@BUILD=$(BUILD) tests/check net-all
+	@BUILD=$(BUILD) tests/check $*-all
 
 # The package and its service on Debian 12 and 13, with a real systemd.
 .PHONY: check-service

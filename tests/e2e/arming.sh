@@ -2,6 +2,10 @@
 # shellcheck shell=dash disable=SC2154
 # What happens where the kernel cannot be armed as it should be.
 
+# For what does not depend on the list of LSMs: arming is what costs most in a guest.
+arms_alike() {
+	[ "$SUITE" != without-bpf ] || { echo "as with bpf in the list of LSMs"; exit 77; }
+}
 # One hook that nobody can attach to takes all others with it.
 arm_all_or_none() {
 	[ "$SUITE" != without-bpf ] || { echo "the places of LSM hooks alone can be taken"; exit 77; }
@@ -54,6 +58,7 @@ preempt_full() {
 }
 # What another version armed is neither used nor joined by a second set.
 other_version() {
+	arms_alike
 	expect_status 0 ambit arm
 	mv /sys/fs/bpf/ambit/abi-* /sys/fs/bpf/ambit/abi-999
 	ambit arm 2>"$work/case/stderr"
@@ -86,6 +91,7 @@ armed_for_jit() { # disarms, and arms by a run that needs less
 	expect_status 0 run_jit true
 }
 arm_as_needed() {
+	arms_alike
 	armed_for_jit
 	expect_jit_hooks "not needed"
 	expect "the others are" [ "$(hook_state file_open)" = attached ]
@@ -144,6 +150,7 @@ arm_more_or_none() {
 }
 # Programs that know something else than those that are armed do not join them.
 arm_other_facts() {
+	arms_alike
 	armed_for_jit
 	expect_status 0 rmdir /sys/fs/cgroup/ambit
 	rm -f /t/in/ran

@@ -290,6 +290,7 @@ expect_counts() { # HOW
 	expect "a thousand more, $1" [ $((many - one)) = 1000 ]
 }
 kept_counted() {
+	[ "$KERNEL$SUITE" = 6.12all ] || { echo "the counters are the same everywhere, and it arms twice: done on 6.12"; exit 77; }
 	kept_tree
 	expect_counts "as armed"
 	kept_one=$one

@@ -260,6 +260,7 @@ own_places() {
 	mkdir -p /t/in/own/empty /t/in/other /var/log /var/lib
 	cp "$policies/places.yaml" /t/in/own/policy.yaml
 	echo text >/t/in/own/file
+	rm -rf /run/ambit/compiled # a full store is emptied by whoever comes
 	own_acts </dev/null # its tables are kept now
 	find /run/ambit /sys/fs/bpf/ambit /usr/local | sort >"$work/case/before"
 	own_acts >"$work/case/answers" <<-ACTS

@@ -98,10 +98,11 @@ chained_after_a_cut() {
 # The trail's disk is full, and the policy says that nothing is done then that cannot be recorded.
 trail_failure_denies() {
 	sed '$a onTrailFailure: deny' "$life_policy" >"$work/case/policy.yaml"
-	mkdir "$work/case/disk" && mount -t tmpfs -o size=64k none "$work/case/disk" || exit 1
+	mkdir "$work/case/disk" && mount -t tmpfs -o size=64m none "$work/case/disk" || exit 1
 	mkfifo "$work/case/said" && mkfifo "$work/case/fifo" && chmod 666 "$work/case/fifo"
 	for name in started go; do rm -f "/t/in/$name" && cp -a "$work/case/fifo" "/t/in/$name"; done
 	# What is allowed is done until it is denied, with denials that have to be recorded; then until it is not.
+	# There is room for all that waits by then, else the file would be full again for ever.
 	# shellcheck disable=SC2016 # the inner shell's
 	probe fresh ambit run -p "$work/case/policy.yaml" --trail "$work/case/disk/trail" -- sh -c '
 		echo >/t/in/started; read -r _ </t/in/go

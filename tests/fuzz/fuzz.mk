@@ -45,7 +45,9 @@ $(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hoo
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) $(filter %.c,$^) $(PURELIBS) -o $@
 
-.PHONY: $(FUZZ_TARGETS:%=fuzz-%) fuzz-keep
+.PHONY: $(FUZZ_TARGETS:%=fuzz-%) fuzz-keep print-fuzz
+print-fuzz:
+	@echo $(FUZZ_TARGETS)
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/%
 	@mkdir -p $(BUILD)/fuzz/$*.corpus tests/fuzz/corpus/$*
 	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 $(FUZZ_OPTIONS_$*) -artifact_prefix=$(BUILD)/fuzz/$*- \
