@@ -129,7 +129,7 @@ FRAME bool name_leads(struct ambit_names *all, const struct packet *packet, cons
 		if (domain && reader->names[i] == domain)
 			return true;
 	lease_address(&packet->peer, key);
-	if (reader->tunnel || !lease_read(all, key, found))
+	if (reader->tunnel || reader->again || !lease_read(all, key, found))
 		return false;
 #pragma unroll
 	for (__u32 i = 0; i < AMBIT_LEASE_NAMES; i++)
@@ -280,14 +280,20 @@ FRAME int connection_read(struct __sk_buff *skb, struct packet *packet, struct r
 	/* Neither the end of the head nor of the packet: a byte that could not be read. */
 	if (!whole && packet->at != skb->len)
 		return REASON_UNREADABLE;
+	if (reader->kind == READER_FLIGHT) {
+		if (reader_result(reader) == STREAM_DONE)
+			connection->state = CONNECTION_FREE;
+		return judge_result(reader_result(reader));
+	}
 	if (whole || (!reader->agreed && reader_named(reader)))
 		result = reader_judge(all, packet, reader, dns);
 	reader->agreed |= reader_named(reader);
 	if (result > AGREES || !whole)
 		return result > AGREES ? result : AGREES;
 	if (result != TUNNELS) {
-		connection->state = CONNECTION_FREE;
 		counts_free(all, packet, reader, dns, connection);
+		if (!reader_follow(reader, dns->hash))
+			connection->state = CONNECTION_FREE;
 		return AGREES;
 	}
 	/* Nothing can follow before the proxy has answered. */
@@ -312,6 +318,9 @@ FRAME int connection_data(struct __sk_buff *skb, struct packet *packet, struct r
 	if (!scratch)
 		return connection_cut(packet, connection, all->cell, REASON_NO_SCRATCH, -1);
 	result = connection_read(skb, packet, reader, &scratch->dns, connection);
+	/* Behind a hello. */
+	if (result == AGREES && connection->state == CONNECTION_READ && packet->at < skb->len)
+		result = connection_read(skb, packet, reader, &scratch->dns, connection);
 	if (result != AGREES) {
 		names_show(all, reader, scratch);
 		result = connection_cut(packet, connection, all->cell, result, slot);

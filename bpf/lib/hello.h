@@ -18,6 +18,8 @@
 #define HELLO_RECORD_MAX       16384 /* bytes in a record: RFC 8446 section 5.1 */
 #define HELLO_MESSAGE	       1
 #define HELLO_EXTENSION_NAME   0
+#define HELLO_EXTENSION_EARLY  42 /* early_data */
+#define HELLO_EXTENSION_TLS13  43 /* supported_versions: without it there is no TLS 1.3 */
 #define HELLO_EXTENSION_ECH    0xfe0d /* encrypted_client_hello: RFC 9849 */
 #define HELLO_NAME_HOST	       0
 
@@ -57,6 +59,8 @@ struct hello {
 	__u16 result;  /* enum stream_result */
 	__u8 named;    /* there was a server_name */
 	__u8 ech;      /* there was an encrypted_client_hello */
+	__u8 tls13;    /* there was a supported_versions */
+	__u8 early;    /* there was an early_data */
 	struct stream_name name;
 };
 
@@ -126,6 +130,8 @@ static inline enum stream_result hello_body_begin(struct hello *hello, __u32 typ
 		return size ? STREAM_MORE : hello_end(hello, STREAM_MALFORMED);
 	}
 	hello->ech |= type == HELLO_EXTENSION_ECH;
+	hello->tls13 |= type == HELLO_EXTENSION_TLS13;
+	hello->early |= type == HELLO_EXTENSION_EARLY;
 	if (!size)
 		return hello_extension_end(hello);
 	hello_pass(hello, HELLO_BODY, size);
@@ -292,6 +298,14 @@ static inline enum stream_result hello_byte(struct hello *hello, __u8 byte)
 	if (!hello_count(hello, 1))
 		return hello_end(hello, STREAM_MALFORMED);
 	return hello_message_byte(hello, byte);
+}
+
+/* Begins a second hello, of whose first record, of `size` bytes, the type of the message was read (flight.h). */
+static inline void hello_again(struct hello *hello, __u32 size)
+{
+	__builtin_memset(hello, 0, sizeof(*hello));
+	hello->record = (__u16)(size - 1);
+	hello_go(hello, HELLO_LENGTH);
 }
 
 /* How many of the next bytes do not matter, so that they need not be read: hello_skip() takes as many, or

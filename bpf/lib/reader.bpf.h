@@ -8,11 +8,17 @@
 
 #include "names.bpf.h"
 
+#include "flight.h"
 #include "hello.h"
 #include "request.h"
 #include "spell.h"
 
-enum reader_kind { READER_NEW, READER_TLS, READER_HTTP };
+enum reader_kind {
+	READER_NEW,
+	READER_TLS,
+	READER_HTTP,
+	READER_FLIGHT, /* behind a hello */
+};
 
 struct reader {
 	__u32 names[AMBIT_LEASE_NAMES]; /* hashes of names that may be said; 0: none */
@@ -21,8 +27,10 @@ struct reader {
 	__u8 kind;    /* enum reader_kind */
 	__u8 proxy;   /* a proxy may be asked */
 	__u8 tunnel;  /* one was, and what is read goes through it */
+	__u8 again;   /* a hello was read, and what may follow is another one */
 	__u8 agreed;  /* the name is known, and was one of these */
 	__u16 asked;  /* the port that a proxy is asked for */
+	struct flight flight;
 	union {
 		struct hello hello;
 		struct http_head request;
@@ -38,14 +46,15 @@ struct {
 
 static __always_inline int reader_result(const struct reader *reader)
 {
-	return reader->kind == READER_TLS    ? reader->hello.result
-	       : reader->kind == READER_HTTP ? reader->request.result
-					     : STREAM_MORE;
+	return reader->kind == READER_TLS      ? reader->hello.result
+	       : reader->kind == READER_HTTP   ? reader->request.result
+	       : reader->kind == READER_FLIGHT ? reader->flight.result
+					       : STREAM_MORE;
 }
 
 static __always_inline const struct stream_name *reader_name(const struct reader *reader)
 {
-	return reader->kind == READER_TLS ? &reader->hello.name : &reader->request.name;
+	return reader->kind == READER_HTTP ? &reader->request.name : &reader->hello.name;
 }
 
 /* Whether the whole of a name is known, before the head has ended. */
@@ -67,9 +76,44 @@ FRAME int reader_tls(struct reader *reader, __u8 byte)
 	return hello_byte(&reader->hello, byte);
 }
 
+/* A second hello has to say its name again. */
+FRAME int reader_flight(struct reader *reader, __u8 byte)
+{
+	int result = flight_byte(&reader->flight, byte);
+
+	if (result != STREAM_OTHER)
+		return result;
+	hello_again(&reader->hello, reader->flight.size);
+	reader->kind = READER_TLS;
+	reader->agreed = 0;
+	return STREAM_MORE;
+}
+
 FRAME int reader_http(struct reader *reader, __u8 byte)
 {
 	return request_byte(&reader->request, byte);
+}
+
+static __always_inline __u32 reader_may_skip(const struct reader *reader)
+{
+	return reader->kind == READER_TLS      ? hello_may_skip(&reader->hello)
+	       : reader->kind == READER_FLIGHT ? flight_may_skip(&reader->flight)
+					       : 0;
+}
+
+static __always_inline void reader_skip(struct reader *reader, __u32 count)
+{
+	if (reader->kind == READER_TLS)
+		hello_skip(&reader->hello, count);
+	else
+		flight_skip(&reader->flight, count);
+}
+
+static __always_inline int reader_byte(struct reader *reader, __u8 byte)
+{
+	return reader->kind == READER_TLS      ? reader_tls(reader, byte)
+	       : reader->kind == READER_FLIGHT ? reader_flight(reader, byte)
+					       : reader_http(reader, byte);
 }
 
 struct reading {
@@ -81,16 +125,15 @@ struct reading {
 static long reading_step(__u32 index, struct reading *reading)
 {
 	struct reader *reader = reading->reader;
-	__u32 at = reading->at, left = reading->end - at, skip = 0;
+	__u32 at = reading->at, left = reading->end - at, skip;
 	__u8 byte;
 
 	if (at >= reading->end)
 		return 1;
-	if (reader->kind == READER_TLS)
-		skip = hello_may_skip(&reader->hello);
+	skip = reader_may_skip(reader);
 	skip = skip > left ? left : skip;
 	if (skip) {
-		hello_skip(&reader->hello, skip);
+		reader_skip(reader, skip);
 		reading->at = at + skip;
 		return 0;
 	}
@@ -99,8 +142,7 @@ static long reading_step(__u32 index, struct reading *reading)
 	reading->at = at + 1;
 	if (reader->kind == READER_NEW)
 		reader->kind = byte == HELLO_RECORD_HANDSHAKE ? READER_TLS : READER_HTTP;
-	return (reader->kind == READER_TLS ? reader_tls(reader, byte) : reader_http(reader, byte)) !=
-	       STREAM_MORE;
+	return reader_byte(reader, byte) != STREAM_MORE;
 }
 
 /* Reads the bytes [at, end) of a packet, or those up to the end of the head; where that is. A step is a
@@ -111,6 +153,22 @@ FRAME __u32 reader_read(struct __sk_buff *skb, struct reader *reader, __u32 at, 
 
 	(void)FAULT(LOOP_STREAM, -E2BIG, bpf_loop(REQUEST_MAX + 1, reading_step, &reading, 0));
 	return reading.at;
+}
+
+/*
+ * Goes on with what is sent behind a hello, whose name has this hash: a server of TLS 1.3 may ask for another
+ * one, which has to say the same name. False: nothing that follows can be one.
+ */
+static __always_inline bool reader_follow(struct reader *reader, __u32 name)
+{
+	if (reader->kind != READER_TLS || reader->again || !reader->hello.tls13)
+		return false;
+	__builtin_memset(reader->names, 0, sizeof(reader->names));
+	reader->names[0] = name;
+	reader->again = 1;
+	reader->flight.early = reader->hello.early;
+	reader->kind = READER_FLIGHT;
+	return true;
 }
 
 /* Spells what was said (spell_name()). */

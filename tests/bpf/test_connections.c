@@ -141,6 +141,72 @@ static void hellos(void **state)
 		assert_int_equal(send_to("1.2.3.4", 80, bytes, i), PASSED);
 }
 
+/* A ClientHello with a name of ten bytes, of a client that knows TLS 1.3, and offers early data. */
+#define HELLO_OF(name, versions, early)                                                                               \
+	"\x16\x03\x01\x00\x76\x01\x00\x00\x72\x03\x03"                                                                \
+	"01234567890123456789012345678901"                                                                           \
+	"\x00\x00\x02\x13\x01\x01\x00\x00\x47"                                                                        \
+	"\x00\x00\x00\x0f\x00\x0d\x00\x00\x0a" name "\x00" versions "\x00\x00\x00" early "\x00\x00" KEYS
+#define KEYS "\x00\x33\x00\x28" "0123456789012345678901234567890123456789"
+#define TLS13(name) HELLO_OF(name, "\x2b", "\x2d")
+#define TLS12(name) HELLO_OF(name, "\x17", "\x23")
+#define EARLY(name) HELLO_OF(name, "\x2b", "\x2a")
+#define GOOD	    "a.wild.org"
+#define ALSO	    "b.wild.org"
+#define EVIL	    "evil.or.gg"
+#define CHANGE	    "\x14\x03\x03\x00\x01\x01"
+#define ALERT	    "\x15\x03\x03\x00\x02\x01\x5a"
+#define DATA	    "\x17\x03\x03\x00\x03xyz"
+#define KEY	    "\x16\x03\x03\x00\x04\x10\x00\x00\x00"
+#define FINISHED    "\x16\x03\x03\x00\x28\x01\x00\x00\x00" "012345678901234567890123456789012345"
+
+/* What follows a hello, which may be another one. */
+static void hellos_again(void **state)
+{
+#define SAID(text) text, sizeof(text) - 1
+	static const struct {
+		int result;
+		const char *said;
+		size_t size;
+	} cases[] = {
+		{PASSED, SAID(TLS13(GOOD))},
+		{PASSED, SAID(TLS13(GOOD) TLS13(GOOD))},
+		{PASSED, SAID(TLS13(GOOD) CHANGE TLS13("A.wild.ORG"))},
+		{PASSED, SAID(TLS13(GOOD) CHANGE TLS13(GOOD) DATA)},
+		/* Not the same, though it leads here, too. */
+		{DROPPED, SAID(TLS13(GOOD) TLS13(ALSO))},
+		{DROPPED, SAID(TLS13(GOOD) TLS13(EVIL))},
+		{DROPPED, SAID(TLS13(GOOD) CHANGE TLS13(EVIL))},
+		{DROPPED, SAID(TLS13(GOOD) ALERT CHANGE ALERT TLS13(EVIL))},
+		{DROPPED, SAID(TLS13(GOOD) CHANGE TLS12(EVIL))},
+		{DROPPED, SAID(EARLY(GOOD) TLS13(EVIL))},
+		{DROPPED, SAID(EARLY(GOOD) CHANGE DATA DATA CHANGE TLS13(EVIL))},
+		{PASSED, SAID(EARLY(GOOD) CHANGE DATA DATA CHANGE TLS13(GOOD))},
+		{PASSED, SAID(EARLY(GOOD) CHANGE DATA DATA)},
+		/* Its last byte is not there yet, nor is a bad one. */
+		{PASSED, SAID(TLS13(GOOD) "\x16\x03\x01\x00\x76\x01\x00\x00\x72\x03\x03")},
+		/* In pieces: so short may be what is encrypted, but only once. */
+		{DROPPED, SAID(TLS13(GOOD) "\x16\x03\x01\x00\x01\x01\x14")},
+		{PASSED, SAID(TLS13(GOOD) CHANGE "\x16\x03\x01\x00\x01\x01")},
+		{DROPPED, SAID(TLS13(GOOD) CHANGE "\x16\x03\x01\x00\x01\x01" TLS13(GOOD))},
+		{PASSED, SAID(TLS13(GOOD) CHANGE FINISHED DATA TLS13(EVIL))},
+		{PASSED, SAID(TLS13(GOOD) DATA "anything")},
+		{PASSED, SAID(TLS13(GOOD) KEY CHANGE FINISHED "anything")},
+		{PASSED, SAID(TLS12(GOOD) TLS12(EVIL))}, /* TLS 1.2 has no second one */
+		{PASSED, SAID(TLS13(GOOD) TLS13(GOOD) TLS13(EVIL))}, /* nor has TLS 1.3 a third */
+		{DROPPED, SAID(TLS13(GOOD) "GET / HTTP/1.1\r\n")},
+		{DROPPED, SAID(TLS13(GOOD) "\x16\x03\x03\x00\x00" TLS13(GOOD))},
+		{DROPPED, SAID(TLS13(GOOD) "\x18\x03\x03\x00\x03xyz")},
+	};
+
+	(void)state;
+	lease("a.wild.org", "1.2.3.4");
+	lease("b.wild.org", "1.2.3.4");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (send_to("1.2.3.4", 80, cases[i].said, cases[i].size) != cases[i].result)
+			fail_msg("case %zu: not %d", i, cases[i].result);
+}
+
 /* IPv6 to nobody that a rule knows, with these bytes between its header and that of TCP. */
 static int send_v6(const uint8_t *between, size_t size, uint8_t next, const char *said)
 {
@@ -200,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(heads, fresh),
 		cmocka_unit_test_setup(hellos, fresh),
+		cmocka_unit_test_setup(hellos_again, fresh),
 		cmocka_unit_test_setup(large_packets, fresh),
 		cmocka_unit_test_setup(drops_are_counted, fresh),
 	};

@@ -2,7 +2,8 @@
 /*
  * libFuzzer: any bytes as the beginning of a TLS stream. The first one says how large the pieces are: in
  * pieces, with what may be skipped left out, the reader comes to the same as byte by byte; and a hello that
- * it takes is one for a reader that has all of it in memory too, with the same name.
+ * it takes is one for a reader that has all of it in memory too, with the same name. The same of what
+ * follows a hello, or of all if there is none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,55 @@ static bool whole(struct part stream, struct part *ret)
 	return true;
 }
 
+/* What follows a hello, by whole records; how many bytes are read until it is known. */
+static enum stream_result follows(struct part stream, bool early, size_t *ret_taken)
+{
+	bool changed = false, finished = false;
+	size_t kind, version, data = 0, length, all = stream.size;
+	struct part skipped;
+
+	for (;;) {
+		if (!number(&stream, 1, &kind) || !number(&stream, 1, &version))
+			break;
+		*ret_taken = all - stream.size;
+		if (version != 3)
+			return STREAM_MALFORMED;
+		if (!number(&stream, 1, &version) || !number(&stream, 2, &length))
+			break;
+		*ret_taken = all - stream.size;
+		if (!length || length > FLIGHT_RECORD_MAX || kind < 20 || kind > 23 || (kind == 22 && finished))
+			return STREAM_MALFORMED;
+		if (kind == 23 && (!early || (data += length) > FLIGHT_EARLY_MAX))
+			return STREAM_DONE;
+		if (kind == 22 && !(changed && length <= FLIGHT_FINISHED_MAX)) {
+			if (!number(&stream, 1, &kind))
+				break;
+			++*ret_taken;
+			return kind != 1 ? STREAM_DONE : length > HELLO_RECORD_MAX ? STREAM_MALFORMED : STREAM_OTHER;
+		}
+		finished |= kind == 22;
+		changed |= kind == 20;
+		if (!take(&stream, length, &skipped))
+			break;
+	}
+	*ret_taken = all;
+	return STREAM_MORE;
+}
+
+static void check_flight(struct part stream, bool early, size_t piece)
+{
+	struct flight bytes = {.early = early}, pieces = {.early = early};
+	size_t taken = 0, expected;
+
+	for (size_t i = 0; i < stream.size; i++)
+		flight_byte(&bytes, stream.at[i]);
+	for (size_t at = 0; at < stream.size; at += piece)
+		taken += flight_feed(&pieces, stream.at + at, stream.size - at < piece ? stream.size - at : piece);
+	if (memcmp(&bytes, &pieces, sizeof(bytes)) || follows(stream, early, &expected) != bytes.result ||
+		taken != expected)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hello bytes = {}, pieces = {};
@@ -125,5 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(name.size && memcmp(name.at, bytes.name.bytes, name.size))))
 		abort();
 	spelled_check(&bytes.name, false);
+	if (bytes.result != STREAM_DONE)
+		taken = 0;
+	check_flight((struct part){data + taken, size - taken}, bytes.early, piece);
 	return 0;
 }

@@ -91,10 +91,10 @@ struct about {
 	size_t record; /* bytes of a record */
 	size_t large;  /* bytes of a key share */
 	const char *between;
-	bool twice, list, none;
+	bool twice, list, none, retry;
 };
 
-static void say_tls(struct speech *speech, const struct about *about)
+static void say_hello(struct speech *speech, const struct about *about)
 {
 	static struct speech extensions;
 
@@ -107,10 +107,27 @@ static void say_tls(struct speech *speech, const struct about *about)
 		memset(extensions.bytes + extensions.size, 7, about->large);
 		extensions.size += about->large;
 	}
+	if (about->retry) {
+		add_number(&extensions, 43, 2); /* supported_versions */
+		add_number(&extensions, 0x0003020304UL, 5);
+	}
 	if (!about->none)
 		add_names(&extensions, about->list ? about->found : about->named,
 			about->list ? about->named : NULL);
 	add_hello(speech, &extensions, about->record ?: 16384, about->between);
+}
+
+/* Once, or as who was asked for another hello: then what is named is named in the second. */
+static void say_tls(struct speech *speech, const struct about *about)
+{
+	struct about first = *about;
+
+	first.named = about->found;
+	if (about->retry) {
+		say_hello(speech, &first);
+		add(speech, "\x14\x03\x03\x00\x01\x01", 6);
+	}
+	say_hello(speech, about);
 }
 
 static void say_format(struct speech *speech, const struct about *about, const char *format)
@@ -143,6 +160,7 @@ static const struct manner {
 	{.name = "tls-list", .tls = {.list = true}},
 	{.name = "tls-twice", .tls = {.twice = true}},
 	{.name = "tls-none", .tls = {.none = true}},
+	{.name = "tls-retry", .tls = {.retry = true, .large = 200}},
 	{.name = "tls-fastopen", .way = FASTOPEN},
 	{.name = "tls-file", .way = FILE_PAGES},
 	{.name = "tls-zerocopy", .way = ZEROCOPY},

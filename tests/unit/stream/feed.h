@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "bpf/lib/flight.h"
 #include "bpf/lib/hello.h"
 #include "bpf/lib/request.h"
 
@@ -22,6 +23,25 @@ static inline size_t hello_feed(struct hello *hello, const uint8_t *bytes, size_
 			hello_skip(hello, (uint32_t)skip);
 		else
 			hello_byte(hello, bytes[at]);
+		at += skip ?: 1;
+	}
+	return at;
+}
+
+/* Likewise of what follows a hello. */
+static inline size_t flight_feed(struct flight *flight, const uint8_t *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && flight->result == STREAM_MORE) {
+		size_t skip = flight_may_skip(flight);
+
+		if (skip > size - at)
+			skip = size - at;
+		if (skip)
+			flight_skip(flight, (uint32_t)skip);
+		else
+			flight_byte(flight, bytes[at]);
 		at += skip ?: 1;
 	}
 	return at;
