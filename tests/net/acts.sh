@@ -20,3 +20,16 @@ tunnel() {
 	for ((i = 0; i < $3; i++)); do names+=("$(printf "%05d%0$(($2 - 5))d" "$i" 0).$1"); done
 	ask --type 16 "${names[@]}"
 }
+
+# DOMAIN up|heard: iodine makes a tunnel to tunnel.DOMAIN through the resolver, and something comes through
+# it; or its other end is heard of.
+iodine_to() {
+	local said=/run/net/cell/iodine status=0 resolver
+	resolver=$(awk '/^nameserver/ { print $2; exit }' /etc/resolv.conf)
+	timeout -k 5 60 iodine -f -r -T NULL -P secret "$resolver" "tunnel.$1" >"$said" 2>&1 </dev/null &
+	until grep -q 'Connection setup complete' "$said" || ! kill -0 $! 2>/dev/null; do sleep 0.2; done
+	[[ $2 == heard ]] || hello --max-time 30 http://10.99.0.1/ || status=1
+	kill $! 2>/dev/null
+	cat "$said"
+	grep -q 'Version ok' "$said" && return $status
+}

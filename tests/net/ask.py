@@ -20,7 +20,7 @@ parser.add_argument("--connect", action="store_true")
 parser.add_argument("names", nargs="+")
 options = parser.parse_args()
 if not options.server:
-    options.server = open("/etc/resolv.conf").readline().split()[1]
+    options.server = open("/etc/resolv.conf").read().split("nameserver ")[1].split()[0]
 
 
 def ask_tcp(query):

@@ -143,5 +143,7 @@ for place, datagrams in sockets.items():
     threading.Thread(target=serve_datagrams, args=(place,)).start()
 secure = socket.create_server((HERE, 853))
 threading.Thread(target=serve_streams, args=(secure, lambda plain: context.wrap_socket(plain, server_side=True))).start()
+other = socket.create_server((HERE, 5353))
+threading.Thread(target=serve_streams, args=(other, lambda plain: plain)).start()
 # Last: who finds it open finds all of them open.
 serve_streams(socket.create_server((HERE, 53)), lambda plain: plain)

@@ -8,7 +8,12 @@ tricks_all() {
 		name=${name// /}
 		wanted "$name" || continue
 		trick "$name" "${resolver// /}" "$(trim "$what")" "$(trim "$denied")" "$(trim "$allowed")" "$(trim "$act")"
-	done < <(grep '^[a-z]' "$here/tricks")
+	done < <(tricks_of | grep '^[a-z]')
+}
+
+# The rows, or those of the short form.
+tricks_of() {
+	if [[ $extent == short ]]; then sed '/not in the short form/,$d' "$here/tricks"; else cat "$here/tricks"; fi
 }
 
 trim() {
@@ -26,13 +31,15 @@ trick() { # NAME RESOLVER "OPERATION REASON" DENIED ALLOWED ACT
 	act /run/net/cell/denied "${6//\%/$4}"
 	act /run/net/cell/allowed "${6//\%/$5}"
 	ask_through "$2"
-	in_client bash /run/net/cell/denied >"$dir/outside" 2>&1 </dev/null ||
+	in_client timeout -k 5 120 bash /run/net/cell/denied >"$dir/outside" 2>&1 </dev/null ||
 		{ fail "$1" "it does not work outside of a cell" "$dir/outside"; return; }
-	in_cell "$dir/trail" -- bash -c 'bash /run/net/cell/allowed || exit 101; bash /run/net/cell/denied; exit $?' \
+	in_cell "$dir/trail" -- timeout -k 5 240 bash -c \
+		'bash /run/net/cell/allowed || exit 101; bash /run/net/cell/denied; exit $?' \
 		>"$dir/inside" 2>&1 </dev/null
 	status=$?
 	case $status in
 	0) fail "$1" "it works in the cell" "$dir/inside" "$dir/trail" ;;
+	124 | 137) fail "$1" "it has no end in the cell" "$dir/inside" "$dir/trail" ;;
 	101) fail "$1" "what is allowed does not work" "$dir/inside" "$dir/trail" ;;
 	*)
 		if (($(trailq "$dir/trail" verdict=deny "op=$op" "reason=$reason"))); then
