@@ -40,6 +40,13 @@ FUZZ_OPTIONS_request = -max_len=1024 -dict=tests/fuzz/request.dict
 # Further seeds, which are files of the tree already.
 FUZZ_SEEDS_policy = policies
 FUZZ_SEEDS_set	  = policies/sets
+# What was captured.
+FUZZ_CAPTURED	  = dns hello request
+$(foreach target,$(FUZZ_CAPTURED),$(eval FUZZ_SEEDS_$(target) = $(BUILD)/fuzz/captured/$(target)))
+$(FUZZ_CAPTURED:%=fuzz-%): $(BUILD)/fuzz/captured
+$(BUILD)/fuzz/captured: tests/net/seeds tests/net/captured
+	@rm -rf $@
+	@tests/net/seeds $@
 
 $(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.h bpf/abi.h bpf/hooks.def bpf/lib/*.h tests/unit/stream/*.h tests/fuzz/*.h)
 	@mkdir -p $(@D)
