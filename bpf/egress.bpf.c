@@ -138,7 +138,7 @@ FRAME __u32 packet_groups(
  * answer comes, in whatever task runs then: so it names no process. What is handed over when it is too
  * late already was refused by name before (lib/egress.bpf.h).
  */
-FRAME int packet_event(const struct verdict *v, struct ambit_counters *counts)
+FRAME int packet_event(const struct verdict *v)
 {
 	struct ambit_event event = {};
 	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
@@ -147,9 +147,9 @@ FRAME int packet_event(const struct verdict *v, struct ambit_counters *counts)
 
 	if (cell && ring) {
 		event_fill(&event, v, cell);
-		event_output(cell, ring, &event, sizeof(event), counts);
+		event_output(cell, ring, &event, sizeof(event));
 	} else {
-		event_lost(cell, counts ? &counts->lost_full : NULL);
+		event_lost(cell, v->cell, LOST(full));
 	}
 	return 0;
 }
@@ -180,7 +180,7 @@ FRAME int packet_report(struct ambit_limits *row, const struct draw *draw, __u32
 	if (counts)
 		__sync_fetch_and_add(&counts->denied[OP_CONNECT], 1);
 	tally(&v, counts);
-	return v.silent ? 0 : packet_event(&v, counts);
+	return v.silent ? 0 : packet_event(&v);
 }
 
 SEC("cgroup_skb/egress")

@@ -148,15 +148,20 @@ static __always_inline __u32 event_strings(
 	return sizeof(scratch->event) + path + exe;
 }
 
+#define LOST(why) offsetof(struct ambit_counters, lost_##why)
+
 /*
- * An event did not get out. A cell whose policy says so is allowed nothing from here on: as a swap does it,
+ * An event did not get out; `place` is the counter of why. A cell whose policy says so is allowed nothing from here on: as a swap does it,
  * by what its row names and then by what is kept of verdicts. User space may replace the row meanwhile by
  * one that knows nothing of it; then the next event that is lost does it again.
  */
-static __always_inline void event_lost(struct ambit_cell *cell, __u64 *count)
+static __always_inline void event_lost(struct ambit_cell *cell, __u32 id, __u32 place)
 {
-	if (count)
-		__sync_fetch_and_add(count, 1);
+	/* Looked up here, since what is known of it all the way is followed twice all the way. */
+	struct ambit_counters *counts = FAULT(COUNTERS, NULL, counters_row(id));
+
+	if (counts)
+		__sync_fetch_and_add((__u64 *)((char *)counts + place), 1);
 	if (!cell || (cell->flags & (AMBIT_CELL_STRICT | AMBIT_CELL_SHUT)) != AMBIT_CELL_STRICT)
 		return;
 	__sync_fetch_and_or(&cell->flags, AMBIT_CELL_SHUT);
@@ -172,7 +177,7 @@ static __always_inline void event_lost(struct ambit_cell *cell, __u64 *count)
  * What only records gives up the last quarter of the ring, so that what was denied finds room.
  */
 static __always_inline void event_output(struct ambit_cell *cell, void *ring, struct ambit_event *event,
-	__u32 size, struct ambit_counters *counts)
+	__u32 size)
 {
 	__u64 room = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
 	__u64 used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
@@ -181,18 +186,18 @@ static __always_inline void event_output(struct ambit_cell *cell, void *ring, st
 	__u64 flags = 0;
 
 	if (FAULT(RING_SPARED, true, after > room - room / AMBIT_RING_SPARE) && !denial) {
-		event_lost(cell, counts ? &counts->lost_spared : NULL);
+		event_lost(cell, event->cell, LOST(spared));
 		return;
 	}
 	if (after >= room / 2 && (used ^ after) & ~(eighth - 1))
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (FAULT(RING_FULL, -EAGAIN, bpf_ringbuf_output(ring, event, size, flags)))
-		event_lost(cell, counts ? &counts->lost_full : NULL);
+		event_lost(cell, event->cell, LOST(full));
 }
 
 /* Sends the event of `v`, built in `scratch`, whose path buffer is filled or empty. */
-static __always_inline void event_send(const struct verdict *v, struct scratch *scratch, __u32 slot,
-	struct ambit_counters *counts, bool walks)
+static __always_inline void event_send(
+	const struct verdict *v, struct scratch *scratch, __u32 slot, bool walks)
 {
 	struct ambit_cell *cell = FAULT(CELL_EVENT, NULL, cell_row(v->cell));
 	__u32 size, key = cell ? cell->ring : 0;
@@ -200,7 +205,7 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 	bool known;
 
 	if (!cell || !ring) {
-		event_lost(cell, counts ? &counts->lost_full : NULL);
+		event_lost(cell, v->cell, LOST(full));
 		return;
 	}
 	event_fill(&scratch->event, v, cell);
@@ -214,7 +219,7 @@ static __always_inline void event_send(const struct verdict *v, struct scratch *
 		event_nobody(&scratch->event);
 	size = event_strings(scratch, slot, cell->mnt_ns, walks, known);
 	if (size <= sizeof(scratch->event) + 2 * AMBIT_PATH_SIZE) /* it is: for the verifier */
-		event_output(cell, ring, &scratch->event, size, counts);
+		event_output(cell, ring, &scratch->event, size);
 }
 
 /* What report() does; without `walks` for programs that cannot look for the path of a program (before
@@ -246,12 +251,12 @@ static __always_inline int report_as(const struct verdict *v, bool walks)
 	}
 	if (!scratch) {
 		/* NULL is an answer. */
-		event_lost(cell_row(cell), counts ? &counts->lost_scratch : NULL);
+		event_lost(cell_row(cell), cell, LOST(scratch));
 		return 0;
 	}
 	if (own)
 		scratch->path.start = PATH_END;
-	event_send(v, scratch, slot, counts, walks);
+	event_send(v, scratch, slot, walks);
 	if (own)
 		scratch_release(scratch);
 	return 0;

@@ -26,33 +26,66 @@ static __always_inline struct ambit_limits *limits_row(__u32 id)
 	return bpf_map_lookup_elem(&limits, &id);
 }
 
-static __always_inline bool destination_has(
-	const struct ambit_destination *row, const __u64 address[2], __u8 family)
+/* Conditions as numbers, that clang does not make branches of: the verifier would follow those of a loop in
+ * all their combinations. */
+static __always_inline __u64 is_positive(__u64 number)
 {
-	return row->family == family && !((address[0] ^ row->address[0]) & row->mask[0]) &&
-	       !((address[1] ^ row->address[1]) & row->mask[1]);
+	number = ~number >> 63;
+	barrier_var(number);
+	return number;
 }
 
-/* The groups of buckets that are for a peer, with the destinations by name (a bit each) that it counts for.
- * Of a protocol that is neither (0) all that are for its address. Nobody changes these fields. */
-FRAME __u32 limits_groups(
-	const struct ambit_limits *row, const struct address *peer, __u8 proto, __u32 named)
+static __always_inline __u64 is_zero(__u64 bits)
+{
+	return is_positive(bits | -bits);
+}
+
+static __always_inline __u64 destination_has(
+	const struct ambit_destination *row, const __u64 address[2], __u8 family)
+{
+	return is_zero(((address[0] ^ row->address[0]) & row->mask[0]) |
+		       ((address[1] ^ row->address[1]) & row->mask[1]) | (row->family ^ family));
+}
+
+/* Whether it is for a protocol and port. */
+static __always_inline __u64 destination_hears(const struct ambit_destination *row, __u8 proto, __u64 port)
+{
+	__u64 low = row->port_low, high = row->port_high;
+	__u64 tcp = is_zero(proto ^ AMBIT_PROTO_TCP), udp = is_zero(proto ^ AMBIT_PROTO_UDP);
+	__u64 within = is_positive((port - low) | (high - port));
+
+	return is_zero(proto) |
+	       (within & ((tcp & is_zero(row->tcp ^ 1)) | (udp & is_zero(row->udp ^ 1)) | (1 ^ (tcp | udp))));
+}
+
+/*
+ * The groups of buckets that are for a peer, with the destinations by name (a bit each) that it counts for.
+ * Of a protocol that is neither (0) all that are for its address. Nobody changes these fields. By itself, and
+ * not of a row: no function may be given one with its lock.
+ */
+GLOBAL __u32 destinations_groups(const struct ambit_destination (*all)[AMBIT_DESTINATIONS_MAX], __u32 count,
+	const struct address *peer, __u8 proto, __u32 named)
 {
 	__u32 groups = GROUP_CELL;
 	__u64 address[2];
 
+	if (!all || !peer)
+		return GROUPS_ALL;
 	__builtin_memcpy(address, peer->bytes, sizeof(address));
-	for (__u32 i = 0; i < AMBIT_DESTINATIONS_MAX && i < row->destination_count; i++) {
-		const struct ambit_destination *to = &row->destinations[i];
+	for (__u32 i = 0; i < AMBIT_DESTINATIONS_MAX && i < count; i++) {
+		const struct ambit_destination *to = &(*all)[i];
 
-		if (!(named >> i & 1) && !destination_has(to, address, peer->family))
-			continue;
-		if (proto == AMBIT_PROTO_TCP ? !to->tcp : proto == AMBIT_PROTO_UDP ? !to->udp : 0)
-			continue;
-		if (!proto || (peer->port >= to->port_low && peer->port <= to->port_high))
-			groups |= 1U << (to->group & 31);
+		groups |= (((named >> i & 1) | destination_has(to, address, peer->family)) &
+				  destination_hears(to, proto, peer->port))
+			  << (to->group & 31);
 	}
 	return groups;
+}
+
+static __always_inline __u32 limits_groups(
+	const struct ambit_limits *row, const struct address *peer, __u8 proto, __u32 named)
+{
+	return destinations_groups(&row->destinations, row->destination_count, peer, proto, named);
 }
 
 /* What came of a draw. */

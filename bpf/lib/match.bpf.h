@@ -114,10 +114,11 @@ static __always_inline void match_word(struct match *match, __u64 word, __u32 le
 	*match = at;
 }
 
+/* A path is two ranges: [start, name), what is above its last name, and the rest. */
 struct match_path {
 	struct match match;
-	const struct path_buffer *buffer;
-	__u32 start, end;
+	struct path_buffer *buffer;
+	__u32 start, name;
 };
 
 /* The position is computed from the chunk's number: a counter that is carried along would keep the
@@ -125,31 +126,29 @@ struct match_path {
  * the path lies slack for a whole chunk (scratch.bpf.h). */
 static long match_chunk(__u32 index, struct match_path *walk)
 {
-	__u32 position = walk->start + index * MATCH_CHUNK;
+	__u32 position = walk->start, end = walk->name;
+	__u32 turn = (end - position + MATCH_CHUNK - 1) / MATCH_CHUNK;
 
-	if (position >= walk->end || walk->match.state == 0 || walk->match.error)
+	if (index >= turn) {
+		if (index == turn)
+			walk->buffer->above = walk->match.state;
+		index -= turn;
+		position = end;
+		end = PATH_END;
+	}
+	position += index * MATCH_CHUNK;
+	if (position >= end || walk->match.state == 0 || walk->match.error)
 		return 1;
 	match_word(&walk->match, *(const __u64 *)&walk->buffer->bytes[position & PATH_MASK],
-		walk->end - position);
+		end - position);
 	return 0;
-}
-
-/* Runs the bytes [start, end) of the buffer through the automaton; false if a table is missing. Every
- * byte of the longest path is read: PATH_SIZE / MATCH_CHUNK chunks. */
-static __always_inline bool match_bytes(struct match_path *walk, __u32 start, __u32 end)
-{
-	walk->start = start;
-	walk->end = end;
-	/* A path that was not read to its end could have been denied by what follows. */
-	if (start < end && FAULT(LOOP_MATCH, -E2BIG,
-		    bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK, match_chunk, walk, 0)) < 0)
-		return false;
-	return !walk->match.error;
 }
 
 /* Runs the path in `buffer` through the automaton of an operation, from the root or from behind the
  * directory that the walk ended at; the state behind the last directory is left in the buffer. False
- * if a table is missing. */
+ * if a table is missing. Every byte of the longest path is read: PATH_SIZE / MATCH_CHUNK chunks, one more
+ * where the last name begins within one, and one to find the end. One loop, since the verifier follows it
+ * anew for each place that it is called at. */
 static __always_inline bool match_path(
 	struct match *ret, __u32 policy, __u32 column, struct path_buffer *buffer)
 {
@@ -162,13 +161,17 @@ static __always_inline bool match_path(
 		walk.match.state = buffer->states[column & (AMBIT_COLUMNS - 1)];
 		start++;
 	}
-	if (name > PATH_END)
+	if (name > PATH_END || name < start)
 		name = start; /* the root itself */
-	if (!match_bytes(&walk, start, name))
+	walk.start = start;
+	walk.name = name;
+	buffer->above = 0;
+	/* A path that was not read to its end could have been denied by what follows. */
+	if (FAULT(LOOP_MATCH, -E2BIG,
+		    bpf_loop(AMBIT_PATH_SIZE / MATCH_CHUNK + 2, match_chunk, &walk, 0)) < 0 ||
+		walk.match.error)
 		return false;
-	buffer->states[column & (AMBIT_COLUMNS - 1)] = walk.match.state;
-	if (!match_bytes(&walk, name, PATH_END))
-		return false;
+	buffer->states[column & (AMBIT_COLUMNS - 1)] = buffer->above;
 	*ret = walk.match;
 	return true;
 }

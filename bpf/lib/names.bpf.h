@@ -112,13 +112,14 @@ static __always_inline int lease_of(const struct ambit_accept *accept, __u32 pro
 					    : LEASE_ALLOWS;
 }
 
-/* What is said behind a name, of protocol and port; of a denial the rule, in `ret_rule`. */
-FRAME int state_says(__u32 state, const struct ambit_cell *cell, __u32 proto_port, __u32 *ret_rule)
+/* What is said behind a name, of protocol and port; of a denial the rule, in `ret_rule`. By itself: what it
+ * says is one number for the verifier, and not a state for each way to it. */
+GLOBAL int policy_says(__u32 policy, __u32 state, __u32 proto_port, __u32 *ret_rule)
 {
 	struct ambit_accept accept;
 	struct match match;
 
-	if (!match_start(&match, cell->policy, MATCH_PEER))
+	if (!ret_rule || !match_start(&match, policy, MATCH_PEER))
 		return LEASE_FAILS;
 	match.state = state;
 	match.segment = NULL;
@@ -135,6 +136,12 @@ FRAME int state_says(__u32 state, const struct ambit_cell *cell, __u32 proto_por
 		return LEASE_DENIES;
 	}
 	return lease_of(&accept, proto_port);
+}
+
+static __always_inline int state_says(
+	__u32 state, const struct ambit_cell *cell, __u32 proto_port, __u32 *ret_rule)
+{
+	return policy_says(cell->policy, state, proto_port, ret_rule);
 }
 
 /* What the names of an address say: deny beats allow, also among names. In `v` the name that says so,

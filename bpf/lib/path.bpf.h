@@ -417,6 +417,9 @@ static long walk_attempt(__u32 index, struct path_buffer **context)
 
 /* Which buffer of a slot. */
 enum { BUFFER_PATH, BUFFER_EXE };
+_Static_assert(offsetof(struct scratch, exe) ==
+		       offsetof(struct scratch, path) + sizeof(struct path_buffer),
+	"one behind the other");
 
 /*
  * Builds the path of (dentry, vfsmount) at the end of a buffer of the scratch slot: "/a/b", the root
@@ -431,7 +434,9 @@ GLOBAL int path_build(__u32 slot, __u32 which, __u64 dentry, __u64 mnt, __u32 mn
 
 	if (!scratch)
 		return REASON_NO_SCRATCH;
-	buffer = which == BUFFER_EXE ? &scratch->exe : &scratch->path;
+	/* Not by a branch: the verifier would follow the whole walk for each of them. */
+	buffer = &scratch->path + (which & BUFFER_EXE);
+	barrier_var(buffer);
 	buffer->from_dentry = dentry;
 	buffer->from_mnt = mnt;
 	buffer->mnt_ns = mnt_ns;

@@ -67,7 +67,7 @@ struct path_buffer {
 	__u32 policy, links; /* of the cell's row (struct ambit_cell) */
 	__u32 noting; /* the walk notes what it meets */
 	__u32 noted;  /* how many it did; WALK_NOTES + 1: they prove nothing */
-	__u32 reserved;
+	__u32 above;  /* the state behind the last directory, while it is looked for (match.bpf.h) */
 	struct walk_note notes[WALK_NOTES];
 	char raw[DENTRY_SIZE]; /* the beginning of the dentry that the walk is at */
 	char bytes[AMBIT_PATH_SIZE + AMBIT_NAME_SIZE];
@@ -130,8 +130,9 @@ struct {
  * only when that many decisions were preempted in the middle. */
 #define SCRATCH_TRIES 16
 
-/* A slot that is ours until scratch_release(), and its number; or NULL. */
-static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
+/* Claims a slot: its number, or -1. A function that is verified for itself, since its loop would be followed
+ * again for each state of who calls it. */
+GLOBAL int scratch_find(void)
 {
 	__u32 first = bpf_get_smp_processor_id() * 8;
 
@@ -141,13 +142,27 @@ static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
 			FAULT(SLOT_CLAIM, NULL, bpf_map_lookup_elem(&scratches, &slot));
 
 		if (scratch &&
-			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1))) {
-			scratch->path.epoch = 0;
-			*ret_slot = slot;
-			return scratch;
-		}
+			!FAULT(SCRATCH_BUSY, 1, __sync_lock_test_and_set(&scratch->busy, 1)))
+			return slot;
 	}
-	return NULL;
+	return -1;
+}
+
+/* A slot that is ours until scratch_release(), and its number; or NULL. */
+static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
+{
+	int slot = scratch_find();
+	struct scratch *scratch = NULL;
+
+	if (slot >= 0) {
+		*ret_slot = slot;
+		scratch = bpf_map_lookup_elem(&scratches, ret_slot);
+	}
+	if (scratch)
+		scratch->path.epoch = 0;
+	/* Whoever asks later whether there is one has to look at the pointer, as the verifier does. */
+	barrier_var(scratch);
+	return scratch;
 }
 
 static __always_inline void scratch_release(struct scratch *scratch)
