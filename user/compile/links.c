@@ -51,6 +51,15 @@ void ambit_identities_clear(struct identities *identities)
 	*identities = (struct identities){};
 }
 
+int identity_compare(const void *left, const void *right)
+{
+	const struct identity *a = left, *b = right;
+
+	if (a->key.device != b->key.device)
+		return a->key.device < b->key.device ? -1 : 1;
+	return (a->key.inode > b->key.inode) - (a->key.inode < b->key.inode);
+}
+
 /* --- what is there --- */
 
 static const struct mount *mount_find(struct search *search, uint64_t id)

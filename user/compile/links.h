@@ -42,5 +42,7 @@ enum search_part { PART_ALL, PART_OWN, PART_OUTER };
 int ambit_identities_find(const struct policy *policy, const struct tables *tables,
 	const struct policy_env *env, enum search_part part, const char *store, size_t limit, struct identities *ret);
 void ambit_identities_clear(struct identities *identities);
+/* An order of `struct identity`, for qsort() and bsearch(): by key. */
+int identity_compare(const void *left, const void *right);
 
 #endif

@@ -1,20 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tasks of a cell stand still while a policy that may be narrower comes into force. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/util.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
 
-static bool tables_alike(const struct ready *a, const struct ready *b)
+static bool links_alike(const struct identities *in_force, const struct identities *now)
 {
-	if (!a->tables || a->tables->segment_count != b->tables->segment_count ||
-		memcmp(a->tables->segments, b->tables->segments,
-			a->tables->segment_count * sizeof(*a->tables->segments)) != 0)
+	if (in_force->count != now->count)
 		return false;
-	return a->links.count == b->links.count &&
-	       (!a->links.count ||
-		       memcmp(a->links.items, b->links.items, a->links.count * sizeof(*a->links.items)) == 0);
+	for (size_t i = 0; i < now->count; i++) {
+		const struct identity *item = &now->items[i], *found = bsearch(item, in_force->items,
+			in_force->count, sizeof(*item), identity_compare);
+
+		if (!found || memcmp(&found->value, &item->value, sizeof(item->value)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool tables_alike(const struct ready *in_force, const struct ready *now)
+{
+	return in_force->tables && in_force->tables->segment_count == now->tables->segment_count &&
+	       memcmp(in_force->tables->segments, now->tables->segments,
+		       now->tables->segment_count * sizeof(*now->tables->segments)) == 0 &&
+	       links_alike(&in_force->links, &now->links);
+}
+
+int hold_in_force(struct hold *hold, struct ready *ret)
+{
+	int result = ambit_cell_in_force(hold->cell, &ret->tables, &ret->links);
+
+	return result == -ENODATA ? ambit_state_tables(ambit_cell_id(hold->cell), STATE_ASIDE, ret) : result;
 }
 
 /* Before anything is frozen the next daemon is told that it has to go on. One that we could not thaw is frozen by
@@ -37,6 +56,8 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 		access(hold->state.cgroup, F_OK) < 0)
 		return false;
 	hold->state.tightens = epoch;
+	/* Where they cannot be kept, the one that goes on for us takes all that is open for allowed before. */
+	ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_BEFORE, before);
 	result = freeze(hold);
 	if (result < 0) {
 		_cleanup_free_ char *detail = text_format(
@@ -59,12 +80,12 @@ void hold_thaw(struct hold *hold)
 	hold->state.tightens = 0;
 	hold->state.thaws = stays;
 	ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
+	ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_BEFORE);
 }
 
 void hold_tighten_again(struct hold *hold)
 {
 	_cleanup_(ambit_ready_clear) struct ready before = {0}, now = {0};
-	struct diag ignored = {0};
 	int result = 0;
 
 	if (!hold->state.tightens)
@@ -74,10 +95,8 @@ void hold_tighten_again(struct hold *hold)
 		freeze(hold);
 	/* One that was killed before the policy was replaced has narrowed nothing. */
 	if (hold->state.tightens == hold->epochs[0]) {
-		hold_ready(hold, hold->epochs[0] - 1, &before, &ignored);
-		ambit_diag_clear(&ignored);
-		result = hold_ready(hold, hold->epochs[0], &now, &ignored);
-		ambit_diag_clear(&ignored);
+		ambit_state_tables(ambit_cell_id(hold->cell), STATE_BEFORE, &before);
+		result = hold_in_force(hold, &now);
 		if (result == 0)
 			result = hold_tighten(hold, &before, &now);
 	}

@@ -164,6 +164,7 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 	if (result == 0)
 		result = hold_trail_open(hold, diag);
 	if (result == 0) {
+		hold_aside(hold);
 		hold_start(hold);
 		result = hold->recorder.error;
 	}
@@ -251,6 +252,7 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 		hold_close(hold);
 		return result;
 	}
+	hold_aside(hold);
 	ambit_hold_mark(hold, "takeover", NULL);
 	if (hold->shut)
 		ambit_hold_mark(hold, "shut", "before the daemon was there");

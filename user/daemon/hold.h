@@ -23,6 +23,16 @@ void ambit_state_clear(struct hold_state *state);
 char *ambit_state_policy(uint32_t id, uint64_t epoch);
 /* Copies `file` there: what is compiled, and what explains events later, is one text. */
 int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag *diag);
+/* Tables of a cell that the kernel has no more, while somebody may have to know what they allowed: those before the
+ * policy that became narrower (`tightens`), and those of a cell that may be
+ * shut (`onTrailFailure`), which the kernel does by itself. */
+enum state_time { STATE_BEFORE, STATE_ASIDE };
+/* After an error, or where `ready` has none, there are none. */
+int ambit_state_keep_tables(uint32_t id, enum state_time time, const struct ready *ready);
+/* Into `ret`, which has a policy no more than the file has. A negative errno also where another build of ambit wrote
+ * them. Links are in the order in which they were kept. */
+int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret);
+void ambit_state_drop_tables(uint32_t id, enum state_time time);
 /* Takes away what was kept of a cell, or of one epoch of it. */
 void ambit_state_drop(uint32_t id);
 void ambit_state_drop_all(void);
@@ -81,10 +91,17 @@ int hold_trail_open(struct hold *hold, struct diag *diag);
 void hold_start(struct hold *hold);
 /* Has the events that come now explained by the policy of an epoch. */
 void hold_explain(struct hold *hold, uint64_t epoch);
+/* Once a cell was bound or taken over: keeps aside what decides in it (STATE_ASIDE), if it may ever be shut. */
+void hold_aside(struct hold *hold);
 /* --- freeze.c and tighten.c --- */
 
+/* What decides now, or would if the cell was not shut, without its policy. Not by compiling the text again: the sets
+ * and links in it may say something else by now. */
+int hold_in_force(struct hold *hold, struct ready *ret);
+
 /* Before another policy takes the place of one: freezes the tasks of the cell if the new one could be narrower.
- * True: hold_tighten() is due behind it, and in any case hold_thaw(). */
+ * `before` is of
+ * hold_in_force(). True: hold_tighten() is due behind it, and in any case hold_thaw(). */
 bool hold_freeze(struct hold *hold, const struct ready *before, const struct ready *now, uint64_t epoch);
 /* Ends what is open and was allowed before and is not now: connections, and processes that hold files. A
  * negative errno if not all of it could be looked at. */

@@ -22,6 +22,24 @@ static int reload_refuse(struct hold *hold, const struct ready *ready, struct di
 	return -ENOTSUP;
 }
 
+/* What decides in the cell is kept aside, where it may be shut: then the kernel has it no more. NULL: nothing is
+ * known, so everything counts as allowed before. */
+static void keep_aside(struct hold *hold, const struct ready *ready)
+{
+	if (ready && is_strict(hold))
+		ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_ASIDE, ready);
+	else
+		ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_ASIDE);
+}
+
+void hold_aside(struct hold *hold)
+{
+	_cleanup_(ambit_ready_clear) struct ready ready = {0};
+
+	if (is_strict(hold) && ambit_cell_in_force(hold->cell, &ready.tables, &ready.links) == 0)
+		keep_aside(hold, &ready);
+}
+
 /* What the kernel found out since the trail was last told of losses, the new row of the cell knows nothing of. */
 static void shut_again(struct hold *hold)
 {
@@ -40,7 +58,6 @@ static void shut_again(struct hold *hold)
 static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struct diag *diag)
 {
 	_cleanup_(ambit_ready_clear) struct ready before = {0};
-	struct diag ignored = {0};
 	bool frozen;
 	int result;
 
@@ -52,11 +69,12 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 		return -EIO;
 	}
 	/* Without it everything counts as allowed before. */
-	hold_ready(hold, hold->epochs[0], &before, &ignored);
-	ambit_diag_clear(&ignored);
+	hold_in_force(hold, &before);
 	frozen = hold_freeze(hold, &before, ready, epoch);
+	keep_aside(hold, NULL); /* the kernel may shut the cell as soon as it has the new one */
 	result = ambit_cell_swap(hold->cell, ready->tables, &ready->links, epoch, diag);
 	if (result < 0) {
+		keep_aside(hold, &before);
 		if (frozen)
 			hold_thaw(hold);
 		return result;
@@ -71,6 +89,7 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 	hold->epochs[0] = epoch;
 	hold->source = 1; /* it explains by the same policy as before, which stands there now */
 	hold->shut = hold->recorder.denies = false;
+	keep_aside(hold, ready);
 	shut_again(hold);
 	if (frozen) {
 		result = hold_tighten(hold, &before, ready);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
+#include "compile/store.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
 
@@ -147,6 +148,88 @@ void ambit_state_drop_policy(uint32_t id, uint64_t epoch)
 
 	if (path)
 		unlink(path);
+}
+
+/* --- tables that decided --- */
+
+static const char *const times[] = {[STATE_BEFORE] = "before", [STATE_ASIDE] = "aside"};
+
+static char *tables_path(uint32_t id, enum state_time time)
+{
+	return text_format(AMBIT_HOLDS "/%08x.%s.tables", id, times[time]);
+}
+
+static char *links_path(uint32_t id, enum state_time time)
+{
+	return text_format(AMBIT_HOLDS "/%08x.%s.links", id, times[time]);
+}
+
+/* In the form of the store (compile/store.h), which trusts no byte; whose they are the file's name says. */
+static uint8_t asked[8] = "in force";
+static const struct question in_force = {.bytes = asked, .count = sizeof(asked)};
+
+int ambit_state_keep_tables(uint32_t id, enum state_time time, const struct ready *ready)
+{
+	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+	_cleanup_free_ uint8_t *bytes = NULL;
+	size_t size = 0;
+	int result = path && beside ? 0 : -ENOMEM;
+
+	/* First of all nothing old is left, whatever happens. */
+	ambit_state_drop_tables(id, time);
+	if (!ready->tables)
+		return result;
+	bytes = store_write(&in_force, ready->tables, &size);
+	if (!bytes)
+		return -ENOMEM;
+	if (result == 0)
+		result = file_write(beside, (const char *)ready->links.items,
+			ready->links.count * sizeof(*ready->links.items));
+	return result < 0 ? result : file_write(path, (const char *)bytes, size);
+}
+
+/* All that a file has; NULL without one. */
+static uint8_t *file_read(const char *path, size_t *ret_size)
+{
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	_cleanup_free_ uint8_t *bytes = NULL;
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return NULL;
+	bytes = malloc((size_t)status.st_size + 1); /* it may be empty */
+	if (!bytes || read(fd, bytes, (size_t)status.st_size) != status.st_size)
+		return NULL;
+	*ret_size = (size_t)status.st_size;
+	return TAKE_PTR(bytes);
+}
+
+int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret)
+{
+	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+	size_t size = 0, links_size = 0;
+	_cleanup_free_ uint8_t *bytes = file_read(path, &size), *links = file_read(beside, &links_size);
+	int result;
+
+	/* Links are numbers, of which any will do. */
+	if (!bytes || !links || links_size % sizeof(struct identity))
+		return -ENOENT;
+	result = store_read(bytes, size, &in_force, &ret->tables);
+	if (result < 0)
+		return result;
+	ret->links.items = (struct identity *)TAKE_PTR(links);
+	ret->links.count = links_size / sizeof(struct identity);
+	return 0;
+}
+
+void ambit_state_drop_tables(uint32_t id, enum state_time time)
+{
+	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+
+	if (path)
+		unlink(path);
+	if (beside)
+		unlink(beside);
 }
 
 void ambit_state_drop(uint32_t id)

@@ -149,6 +149,11 @@ int table_load(const struct tables *tables, struct diag *diag);
 /* The same for identities. */
 int identities_load(const struct identities *identities, struct diag *diag);
 
+/* What such a map holds, for the matcher alone: `may_deny` is empty. */
+int table_read(int fd, struct tables **ret);
+/* The same for identities, in the order of identity_compare(). */
+int identities_read(int fd, struct identities *ret);
+
 /* In the keys of `identities` that swapped policies have: no id of a cell has this bit. */
 #define LINKS_SWAPPED 0x80000000U
 
@@ -156,6 +161,8 @@ int identities_load(const struct identities *identities, struct diag *diag);
  * The key of the row that holds these tables; made, if there is none. */
 int policy_acquire(
 	struct kernel *kernel, const struct tables *tables, uint32_t *ret_key, struct diag *diag);
+/* A descriptor of the map in a row; -ENOENT without one. */
+int policy_open(struct kernel *kernel, uint32_t key);
 /* Takes a row away, if no row of `cells` names it; or every such row, and those of `identities` that
  * a swap has left. */
 void policy_release(struct kernel *kernel, uint32_t key);

@@ -140,6 +140,10 @@ int ambit_cell_tallies(struct cell *cell,
  * (with a diag) the old one is in force. */
 int ambit_cell_swap(struct cell *cell, const struct tables *tables,
 	const struct identities *identities, uint64_t epoch, struct diag *diag);
+/* What the kernel decides by in a cell now, whoever put it there, for the matcher alone; both are the caller's, the
+ * links in the order of identity_compare(). -ENODATA where the cell is shut. */
+int ambit_cell_in_force(
+	const struct cell *cell, struct tables **ret_tables, struct identities *ret_links);
 /* Has the cell allow nothing (AMBIT_CELL_SHUT) until it is given a policy again. A negative errno: the one
  * before is in force. */
 int ambit_cell_shut(struct cell *cell);

@@ -27,8 +27,7 @@ static uint32_t key_of(const struct tables *tables)
 	return ((uint32_t)hash & (AMBIT_CELLS_MAX - 1)) | 1;
 }
 
-/* A descriptor of the map in a row; -ENOENT without one. */
-static int row_open(struct kernel *kernel, uint32_t key)
+int policy_open(struct kernel *kernel, uint32_t key)
 {
 	uint32_t id;
 	int fd;
@@ -94,7 +93,7 @@ int policy_acquire(
 
 	/* Every other row; the rest is left for what does not come from here. */
 	for (uint32_t i = 0; i < AMBIT_CELLS_MAX / 2; i++, key = (key + 2) & (AMBIT_CELLS_MAX - 1)) {
-		_cleanup_close_ int fd = row_open(kernel, key);
+		_cleanup_close_ int fd = policy_open(kernel, key);
 		int result = fd == -ENOENT ? row_new(kernel, key, tables, diag) : fd;
 
 		if (fd >= 0)
@@ -236,7 +235,7 @@ void policy_retire(struct kernel *kernel, uint32_t key)
 
 int policies_settle(struct kernel *kernel, uint32_t key)
 {
-	_cleanup_close_ int fd = row_open(kernel, key);
+	_cleanup_close_ int fd = policy_open(kernel, key);
 
 	if (fd < 0)
 		return fd;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/util.h"
-#include "kernel/internal.h"
+#include "kernel/cell.h"
 
 /* A new row of `identities`; 0 in `ret` where there is nothing to put in. */
 static int links_new(struct kernel *kernel, const struct identities *identities, uint32_t *ret,
@@ -113,4 +113,33 @@ int cell_shut(struct kernel *kernel, uint32_t id)
 	if (result == 0 && policies_settle(kernel, new.policy) == 0)
 		row_drop(kernel, &old, &new);
 	return result;
+}
+
+/* A cell that is shut has no policy: cell_shut(), or event_lost() in the kernel, has put it aside. */
+int ambit_cell_in_force(const struct cell *cell, struct tables **ret_tables, struct identities *ret_links)
+{
+	_cleanup_(tables_cleanup) struct tables *tables = NULL;
+	_cleanup_close_ int policy = -1, links = -1;
+	struct identities identities = {};
+	struct ambit_cell row;
+	uint32_t id;
+	int result = ambit_cell_row(cell, &row);
+
+	if (result < 0)
+		return result;
+	if (row.policy == AMBIT_POLICY_NOTHING)
+		return -ENODATA;
+	policy = policy_open(cell->kernel, row.policy);
+	result = policy < 0 ? policy : table_read(policy, &tables);
+	if (result == 0 && row.links) {
+		links = bpf_map_lookup_elem(cell->kernel->identities, &row.links, &id) < 0
+				? -1
+				: bpf_map_get_fd_by_id(id);
+		result = links < 0 ? -errno : identities_read(links, &identities);
+	}
+	if (result < 0)
+		return result;
+	*ret_tables = TAKE_PTR(tables);
+	*ret_links = identities;
+	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of the compiler -> a map. */
+/* Tables of the compiler -> a map, and back. */
 #include <bpf/bpf.h>
 #include <string.h>
 #include "base/util.h"
@@ -56,4 +56,59 @@ int identities_load(const struct identities *identities, struct diag *diag)
 		}
 	}
 	return TAKE_FD(fd);
+}
+
+static int entries_of(int fd, uint32_t *ret)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return -errno;
+	*ret = info.max_entries;
+	return 0;
+}
+
+int table_read(int fd, struct tables **ret)
+{
+	_cleanup_(tables_cleanup) struct tables *tables = calloc(1, sizeof(*tables));
+	struct ambit_head head;
+	int result = tables ? entries_of(fd, &tables->segment_count) : -ENOMEM;
+
+	if (result < 0)
+		return result;
+	tables->segments = calloc(tables->segment_count, sizeof(*tables->segments));
+	tables->may_deny = calloc(tables->segment_count, AMBIT_SEGMENT_WORDS / 8UL);
+	if (!tables->segments || !tables->may_deny)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tables->segment_count; i++)
+		if (bpf_map_lookup_elem(fd, &i, &tables->segments[i]) < 0)
+			return -errno;
+	memcpy(&head, tables->segments[0].words, sizeof(head));
+	tables->accept_count = head.accepts;
+	*ret = TAKE_PTR(tables);
+	return 0;
+}
+
+/* Nobody writes into such a map any more, so each key comes once, and there are no more than it has room for. */
+int identities_read(int fd, struct identities *ret)
+{
+	_cleanup_free_ struct identity *items = NULL;
+	struct ambit_identity_key *before = NULL;
+	uint32_t room = 0, count = 0;
+	int result = entries_of(fd, &room);
+
+	if (result < 0)
+		return result;
+	items = calloc(room, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	for (; count < room && bpf_map_get_next_key(fd, before, &items[count].key) == 0; count++) {
+		if (bpf_map_lookup_elem(fd, &items[count].key, &items[count].value) < 0)
+			return -errno;
+		before = &items[count].key;
+	}
+	qsort(items, count, sizeof(*items), identity_compare);
+	*ret = (struct identities){.items = TAKE_PTR(items), .items_room = room, .count = count};
+	return 0;
 }
