@@ -6,7 +6,8 @@
  *   hold.c     one cell: made, taken over, let go
  *   record.c   from its ring to its trail
  *   reload.c   another policy for it; or nothing, while its trail fails
- *   tighten.c  what its tasks hold open when that is narrower
+ *   tighten.c  what its tasks hold open when that is narrower: narrower.c (whether it is), held_files.c,
+ *              held_sockets.c
  *   freeze.c   and they stand still meanwhile
  *   sinks.c    where lines go besides
  *   state.c    what the next one has to know of it: AMBIT_STATE in a file system that goes with the boot
