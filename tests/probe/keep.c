@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -120,6 +122,26 @@ static int keep_uring(const char *path)
 	return held();
 }
 
+/* Memory that has no name, of each kind; the path is not used. */
+static int keep_memory(const char *path)
+{
+	volatile char *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("name", MFD_CLOEXEC), id = shmget(IPC_PRIVATE, 4096, 0600), result;
+	volatile char *segment = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
+	char byte = 'x';
+
+	(void)path;
+	if (id >= 0)
+		shmctl(id, IPC_RMID, NULL);
+	if (shared == MAP_FAILED || fd < 0 || segment == (void *)-1 || write(fd, &byte, 1) != 1)
+		return -errno;
+	*shared = *segment = byte;
+	result = held();
+	if (result == 0 && (pread(fd, &byte, 1, 0) != 1 || *shared != *segment))
+		result = -EIO;
+	return result;
+}
+
 static int keep_connection(const char *port)
 {
 	union address peer;
@@ -199,7 +221,7 @@ static int act_keep(int argc, char **argv)
 		const char *name;
 		int (*keep)(const char *object);
 	} manners[] = {{"descriptor", keep_descriptor}, {"map", keep_map}, {"thread", keep_thread},
-		{"shaded", keep_shaded}, {"leaderless", keep_leaderless}, {"uring", keep_uring},
+		{"shaded", keep_shaded}, {"leaderless", keep_leaderless}, {"uring", keep_uring}, {"memory", keep_memory},
 		{"connection", keep_connection}, {"parked", keep_parked}, {"datagrams", keep_datagrams},
 		{"peer", keep_peer}};
 
@@ -214,7 +236,7 @@ static int act_keep(int argc, char **argv)
 
 const struct verb keep_verbs[] = {
 	{"keep",
-		"descriptor|map|shaded|leaderless|thread|uring|peer PATH READY GO, "
+		"descriptor|map|shaded|leaderless|thread|uring|memory|peer PATH READY GO, "
 		"connection|parked|datagrams PORT READY GO: uses it again after GO",
 		4, EPIPE, act_keep},
 	{0},

@@ -6,12 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include "base/util.h"
 #include "daemon/tighten.h"
 #include "policy/text.h"
 
 /* What it holds cannot be seen: files that are registered, and what a request waits for. */
 #define RING	"anon_inode:[io_uring]"
+
+/* Of which file a link in /proc is; without asking a server, which may not answer. */
+static int file_find(const char *link, struct stat *ret)
+{
+	struct statx found;
+
+	if (statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_INO, &found) < 0)
+		return -errno;
+	*ret = (struct stat){
+		.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor),
+		.st_ino = found.stx_ino,
+	};
+	return 0;
+}
 
 /* Reads the octal number behind "flags:", and how many descriptors wait in a unix socket to be received. */
 static int info_read(const char *path, unsigned *ret_flags, unsigned *ret_waiting)
@@ -64,7 +79,7 @@ static void descriptor_look(struct tightening *tight, const char *task, pid_t ti
 		tighten_socket(tight, tid, number);
 	else if (strcmp(path, RING) == 0)
 		tighten_end(tight, "read", RING);
-	else if (flags & O_PATH || stat(link, &file) == 0)
+	else if (flags & O_PATH || file_find(link, &file) == 0)
 		file_look(tight, flags, path, &file);
 	else
 		tighten_end(tight, "read", path);
@@ -101,7 +116,7 @@ static void map_look(struct tightening *tight, pid_t tid, const char *line)
 		return;
 	link = text_format("/proc/%d/map_files/%lx-%lx", tid, from, to);
 	length = link ? readlink(link, path, sizeof(path) - 1) : -1;
-	if (length < 0 || stat(link, &file) < 0) {
+	if (length < 0 || file_find(link, &file) < 0) {
 		tighten_end(tight, "read", "memory that could not be looked at");
 		return;
 	}

@@ -1,15 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a policy allowed and another does not: of a file, a peer, a socket. */
 #include <arpa/inet.h>
+#include <linux/memfd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include "base/util.h"
 #include "daemon/tighten.h"
 #include "policy/text.h"
+
+/* What is anonymous and shared, memfd_create(2) and shmget(2) lie in file systems that nobody can mount: nothing
+ * is opened there by a name, though /proc shows one ("/dev/zero (deleted)"). A file of our own says which. */
+void narrower_begin(struct tightening *tight)
+{
+	static const unsigned sizes[NAMELESS] = {
+		0, MFD_HUGETLB, MFD_HUGETLB | MFD_HUGE_2MB, MFD_HUGETLB | MFD_HUGE_1GB};
+
+	for (size_t i = 0; i < NAMELESS; i++) {
+		_cleanup_close_ int fd = memfd_create("ambit", MFD_CLOEXEC | sizes[i]);
+		struct stat file;
+
+		if (fd >= 0 && fstat(fd, &file) == 0)
+			tight->nameless[i] = file.st_dev;
+	}
+}
+
+static bool is_nameless(const struct tightening *tight, const struct stat *file)
+{
+	for (size_t i = 0; i < NAMELESS; i++)
+		if (tight->nameless[i] && tight->nameless[i] == file->st_dev)
+			return true;
+	return false;
+}
 
 static bool allowed_before(const struct tightening *tight, enum ambit_op op, const char *path, size_t length)
 {
@@ -59,6 +85,8 @@ bool narrower_file(
 	_cleanup_free_ char *decided = as_decided(tight, path);
 	const size_t length = decided ? strlen(decided) : 0, tail = strlen(DELETED);
 
+	if (is_nameless(tight, file))
+		return false;
 	if (!decided)
 		return true;
 	if (narrower_path(tight, op, decided, length) ||

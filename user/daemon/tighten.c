@@ -92,7 +92,9 @@ static void process_look(pid_t pid, int pidfd, void *data)
 int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now)
 {
 	struct tightening tight = {.hold = hold, .before = before, .now = now};
-	int result = ambit_cell_processes(hold->cell, process_look, &tight);
+	int result;
 
+	narrower_begin(&tight);
+	result = ambit_cell_processes(hold->cell, process_look, &tight);
 	return result < 0 ? result : tight.error;
 }

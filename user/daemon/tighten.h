@@ -10,10 +10,14 @@
 
 #define DELETED " (deleted)" /* which /proc puts behind the name of a file that was unlinked */
 
+/* Page sizes of memory without a name: the usual one, and those of hugetlbfs that machines have most. */
+#define NAMELESS 4
+
 struct tightening {
 	struct hold *hold;
 	const struct ready *before; /* no tables: not known, so it allowed everything */
 	const struct ready *now;
+	dev_t nameless[NAMELESS]; /* where the kernel has such memory; 0: nowhere */
 	/* The process that is looked at. */
 	pid_t pid;
 	int pidfd;
@@ -29,6 +33,8 @@ static inline void dir_cleanup(DIR **dir)
 
 /* --- narrower.c: whether that was allowed before and is not now --- */
 
+/* Finds out where memory without a name lies; once, before files are asked for. */
+void narrower_begin(struct tightening *tight);
 /* A path as it is decided on. */
 bool narrower_path(const struct tightening *tight, enum ambit_op op, const char *path, size_t length);
 /* A file that is held for `op`, by its name in /proc and by what it is. */
