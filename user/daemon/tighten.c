@@ -13,11 +13,31 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include "base/array.h"
 #include "base/util.h"
 #include "daemon/tighten.h"
 #include "policy/text.h"
 
+/* Whoever is outside of the cgroup is not frozen, and may hand on what it holds, or make another process, while
+ * the others are looked at: it is gone through all again until nothing more is found, but not for ever. */
+#define PASSES 8
+
 /* --- what is done about it --- */
+
+/* Whether it is done for the first time: an ended process may be there for a while, and a socket that was shut has
+ * its peer still. Sockets have a number that counts up from 1 (SO_COOKIE), so processes are told from them by a bit. */
+#define DONE_PROCESS (1ULL << 63)
+static bool is_first(struct tightening *tight, uint64_t number)
+{
+	for (size_t i = 0; i < tight->done_count; i++)
+		if (tight->done[i] == number)
+			return false;
+	tight->more = true;
+	/* Without memory it is done, and recorded, again. */
+	if (ARRAY_GROW(tight, done, tight->done_count + 1) == 0)
+		tight->done[tight->done_count++] = number;
+	return true;
+}
 
 static void record(const struct tightening *tight, const char *what, const char *op, const char *object)
 {
@@ -36,7 +56,8 @@ void tighten_end(struct tightening *tight, const char *op, const char *object)
 	if (pidfd_send_signal(tight->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		tight->error = -errno;
 	tight->ended = true;
-	record(tight, "ended", op, object);
+	if (is_first(tight, DONE_PROCESS | (uint64_t)tight->pid))
+		record(tight, "ended", op, object);
 }
 
 /* Where something cannot be opened, by errno: one that is gone holds nothing. */
@@ -55,10 +76,13 @@ void tighten_unseen(struct tightening *tight, const char *object)
 void tighten_cut(struct tightening *tight, int fd, const char *op, const char *object)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
 
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
 	if (connect(fd, &nobody, sizeof(nobody)) < 0 && shutdown(fd, SHUT_RDWR) < 0 && errno != ENOTCONN)
 		tighten_end(tight, op, object);
-	else
+	else if (is_first(tight, cookie))
 		record(tight, "cut", op, object);
 }
 
@@ -91,10 +115,16 @@ static void process_look(pid_t pid, int pidfd, void *data)
 
 int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now)
 {
-	struct tightening tight = {.hold = hold, .before = before, .now = now};
-	int result;
+	struct tightening tight = {.hold = hold, .before = before, .now = now, .more = true};
+	int result = 0;
 
 	narrower_begin(&tight);
-	result = ambit_cell_processes(hold->cell, process_look, &tight);
+	for (int pass = 0; pass < PASSES && result == 0 && tight.more; pass++) {
+		tight.more = false;
+		result = ambit_cell_processes(hold->cell, process_look, &tight);
+	}
+	free(tight.done);
+	if (result == 0 && tight.error == 0 && tight.more)
+		result = -EAGAIN;
 	return result < 0 ? result : tight.error;
 }

@@ -23,6 +23,10 @@ struct tightening {
 	int pidfd;
 	bool ended;
 	int error;
+	/* What was ended or cut so far, and whether this pass found more (tighten.c). */
+	uint64_t *done;
+	size_t done_room, done_count;
+	bool more;
 };
 
 static inline void dir_cleanup(DIR **dir)
