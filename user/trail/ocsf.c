@@ -188,13 +188,23 @@ static uint8_t severity_of(const struct ambit_event *event)
 	return event->flags & AMBIT_EVENT_ENFORCED ? 3 : 2;
 }
 
+/* A question to a resolver is refused as the message that it is (question_deny() of bpf/lib/question.bpf.h), and its
+ * name is the one that was asked for. Of a connection the name is that of the peer, and so it is of a message to
+ * somebody who is no resolver of the policy. */
+static bool is_question(const struct record *record)
+{
+	const struct ambit_event *event = record->event;
+
+	return event->op == OP_CONNECT && event->hook == HOOK_socket_sendmsg && event->port == AMBIT_DNS_PORT &&
+	       record->path_length && event->reason != REASON_RESOLVER;
+}
+
 struct ocsf_kind ambit_ocsf_kind(const struct record *record)
 {
 	const struct ambit_event *event = record->event;
 	struct ocsf_kind kind = {kinds[event->op].class, kinds[event->op].activity, severity_of(event)};
 
-	/* A name that port 53 was asked for is a question. */
-	if (event->op == OP_CONNECT && record->path_length && event->port == 53)
+	if (is_question(record))
 		kind.class = OCSF_DNS;
 	if (kind.class == OCSF_FILE && event->hook < ARRAY_SIZE(file_activities) &&
 		file_activities[event->hook])
