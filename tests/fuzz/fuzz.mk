@@ -6,7 +6,7 @@
 # 0: for ever.
 FUZZ_SECONDS ?= 0
 FUZZ_FLAGS    = -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-FUZZ_TARGETS  = policy store set mounts event trail dns verify hello request squeeze config varlink rules
+FUZZ_TARGETS  = policy store set mounts event trail secrets dns verify hello request squeeze config varlink rules
 FUZZ	      = $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 FUZZ_TEXT_C   = $(wildcard user/base/*.c user/policy/*.c)
@@ -17,6 +17,7 @@ $(BUILD)/fuzz/set: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/mounts: $(FUZZ_TEXT_C)
 $(BUILD)/fuzz/event: $(FUZZ_TRAIL_C)
 $(BUILD)/fuzz/trail: $(FUZZ_TRAIL_C) user/cli/lines.c user/cli/fold.c
+$(BUILD)/fuzz/secrets: user/trail/secrets.c
 $(BUILD)/fuzz/verify: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/squeeze: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/config: $(FUZZ_TRAIL_C)
@@ -29,6 +30,7 @@ FUZZ_OPTIONS_set    = -max_len=4096 -dict=tests/fuzz/policy.dict
 FUZZ_OPTIONS_mounts = -max_len=1024
 FUZZ_OPTIONS_event  = -max_len=16384
 FUZZ_OPTIONS_trail  = -max_len=16384
+FUZZ_OPTIONS_secrets = -max_len=1024
 FUZZ_OPTIONS_dns    = -max_len=4096
 FUZZ_OPTIONS_squeeze = -max_len=4096
 FUZZ_OPTIONS_rules  = -max_len=1024
