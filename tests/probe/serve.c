@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -183,10 +184,48 @@ static int act_echo(int argc, char **argv)
 	return 0;
 }
 
+static bool is_frozen(const char *cgroup)
+{
+	char path[256], text = '0';
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", cgroup);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &text, 1) != 1)
+		_exit(2);
+	close(fd);
+	return text == '1';
+}
+
+/* What systemd is to a service that tells of itself, until a cgroup is frozen: from then on nothing is read, so
+ * that the service waits. SOCKET has room for as many datagrams as net.unix.max_dgram_qlen says. */
+static int act_notified(int argc, char **argv)
+{
+	struct sockaddr_un local;
+	socklen_t length = unix_parse(&local, argv[0]);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[256];
+
+	(void)argc;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&local, length) < 0)
+		return -errno;
+	puts("ready");
+	do {
+		fflush(stdout);
+		if (recv(fd, text, sizeof(text), 0) < 0)
+			return -errno;
+	} while (!is_frozen(argv[1]));
+	puts("frozen");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 const struct verb serve_verbs[] = {
 	{"serve", "ADDR PORT...: TCP and UDP", 2, 0, act_net},
 	{"serve-unix", "NAME...: NAME.stream, NAME.seqpacket, NAME.dgram", 1, 0, act_unix},
 	{"serve-echo", "ADDR PORT: says back what comes by TCP", 2, 0, act_echo},
+	{"serve-notify", "SOCKET CGROUP: what systemd is to a service, until a cgroup is frozen", 2, 0, act_notified},
 	{"serve-nothing", "a process to be reached for", 0, 0, act_victim},
 	{0},
 };
