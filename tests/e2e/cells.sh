@@ -13,6 +13,10 @@ cells_d() {
 	root=/sys/fs/cgroup
 	mkdir -p $root/cells-d/one $root/user.slice/user-1001.slice
 	expect "it can be read before" within $root/cells-d/one 'cat /t/out/secret'
+	mkfifo /t/in/running
+	within $root/cells-d/one 'read -r _ </t/in/running' &
+	running=$!
+	until grep -q . $root/cells-d/one/cgroup.procs; do kill -0 $running || exit 1; done
 	cells_rule 10-one 'cgroup: /cells-d/one'
 	cells_rule 20-user 'user: user'
 	cells_rule 30-slice 'slice: night-batch.slice'
@@ -30,6 +34,10 @@ cells_d() {
 	probe call /run/ambit/control self '{"method":"io.ambit.Cells.List"}' >"$work/case/list"
 	expect "who asks hears the file of each" [ "$(grep -o '"rule":"[^"]*[1-4]0-[a-z]*.yaml"' \
 		"$work/case/list" | sort -u | wc -l)" = 4 ]
+	echo go >/t/in/running
+	wait $running
+	ambit ps >"$work/case/ps"
+	expect "ps says it too" [ "$(grep -c '/etc/ambit/cells.d/[1-4]0-[a-z]*.yaml$' "$work/case/ps")" = 4 ]
 	# What is wrong with one file is said with its place, and changes nothing.
 	cells_rule 10-one 'cgroup: /cells-d/two'
 	cells_rule 50-wrong 'unit: x'
@@ -65,6 +73,8 @@ cells_d() {
 	expect "what is wrong is said" grep -q 'cells.d/05-wrong.yaml:2:' "$work/case/daemon"
 	rm -rf /etc/ambit/cells.d
 	expect_status 0 ambit stop
+	cat /var/log/ambit/cells-d-*.jsonl >"$work/case/trail"
+	expect_trail type=service what=found detail='1 tasks'
 }
 
 cells_all() {

@@ -7,6 +7,8 @@
 #include <time.h>
 #include "cli/cli.h"
 #include "cli/sample.h"
+#include "daemon/hold.h"
+#include "daemon/rules.h"
 #include "kernel/kernel.h"
 #include "trail/trail.h"
 
@@ -54,9 +56,25 @@ static void add_limit(const char *name, unsigned line, uint64_t used, uint64_t l
 	json_object_array_add(data, row);
 }
 
-static void print_row(const struct cell_info *info, const struct rates *rates)
+/* The file that binds a cell, as they are now: NULL where none does. What is wrong with one the daemon and `ambit
+ * doctor` say. */
+static const char *file_of(const struct cell_rules *rules, const struct cell_info *info)
+{
+	const struct cell_rule *rule = NULL;
+	struct hold_state state;
+
+	if (info->row.flags & AMBIT_CELL_BOUND && ambit_state_read(info->id, &state) == 0) {
+		rule = cell_rules_find(rules, state.cgroup);
+		ambit_state_clear(&state);
+	}
+	return rule ? rule->file : NULL;
+}
+
+static void print_row(const struct cell_info *info, const struct rates *rates, const char *file)
 {
 	ambit_sample_row(stdout, info, rates);
+	if (file)
+		printf("          %s\n", file);
 	limits_each(info, print_limit, NULL);
 	if (info->limited && info->limits.file_size)
 		printf("          fileSize %" PRIu64 "\n", (uint64_t)info->limits.file_size);
@@ -90,12 +108,14 @@ static void add_rate(struct json_object *row, const char *key, uint64_t tenths)
 	json_object_object_add(row, key, json_object_new_double_s((double)tenths / 10, text));
 }
 
-static void print_json(const struct cell_info *info, const struct rates *rates)
+static void print_json(const struct cell_info *info, const struct rates *rates, const char *file)
 {
 	struct json_object *row = json_object_new_object();
 
 	add_number(row, "cell_id", info->id);
 	json_object_object_add(row, "cell", json_object_new_string(info->note));
+	if (file)
+		json_object_object_add(row, "rule", json_object_new_string(file));
 	json_object_object_add(row, "mode", json_object_new_string(ambit_sample_mode(info)));
 	add_number(row, "epoch", info->row.epoch);
 	add_number(row, "policy_id", info->row.policy);
@@ -151,13 +171,20 @@ static void warn(void)
 
 static void print_all(const struct ps_words *words, const struct sample *before, const struct sample *now)
 {
+	struct cell_rules rules = {0};
+	struct diags ignored = {0};
+
+	cell_rules_read(&rules, AMBIT_CELLS_DIR, &ignored);
+	ambit_diags_clear(&ignored);
 	if (!words->json)
 		ambit_sample_head(stdout, words->rates);
 	for (size_t i = 0; i < now->count; i++) {
 		const struct rates rates = ambit_sample_rates(before, now, &now->cells[i]);
 
-		(words->json ? print_json : print_row)(&now->cells[i], words->rates ? &rates : NULL);
+		(words->json ? print_json : print_row)(&now->cells[i], words->rates ? &rates : NULL,
+			file_of(&rules, &now->cells[i]));
 	}
+	cell_rules_clear(&rules);
 }
 
 static int list(const struct ps_words *words)

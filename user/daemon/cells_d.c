@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "base/util.h"
 #include "daemon/serve.h"
+#include "policy/text.h"
 
 static void diag_take(struct diag *diag, const struct diags *diags)
 {
@@ -75,7 +76,15 @@ static int rule_apply(struct service *service, const struct cell_rule *rule, str
 	if (result == 0)
 		result = ambit_hold_new(service->options, service->kernel, rule->cgroup, rule->policy, &hold,
 			&tasks, diag);
-	return result < 0 ? result : service_add(service, hold);
+	if (result < 0)
+		return result;
+	if (tasks) {
+		_cleanup_free_ char *detail = text_format("%u tasks", tasks);
+
+		ambit_hold_mark(hold, "found", detail);
+		service->options->say("%s: %u tasks ran in %s before it was bound", rule->file, tasks, rule->cgroup);
+	}
+	return service_add(service, hold);
 }
 
 /* Each on its own: that one cannot be bound leaves no other without its policy. */
