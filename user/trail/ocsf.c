@@ -11,20 +11,24 @@
 /* Of which so much, 16 digits, tells this boot from all others. */
 #define BOOT_PART 18U
 
-/* Of this machine and boot, the same in every line: made once. */
-static struct {
-	char boot[BOOT_ID + 1];
-	char *text; /* NULL: there was no memory, and lines are taken away */
-	size_t size;
+static char boot[BOOT_ID + 1];
+static pthread_once_t boot_once = PTHREAD_ONCE_INIT;
+
+/* Of this machine, the same in every line as long as it keeps its name, which is looked at in each second that has
+ * lines. Of the thread, so that nobody waits for another. */
+static _Thread_local struct {
+	uint64_t second; /* when it was looked at */
+	char name[sizeof(((struct utsname *)NULL)->nodename)];
+	char text[1024]; /* the name in it, each byte as \u00XX, has 384 */
+	size_t size; /* 0: there was no memory, and lines are taken away */
 } head;
-static pthread_once_t head_once = PTHREAD_ONCE_INIT;
 
 static void read_boot(void)
 {
 	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || read(fd, head.boot, BOOT_ID) != (ssize_t)BOOT_ID)
-		memset(head.boot, '0', BOOT_ID);
+	if (fd < 0 || read(fd, boot, BOOT_ID) != (ssize_t)BOOT_ID)
+		memset(boot, '0', BOOT_ID);
 }
 
 /* `profiles` are those whose attributes are used: datetime has time_dt, host has actor and device, and
@@ -32,10 +36,10 @@ static void read_boot(void)
 static void make_head(void)
 {
 	static const char *const profiles[] = {"datetime", "host", "security_control"};
+	_cleanup_free_ char *text = NULL;
 	struct writer writer = {0};
-	struct utsname uts;
+	size_t size;
 
-	read_boot();
 	ambit_writer_begin(&writer);
 	ambit_writer_open(&writer, "metadata", '{');
 	ambit_writer_string(&writer, "version", OCSF_VERSION);
@@ -50,23 +54,40 @@ static void make_head(void)
 	ambit_writer_close(&writer, '}');
 	ambit_writer_open(&writer, "device", '{');
 	ambit_writer_number(&writer, "type_id", 0);
-	ambit_writer_string(&writer, "hostname", !uname(&uts) && uts.nodename[0] ? uts.nodename : "localhost");
+	ambit_writer_string(&writer, "hostname", head.name);
 	ambit_writer_close(&writer, '}');
-	head.size = writer.size;
-	head.text = ambit_writer_end(&writer);
-	if (head.text)
-		head.text[0] = ','; /* other keys are in front */
+	size = writer.size;
+	text = ambit_writer_end(&writer);
+	head.size = text && size <= sizeof(head.text) ? size : 0;
+	if (!head.size)
+		return;
+	memcpy(head.text, text, size);
+	head.text[0] = ','; /* other keys are in front */
+}
+
+static void head_look(uint64_t second)
+{
+	struct utsname uts;
+	const char *name = !uname(&uts) && uts.nodename[0] ? uts.nodename : "localhost";
+
+	head.second = second;
+	if (head.size && strcmp(head.name, name) == 0)
+		return;
+	strcpy(head.name, name);
+	make_head();
 }
 
 const char *ambit_ocsf_boot(void)
 {
-	pthread_once(&head_once, make_head);
-	return head.boot;
+	pthread_once(&boot_once, read_boot);
+	return boot;
 }
 
 void ambit_ocsf_begin(struct writer *writer, struct ocsf_kind kind, uint64_t wall)
 {
-	pthread_once(&head_once, make_head);
+	if (!head.size || wall / 1000000000U != head.second)
+		head_look(wall / 1000000000U);
+	pthread_once(&boot_once, read_boot);
 	ambit_writer_begin(writer);
 	ambit_writer_number(writer, "class_uid", kind.class);
 	ambit_writer_number(writer, "category_uid", kind.class / 1000);
@@ -75,7 +96,7 @@ void ambit_ocsf_begin(struct writer *writer, struct ocsf_kind kind, uint64_t wal
 	ambit_writer_number(writer, "severity_id", kind.severity);
 	ambit_writer_number(writer, "time", wall / 1000000U);
 	ambit_writer_time(writer, "time_dt", wall);
-	if (head.text)
+	if (head.size)
 		ambit_writer_again(writer, head.text, head.size);
 	else
 		writer->failed = true;
@@ -90,7 +111,7 @@ void ambit_ocsf_uid(struct writer *writer, const char *key, uint64_t time, uint3
 	from = ambit_writer_digits(from, time);
 	*--from = '-';
 	from -= BOOT_PART;
-	memcpy(from, head.boot, BOOT_PART);
+	memcpy(from, boot, BOOT_PART);
 	ambit_writer_bytes(writer, key, from, (size_t)(text + sizeof(text) - from));
 }
 

@@ -6,7 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <json-c/json.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include "event.h"
 #include "base/util.h"
 #include "tests/ocsf/ocsf.h"
@@ -77,6 +81,29 @@ static void events(void **state)
 		lines++;
 	}
 	assert_true(lines > 10000);
+}
+
+/* In a namespace of its own, for which one has to be root. */
+static void renamed(void **state)
+{
+	static const char *const names[] = {"before", "after"};
+	union test_ring ring;
+
+	(void)state;
+	if (unshare(CLONE_NEWUTS) < 0)
+		skip();
+	test_event(&ring, "/a", 2);
+	for (uint64_t i = 0; i < 2; i++) {
+		struct record record = test_decode(&ring);
+		_cleanup_free_ char *line = NULL;
+		char key[32];
+
+		record.wall = (i + 1) * 1000000000;
+		assert_int_equal(sethostname(names[i], strlen(names[i])), 0);
+		line = ambit_record_json(&record);
+		snprintf(key, sizeof(key), "\"hostname\":\"%s\"", names[i]);
+		assert_non_null(strstr(line, key));
+	}
 }
 
 static void marks(void **state)
@@ -172,7 +199,7 @@ static void processes_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(events),
+		cmocka_unit_test(events), cmocka_unit_test(renamed),
 		cmocka_unit_test(marks),
 		cmocka_unit_test(what_is_no_event),
 		cmocka_unit_test(processes_have_names),
