@@ -238,6 +238,8 @@ void ambit_state_drop(uint32_t id)
 
 	if (path)
 		unlink(path);
+	ambit_state_drop_tables(id, STATE_BEFORE);
+	ambit_state_drop_tables(id, STATE_ASIDE);
 }
 
 static void thaw(const char *file)
