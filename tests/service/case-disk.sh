@@ -36,3 +36,33 @@ case_log_removed() {
 	denied=$((denied + 1))
 	accounted gone
 }
+
+# Two boots: what was written before the last line of `marked` has to be there in the second. The case after
+# it is done on the same disk, when the machine was cut off.
+case_power_cut() {
+	fresh
+	prober_start power
+	local file
+	await "a trail" has_denials power 2000
+	file=$(compgen -G "$trails/power-*.jsonl")
+	cp "$file" /root/marked
+	sync /root/marked
+	# What was there then is two seconds old, which is syncAge twice, and the service has written on.
+	trail until "$file" "$(wc -l </root/marked)" 2
+	echo "# $(wc -l <"$file") lines when the power went, $(wc -l </root/marked) of them two seconds old"
+	grep '^#' "$work/log" | sed 's/^#/# power-cut:/' >/dev/ttyS1
+	stty -F /dev/ttyS1 raw # waits until it is out
+	echo cut >/dev/ttyS2
+	sleep infinity
+}
+
+case_power_after() {
+	local file
+	file=$(compgen -G "$trails/power-*.jsonl")
+	echo "# $(wc -l <"$file") lines after the power cut; $(wc -l </root/marked) had to be there"
+	head -n "$(wc -l </root/marked)" "$file" >"$work/begins"
+	expect "what was two seconds old is there" cmp "$work/begins" /root/marked
+	verified --unfinished
+	sed '10s/e/f/' "$file" >"$work/edited"
+	expect "another byte is seen" refused ambit verify --unfinished "$work/edited"
+}

@@ -82,6 +82,33 @@ case_systemctl() {
 	accounted life
 }
 
+restarted() { # TIMES_BEFORE
+	(($(systemctl show -P NRestarts ambit.service) > $1))
+}
+
+# One that hangs is ended by systemd, and the next goes on.
+case_watchdog() {
+	fresh
+	mkdir -p /run/systemd/system/ambit.service.d
+	printf '[Service]\nWatchdogSec=8s\n' >/run/systemd/system/ambit.service.d/watchdog.conf
+	systemctl daemon-reload
+	systemctl restart ambit.service
+	prober_start life
+	local pid before
+	pid=$(daemon_pid)
+	before=$(systemctl show -P NRestarts ambit.service)
+	kill -STOP "$pid"
+	await "systemd starts another" restarted "$before"
+	expect "systemd says why" said "Watchdog timeout"
+	serving
+	prober_stop life
+	rm -r /run/systemd/system/ambit.service.d
+	systemctl daemon-reload
+	systemctl stop ambit.socket ambit.service
+	verified --unfinished
+	counted life
+}
+
 # kill -9 every 200 ms, with verdicts all the time.
 case_killed() {
 	fresh

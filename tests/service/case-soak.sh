@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# For long.
+
+kib() { # KEY: of the daemon, from its status
+	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$(daemon_pid)/status"
+}
+bpf_kib() { # what maps of BPF have, as the kernel says it of each (memlock)
+	local sum=0 id
+	sum=$(for id in /proc/"$(daemon_pid)"/fdinfo/*; do awk '/^memlock:/ { m = $2 } /^map_id:/ { print $2, m }' "$id" 2>/dev/null; done |
+		sort -u | awk '{ sum += $2 } END { print int(sum / 1024) }')
+	echo "$sum"
+}
+
+# At the highest rate the guest gives: what the daemon and the maps have does not grow with time. Half an hour:
+# SOAK=1800 tests/service/check soak
+case_soak() {
+	fresh
+	prober_start soak
+	local length=${SOAK:-$seconds} rss bpf now maps
+	local until=$((SECONDS + length))
+	# What is made with the first events is there: buffers, compressor, both epochs.
+	await "events" has_denials soak 5000
+	rss=$(kib VmRSS) bpf=$(bpf_kib)
+	while ((SECONDS < until)); do
+		expect "what is denied is" refused within soak cat "$bad"
+	done
+	now=$(kib VmRSS) maps=$(bpf_kib)
+	prober_stop soak
+	echo "# $length s, $((denied / length)) denials a second: daemon $rss KiB before, $now KiB after; maps $bpf KiB, $maps KiB"
+	expect "the daemon's memory is flat, within 2 MiB" [ $((now - rss)) -lt 2048 ]
+	expect "the maps' memory is flat, within 1 MiB" [ $((maps - bpf)) -lt 1024 ]
+	systemctl stop ambit.socket ambit.service
+	verified
+	du -k "$trails"/soak-*.jsonl | sed 's/^/# KiB of trail: /'
+}
