@@ -254,18 +254,23 @@ static __always_inline int message_cut(struct socket *socket)
 
 #define CONTROL_ASK 2
 
+struct control {
+	__u64 data;
+	__u64 length;
+	__u32 cell;
+};
+
 /* Without an address a message goes to the peer that connect decided; or, on a socket that the
  * command was started with, to the one that it was given. 0: let it pass, 1: deny, CONTROL_ASK: as its
- * control data is decided. */
-FRAME int message_decide(struct socket *socket, struct msghdr *message, __u32 *ret_cell)
+ * control data in `control` is decided. */
+FRAME int message_decide(struct socket *socket, struct msghdr *message, struct control *control)
 {
 	struct peer_request request = {};
 	void *name = message->msg_name;
-	__u64 control = message->msg_controllen;
 	__u16 family;
 
-	*ret_cell = 0;
-	if ((!name && !control) ||
+	*control = (struct control){.length = message->msg_controllen};
+	if ((!name && !control->length) ||
 		!request_start(&request, socket, OP_CONNECT, HOOK_socket_sendmsg, &family))
 		return 0;
 	if (family == FAMILY_NETLINK)
@@ -273,32 +278,39 @@ FRAME int message_decide(struct socket *socket, struct msghdr *message, __u32 *r
 				       message->msg_namelen);
 	if (!request_known(&request, family))
 		return deny_address(&request, ADDRESS_FAMILY) != 0;
-	*ret_cell = request.cell;
+	control->cell = request.cell;
 	if (name && decide_named(&request, socket, message, family))
 		return 1;
-	return control ? CONTROL_ASK : 0;
+	if (!control->length)
+		return 0;
+	control->data = (__u64)BPF_CORE_READ(message, msg_control);
+	return CONTROL_ASK;
 }
 
-/* INSIDE_PROG() would be a frame too many beneath decide_control() (the verifier knows 8). */
+/* What is asked of each message that nothing before denied. */
+FRAME int message_last(struct socket *socket, struct msghdr *message, int size)
+{
+	if (message_cut(socket))
+		return -EPERM;
+	return LOOK(kept.limited) ? sendmsg_egress(socket, message, size) : 0;
+}
+
+/* INSIDE_PROG() would be a frame too many beneath decide_control() (the verifier knows 8). Whatever is
+ * asked stands in functions of its own, so that all that is saved for those outside is `ctx`. */
 SEC("lsm/socket_sendmsg")
 int BPF_PROG(net_socket_sendmsg)
 {
-	struct msghdr *message;
-	__u32 cell;
+	struct control control;
 	int result;
 
 	if (OUTSIDE())
 		return zero();
-	message = (struct msghdr *)ctx[1];
-	result = message_decide((struct socket *)ctx[0], message, &cell);
+	result = message_decide((struct socket *)ctx[0], (struct msghdr *)ctx[1], &control);
 	if (result == CONTROL_ASK)
-		result = decide_control(cell, (__u64)BPF_CORE_READ(message, msg_control),
-			message->msg_controllen);
-	if (!result)
-		result = message_cut((struct socket *)ctx[0]);
-	if (!result && LOOK(kept.limited))
-		result = sendmsg_egress((struct socket *)ctx[0], message, ctx[2]);
-	return result ? -EPERM : 0;
+		result = decide_control(control.cell, control.data, control.length);
+	if (result)
+		return -EPERM;
+	return message_last((struct socket *)ctx[0], (struct msghdr *)ctx[1], ctx[2]);
 }
 
 /* A link-local address names an interface too, which all traffic of the socket then takes
@@ -466,33 +478,14 @@ int BPF_PROG(net_unix_stream_connect)
 	return unix_decide((struct sock *)ctx[1], HOOK_unix_stream_connect);
 }
 
-/*
- * Whether two datagram sockets are a pair that was made outside of all cells: each is the other's peer, and neither
- * has a name or a label. Such a one comes into a cell only with a task that enters, as an open connection does;
- * what is received is decided (receive.bpf.c). systemd since 256 gives one to what it starts, for the time of
- * the exec, and no service starts where nothing can be sent there. What cannot be read is no pair.
- */
-static __always_inline bool pair_from_outside(struct sock *sk, struct sock *peer)
-{
-	struct unix_sock *near = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(sk));
-	struct unix_sock *far = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
-
-	if (!near || !far || label_of_socket(sk) || label_of_socket(peer))
-		return false;
-	return BPF_CORE_READ(near, peer) == peer && BPF_CORE_READ(far, peer) == sk &&
-	       !BPF_CORE_READ(near, addr) && !BPF_CORE_READ(far, addr);
-}
-
+/* datagram_peer() in a function of its own, so that nobody outside saves registers for it. */
 SEC("lsm/unix_may_send")
 int BPF_PROG(net_unix_may_send)
 {
-	struct sock *sk, *peer;
+	struct sock *peer;
 
 	if (OUTSIDE())
 		return zero();
-	sk = ((struct socket *)ctx[0])->sk;
-	peer = ((struct socket *)ctx[1])->sk;
-	if (sk && peer && pair_from_outside(sk, peer))
-		return zero();
+	peer = datagram_peer((struct socket *)ctx[0], (struct socket *)ctx[1]);
 	return peer ? unix_decide(peer, HOOK_unix_may_send) : zero();
 }

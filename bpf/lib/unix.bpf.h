@@ -127,4 +127,29 @@ GLOBAL int decide_text(const struct unix_text *text)
 	return result;
 }
 
+/*
+ * Whether two datagram sockets are a pair that was made outside of all cells: each is the other's peer, and neither
+ * has a name or a label. Such a one comes into a cell only with a task that enters, as an open connection does;
+ * what is received is decided (receive.bpf.c). systemd since 256 gives one to what it starts, for the time of
+ * the exec, and no service starts where nothing can be sent there. What cannot be read is no pair.
+ */
+static __always_inline bool pair_from_outside(struct sock *sk, struct sock *peer)
+{
+	struct unix_sock *near = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(sk));
+	struct unix_sock *far = FAULT(UNIX_SOCK, NULL, bpf_skc_to_unix_sock(peer));
+
+	if (!near || !far || label_of_socket(sk) || label_of_socket(peer))
+		return false;
+	return BPF_CORE_READ(near, peer) == peer && BPF_CORE_READ(far, peer) == sk &&
+	       !BPF_CORE_READ(near, addr) && !BPF_CORE_READ(far, addr);
+}
+
+/* Whom a datagram goes to that is to be decided; NULL: nobody, or to the other of such a pair. */
+FRAME struct sock *datagram_peer(struct socket *from, struct socket *to)
+{
+	struct sock *sk = from->sk, *peer = to->sk;
+
+	return sk && peer && pair_from_outside(sk, peer) ? NULL : peer;
+}
+
 #endif
