@@ -16,7 +16,7 @@
 
 #include "unix.h"
 
-#define AMBIT_ABI 6
+#define AMBIT_ABI 7
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -358,9 +358,12 @@ struct ambit_prefix {
 	__u32 reserved;
 };
 
-#define AMBIT_KEPT_BITS 14 /* no more: each run maps all verdicts and peers, 4,000 instructions a page */
+#define AMBIT_KEPT_BITS 14
 #define AMBIT_PEER_BITS 12
 #define AMBIT_BIRTH_BITS 16
+/* Rows of verdicts and of peers come in groups of 64, a page: so many bits of a row's number are its group's. */
+#define AMBIT_KEPT_GROUP_BITS (AMBIT_KEPT_BITS - 6)
+#define AMBIT_PEER_GROUP_BITS (AMBIT_PEER_BITS - 6)
 struct ambit_kept {
 	__u64 origin; /* addresses that the programs calculate with (file.bpf.c: kept_begin) */
 	__u64 label_origin;
@@ -370,6 +373,11 @@ struct ambit_kept {
 	__u64 cut; /* a bit for each cell that had a connection cut: CUT_BIT() of bpf/lib/kept.bpf.h */
 	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
 	__u32 reserved;
+	/* Groups that a row was written in since there was a cell, a bit each: elsewhere is nothing that is of a
+	 * cell by now. Cleared by user space where there is no cell. */
+	__u64 verdicts_in[(1 << AMBIT_KEPT_GROUP_BITS) / 64];
+	__u64 peers_in[(1 << AMBIT_PEER_GROUP_BITS) / 64];
+	__u64 lines[5]; /* so that no row lies in two lines of the cache */
 	struct ambit_allowed verdicts[1 << AMBIT_KEPT_BITS];
 	struct ambit_allowed peers[1 << AMBIT_PEER_BITS];
 	struct ambit_prefix prefixes[1 << AMBIT_KEPT_BITS];
@@ -399,6 +407,7 @@ struct ambit_arming {
 	__u32 flags;   /* AMBIT_ARMING_* */
 	__u32 ids;     /* where the ids of cells are (user/kernel/slots.c) */
 	__u32 retired; /* key in `policies` of the last cell that ended; 0: none */
+	__u32 rows[2]; /* of `cells` and `limits`: at most so many there are (user/kernel/census.c) */
 	__u32 reserved;
 };
 #define AMBIT_ARMING_LSM_SKIPS	 1 /* this kernel skips LSM programs that are entered again */
@@ -456,6 +465,7 @@ struct ambit_numbers {
 _Static_assert(sizeof(struct ambit_accept) == AMBIT_ACCEPT_WORDS * 8, "accept");
 _Static_assert(sizeof(struct ambit_head) == AMBIT_HEAD_WORDS * 8, "head");
 _Static_assert(sizeof(struct ambit_allowed) == 64, "verdict");
+_Static_assert(__builtin_offsetof(struct ambit_kept, verdicts) % 64 == 0, "rows in lines of the cache");
 _Static_assert(sizeof(struct ambit_prefix) == 72, "prefix");
 _Static_assert(sizeof(struct ambit_cell) == 120, "cell");
 _Static_assert(sizeof(struct ambit_tally_key) == 16, "tally key");

@@ -95,6 +95,15 @@ static __always_inline struct ambit_allowed *verdict_row(
 	return &all->verdicts[(object ^ key) * HASH_FACTOR >> (64 - AMBIT_KEPT_BITS)];
 }
 
+/* Says that a cell has a row in the group of this number. */
+static __always_inline void group_touch(__u64 *groups, __u64 group)
+{
+	__u64 bit = 1ULL << (group & 63);
+
+	if (!(LOOK(groups[group >> 6]) & bit))
+		__sync_fetch_and_or(&groups[group >> 6], bit);
+}
+
 /*
  * Whether a verdict is kept that allows what `key` asks, of the dentry with this number on this mount,
  * with the sequence numbers as they are; then it is counted. This is what everybody in a cell pays for
@@ -190,6 +199,8 @@ GLOBAL int verdict_keep(
 	if (!claimed)
 		return 1;
 	row_settle(row, row->key);
+	group_touch(kept.verdicts_in,
+		(request->dentry ^ request->key) * HASH_FACTOR >> (64 - AMBIT_KEPT_GROUP_BITS));
 	row->place = request->mnt;
 	row->key = request->key;
 	row->op = first_op(request->ops);

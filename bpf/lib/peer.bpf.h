@@ -239,6 +239,8 @@ FRAME bool peer_keep(const struct peer_request *request, const struct peer_age *
 	if (!claimed)
 		return false;
 	row_settle(row, cell);
+	group_touch(kept.peers_in,
+		(address[0] ^ address[1] ^ key) * HASH_FACTOR >> (64 - AMBIT_PEER_GROUP_BITS));
 	row->object = address[0];
 	row->place = address[1];
 	row->op = request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT;

@@ -24,7 +24,7 @@ $(BUILD)/bpftest/egress.skel.h: $(BUILD)/bpftest/egress.bpf.o
 	$(BPFTOOL) gen skeleton $< name egress_bpf > $@
 
 # What of the kernel room knows maps and nothing of hooks.
-ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,kept policies swap table)
+ROWS_SAN   := $(patsubst %,$(BUILD)/san/user/kernel/%.o,census kept policies swap table)
 .SECONDARY: $(ROWS_SAN)
 -include $(ROWS_SAN:.o=.d)
 

@@ -115,6 +115,7 @@ static int setup(void **context)
 		.cells = bpf_map__fd(skeleton->maps.cells),
 		.identities = bpf_map__fd(skeleton->maps.identities),
 		.kept = &skeleton->bss->kept,
+		.arming = -1,
 		.lock = -1,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
@@ -172,6 +173,31 @@ static void a_key_is_no_proof(void **context)
 		assert_false(may_connect(CELL, 2));
 	}
 	free(segments);
+}
+
+/* A map is looked through unless it is certain that there is no row: also after somebody was killed between the row and
+ * its count, until that is mended. */
+static void a_count_is_never_too_low(void **context)
+{
+	const uint32_t cell = CELL;
+
+	(void)context;
+	assert_false(census_none(&kernel, CENSUS_CELLS)); /* nobody knows */
+	kernel.arming = bpf_map_create(
+		BPF_MAP_TYPE_ARRAY, "arming", sizeof(uint32_t), sizeof(struct ambit_arming), 1, NULL);
+	assert_true(kernel.arming >= 0);
+	assert_true(census_none(&kernel, CENSUS_CELLS));
+	assert_int_equal(census_add(&kernel, CENSUS_CELLS, 1), 0);
+	assert_false(census_none(&kernel, CENSUS_CELLS));
+	assert_true(census_none(&kernel, CENSUS_LIMITS));
+	cell_put(CELL, AMBIT_POLICY_NOTHING);
+	census_mend(&kernel, CENSUS_CELLS);
+	assert_false(census_none(&kernel, CENSUS_CELLS));
+	assert_int_equal(bpf_map_delete_elem(kernel.cells, &cell), 0);
+	assert_false(census_none(&kernel, CENSUS_CELLS));
+	census_mend(&kernel, CENSUS_CELLS);
+	assert_true(census_none(&kernel, CENSUS_CELLS));
+	close(kernel.arming);
 }
 
 static void swap(const struct tables *tables, const struct identities *identities, uint64_t epoch)
@@ -238,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(same_tables_share_a_row, setup),
 		cmocka_unit_test_setup(a_key_is_no_proof, setup),
+		cmocka_unit_test_setup(a_count_is_never_too_low, setup),
 		cmocka_unit_test_setup(a_swap_changes_all_at_once, setup),
 		cmocka_unit_test_setup(what_fails_leaves_nothing, setup),
 	};

@@ -185,7 +185,10 @@ static int cell_begin(
 	result = tables ? policy_acquire(cell->kernel, tables, &row->policy, diag) : 0;
 	if (result < 0)
 		return result;
-	result = put(cell->kernel->cells, cell, row, "a row in \"cells\"", diag);
+	/* A count for a row that is not made is too high, until it is mended. */
+	result = census_add(cell->kernel, CENSUS_CELLS, 1);
+	result = result < 0 ? fail(diag, "the count of cells", result)
+			    : put(cell->kernel->cells, cell, row, "a row in \"cells\"", diag);
 	if (result < 0)
 		policy_release(cell->kernel, row->policy);
 	return result;
@@ -361,9 +364,7 @@ int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret)
 {
 	int result = ambit_cell_counters(cell, ret);
 
-	if (result == 0)
-		kept_add(cell->kernel, cell->id, ret);
-	return result;
+	return result == 0 ? kept_add(cell->kernel, cell->id, ret) : result;
 }
 
 int ambit_cell_tallies(struct cell *cell,
@@ -382,7 +383,9 @@ static uint32_t cell_forget(struct kernel *kernel, uint32_t id)
 	bool found = bpf_map_lookup_elem(kernel->cells, &id, &row) == 0;
 
 	ambit_diag_clear(&ignored);
-	bpf_map_delete_elem(kernel->cells, &id);
+	/* Without the lock the count stays too high. */
+	if (bpf_map_delete_elem(kernel->cells, &id) == 0 && lock >= 0)
+		census_add(kernel, CENSUS_CELLS, -1);
 	/* Before 6.8 the kernel waits for a grace period also where there is nothing to take away. */
 	if (row.links)
 		bpf_map_delete_elem(kernel->identities, &row.links);
@@ -471,7 +474,8 @@ static void reap_policies(struct kernel *kernel)
 int ambit_cells_reap(struct kernel *kernel)
 {
 	uint32_t id, next;
-	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
+	bool more = !census_none(kernel, CENSUS_CELLS) &&
+		    bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
 	DIR *locks = opendir(CELL_LOCKS);
 	struct dirent *entry;
 	int reaped = 0;

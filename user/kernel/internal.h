@@ -45,8 +45,20 @@ void kept_fence(struct kernel *kernel, bool begins);
 void kept_void(struct kernel *kernel);
 /* Ends what an ambit that was killed has begun. */
 void kept_mend(struct kernel *kernel);
-/* Adds what verdicts that are kept have allowed to a cell. */
-void kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
+/* Adds what verdicts that are kept have allowed to a cell. A negative errno. */
+int kept_add(struct kernel *kernel, uint32_t id, struct ambit_counters *counters);
+/* Says that no row is of a cell: where there is none, under policies_lock(), so that none begins. */
+void kept_forget(struct kernel *kernel);
+
+/* How many rows there are in maps that take long to look through, though most of the time they have none: in
+ * the map `arming`, changed under policies_lock(). Counted before a row is made and after it went, so there are
+ * never more; whoever was killed in between leaves a count that is too high, until census_mend(). */
+enum census { CENSUS_CELLS, CENSUS_LIMITS };
+int census_add(struct kernel *kernel, enum census of, int by);
+/* True if there is certainly no row. */
+bool census_none(struct kernel *kernel, enum census of);
+/* Sets the count to none if that is so; under the lock. */
+void census_mend(struct kernel *kernel, enum census of);
 
 /* Where the pins of this ABI are; a different ABI has a different directory. */
 #define STRING_(x)  #x

@@ -76,6 +76,28 @@ static int egress_attach(struct kernel *kernel, const char *path, uint64_t cgrou
 	return 0;
 }
 
+static int row_new(
+	struct kernel *kernel, uint32_t id, const struct ambit_limits *limits, struct diag *diag)
+{
+	_cleanup_close_ int lock = policies_lock(diag);
+	int result = lock < 0 ? lock : census_add(kernel, CENSUS_LIMITS, 1);
+
+	if (result == 0 && bpf_map_update_elem(kernel->limits, &id, limits, BPF_NOEXIST) < 0)
+		result = -errno;
+	return result < 0 && lock >= 0 ? fail(diag, "a row in \"limits\"", result) : result;
+}
+
+static void row_delete(struct kernel *kernel, uint32_t id)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+
+	ambit_diag_clear(&ignored);
+	/* Without the lock it stays for the next one who sweeps. */
+	if (lock >= 0 && bpf_map_delete_elem(kernel->limits, &id) == 0)
+		census_add(kernel, CENSUS_LIMITS, -1);
+}
+
 int limits_bind(struct kernel *kernel, const struct cell_options *options, const char *path,
 	struct ambit_cell *row, struct diag *diag)
 {
@@ -93,8 +115,9 @@ int limits_bind(struct kernel *kernel, const struct cell_options *options, const
 		return result;
 	limits->mode = options->mode;
 	limits->cgroup = row->cgroup;
-	if (bpf_map_update_elem(kernel->limits, &row->id, limits, BPF_NOEXIST) < 0)
-		return fail(diag, "a row in \"limits\"", -errno);
+	result = row_new(kernel, row->id, limits, diag);
+	if (result < 0)
+		return result;
 	if (flags & AMBIT_CELL_EGRESS)
 		result = egress_attach(kernel, path, row->cgroup, row->id, diag);
 	if (flags & (AMBIT_CELL_EGRESS | AMBIT_CELL_FILE_SIZE))
@@ -133,7 +156,8 @@ void limits_sweep(struct kernel *kernel)
 	struct ambit_label label;
 	struct ambit_cell cell;
 	uint32_t id, next;
-	bool more = limits && bpf_map_get_next_key(kernel->limits, NULL, &next) == 0;
+	bool more = limits && !census_none(kernel, CENSUS_LIMITS) &&
+		    bpf_map_get_next_key(kernel->limits, NULL, &next) == 0;
 
 	while (more) {
 		id = next;
@@ -143,6 +167,6 @@ void limits_sweep(struct kernel *kernel)
 			continue;
 		key = storage_key(limits->cgroup);
 		if (bpf_map_lookup_elem(kernel->cell_cgroups, &key, &label) < 0 && errno == ENOENT)
-			bpf_map_delete_elem(kernel->limits, &id);
+			row_delete(kernel, id);
 	}
 }

@@ -129,7 +129,8 @@ static void named_cleanup(struct named *named)
 static int named_fill(struct kernel *kernel, struct named *named)
 {
 	uint32_t id, next;
-	bool more = bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
+	bool more = !census_none(kernel, CENSUS_CELLS) &&
+		    bpf_map_get_next_key(kernel->cells, NULL, &next) == 0;
 	struct ambit_cell row;
 
 	while (more) {

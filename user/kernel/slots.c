@@ -64,13 +64,19 @@ bool slot_is_taken(uint32_t id)
 	return taken;
 }
 
-/* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. */
+/* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. And counts that
+ * are too high, which let maps be looked through for nothing. */
 void kept_mend(struct kernel *kernel)
 {
 	struct diag ignored = {};
 	_cleanup_close_ int lock = policies_lock(&ignored);
 
 	ambit_diag_clear(&ignored);
-	if (lock >= 0 && kernel->kept)
-		kept_fence(kernel, false);
+	if (lock < 0 || !kernel->kept)
+		return;
+	kept_fence(kernel, false);
+	census_mend(kernel, CENSUS_CELLS);
+	census_mend(kernel, CENSUS_LIMITS);
+	if (census_none(kernel, CENSUS_CELLS))
+		kept_forget(kernel);
 }
