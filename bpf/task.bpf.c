@@ -33,3 +33,20 @@ int INSIDE_PROG(task_task_alloc, struct task_struct *task)
 	deny(cell, HOOK_task_alloc, OP_TASK, reason);
 	return -EPERM;
 }
+
+/* For user space: the cells that tasks which live are in, one number a task, in no order that means anything. A
+ * seq_file that is full is read and this task asked about again (bpf_seq_read() of kernel/bpf/bpf_iter.c). */
+SEC("iter/task")
+int task_cells(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ambit_label *label;
+
+	if (!task || task->exit_state)
+		return 0;
+	/* NULL is an answer. */
+	label = bpf_task_storage_get(&labels, task, NULL, 0);
+	if (label)
+		bpf_seq_write(ctx->meta->seq, &label->cell, sizeof(label->cell));
+	return 0;
+}

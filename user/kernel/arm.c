@@ -69,13 +69,29 @@ static int make_dir(const char *path, struct diag *diag)
 	return result;
 }
 
+/* What asks all tasks for their cells; not where labels cannot always be read. */
+static int tasks_pin(const struct loading *loading, struct ambit_bpf *skeleton, struct diag *diag)
+{
+	struct bpf_link *link;
+	int result;
+
+	if (loading->facts.label_fails)
+		return 0;
+	link = bpf_program__attach_iter(skeleton->progs.task_cells, NULL);
+	result = link ? bpf_link__pin(link, PIN_NEW_DIR "/" PIN_TASKS) : -errno;
+	bpf_link__destroy(link);
+	return pin_checked(result, PIN_NEW_DIR "/" PIN_TASKS, diag);
+}
+
 /* Below PIN_NEW_DIR, where the links go too. */
 static int maps_make(const struct loading *loading, struct diag *diag)
 {
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
 	int result = loading_maps(loading, &skeleton, diag);
 
-	return result < 0 ? result : maps_pin(skeleton, diag);
+	if (result == 0)
+		result = maps_pin(skeleton, diag);
+	return result == 0 ? tasks_pin(loading, skeleton, diag) : result;
 }
 
 static int arm_new(const struct arm_options *options, struct diag *diag)

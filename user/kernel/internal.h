@@ -67,6 +67,7 @@ void census_mend(struct kernel *kernel, enum census of);
 #define PIN_NEW_DIR AMBIT_PIN_DIR "/new"
 #define PIN_LINK    "link_" /* and the name of the program */
 #define PIN_PROGRAM "prog_" /* likewise, of programs that are attached to the cgroups of cells */
+#define PIN_TASKS   "task_cells" /* tells in which cells tasks are (strays.c) */
 #define PIN_MOVED   "bind_moved" /* what puts tasks into cells by their cgroup (bound.c) */
 #define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
 

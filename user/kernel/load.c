@@ -70,6 +70,7 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 	/* It is run once, with the maps alone. */
 	bpf_program__set_autoload(skeleton->progs.kept_begin, !parts);
 	names_select(skeleton, false);
+	bpf_program__set_autoload(skeleton->progs.task_cells, false);
 	bpf_program__set_autoload(skeleton->progs.cell_egress, false);
 	bpf_program__set_autoload(skeleton->progs.bind_moved, false);
 	bpf_program__set_autoload(skeleton->progs.bind_tasks, false);
@@ -293,8 +294,10 @@ int loading_maps(const struct loading *loading, struct ambit_bpf **ret, struct d
 		result = hooks_select(skeleton, loading, 0, 0, diag);
 	if (result == 0)
 		result = constants_set(skeleton, loading, diag);
-	if (result == 0)
-		result = skeleton_load(skeleton, diag);
+	if (result < 0)
+		return result;
+	bpf_program__set_autoload(skeleton->progs.task_cells, !loading->facts.label_fails);
+	result = skeleton_load(skeleton, diag);
 	if (result == 0)
 		result = arming_write(skeleton, loading);
 	if (result == 0)
