@@ -11,16 +11,20 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include "base/util.h"
 #include "kernel/internal.h"
+
+#define STACK_SIZE 16384 /* of the child, which calls nothing but the kernel */
 
 #define SCRATCH_FILE AMBIT_RUN_DIR "/canary"
 
@@ -52,7 +56,8 @@ static int attempt_write(const struct stage *stage)
 
 /*
  * In a child of its own, because it does not come back where it works. vfork(2) returns when the child
- * has executed the program or has ended; what it would do as that program is of no interest.
+ * has executed the program or has ended; what it would do as that program is of no interest, so it stops
+ * there for its tracer. Where it may not be traced it runs for the moment until it is killed.
  */
 static int attempt_exec(const struct stage *stage)
 {
@@ -65,12 +70,15 @@ static int attempt_exec(const struct stage *stage)
 		return errno;
 	if (child == 0) {
 		close_range(0, ~0U, 0);
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		execve("/proc/self/exe", arguments, environment);
 		_exit(errno == EACCES ? 100 : 101);
 	}
 	kill(child, SIGKILL);
-	if (waitpid(child, &status, 0) < 0)
-		return errno;
+	do {
+		if (waitpid(child, &status, 0) < 0)
+			return errno;
+	} while (WIFSTOPPED(status)); /* once: it has been killed */
 	if (!WIFEXITED(status))
 		return WTERMSIG(status) == SIGKILL ? 0 : EIO;
 	return WEXITSTATUS(status) == 100 ? EACCES : WEXITSTATUS(status) == 101 ? EIO : 0;
@@ -175,20 +183,32 @@ static const struct {
 _Static_assert(ARRAY_SIZE(attempts) == OP_MAX, "one attempt for each operation");
 
 /* The child: tries, writes what it saw, waits until it was put into the cell, and does it again. */
-__attribute__((noreturn)) static void child_run(
-	const struct stage *stage, unsigned ops, int start, int report)
+struct child {
+	const struct stage *stage;
+	unsigned ops;
+	int start[2], report;
+};
+
+/*
+ * It has the parent's memory, which is not copied for two attempts (clone(2) with CLONE_VM), and so its errno:
+ * what the parent does meanwhile is to wait for a pipe, or the child waits for one.
+ */
+static int child_run(void *data)
 {
+	const struct child *child = data;
+
+	close(child->start[1]); /* else it would wait for itself */
 	for (int round = 0; round < 2; round++) {
 		int seen[OP_MAX] = {};
 		char go;
 
-		if (round && read(start, &go, 1) != 1)
+		if (round && read(child->start[0], &go, 1) != 1)
 			_exit(1);
 		for (int op = 0; op < OP_MAX; op++) {
-			if (ops & (1U << op))
-				seen[op] = attempts[op].attempt(stage);
+			if (child->ops & (1U << op))
+				seen[op] = attempts[op].attempt(child->stage);
 		}
-		if (write(report, seen, sizeof(seen)) != sizeof(seen))
+		if (write(child->report, seen, sizeof(seen)) != sizeof(seen))
 			_exit(1);
 	}
 	_exit(0);
@@ -227,23 +247,23 @@ static int attempts_run(struct cell *cell, const struct stage *stage, unsigned o
 {
 	_cleanup_(close_pair) int start[2] = {-1, -1};
 	_cleanup_(close_pair) int report[2] = {-1, -1};
+	struct child attempts_by = {.stage = stage, .ops = ops};
+	char stack[STACK_SIZE] __attribute__((aligned(16)));
 	int status, result;
 	pid_t child;
 
 	if (pipe2(start, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return -errno;
-	child = fork();
+	memcpy(attempts_by.start, start, sizeof(start));
+	attempts_by.report = report[1];
+	child = clone(child_run, stack + sizeof(stack), CLONE_VM | SIGCHLD, &attempts_by);
 	if (child < 0)
 		return -errno;
-	if (child == 0) {
-		close(start[1]); /* else it would wait for itself */
-		child_run(stage, ops, start[0], report[1]);
-	}
 	close(TAKE_FD(report[1]));
 	result = rounds_run(cell, child, start[1], report[0], outside, inside, diag);
 	close(TAKE_FD(start[1])); /* a child that was not told to go ends */
-	if (waitpid(child, &status, 0) < 0 && result == 0)
-		result = -errno;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		; /* its stack is ours */
 	return result;
 }
 
