@@ -113,8 +113,11 @@ static void print_text(const struct session *session, const struct trail_end *en
 static uint64_t check_skipped(struct session *session)
 {
 	uint64_t now = 0, count;
-	int error = ambit_kernel_skipped(&now);
+	int error;
 
+	if (!session->state->skips)
+		return 0;
+	error = ambit_kernel_skipped(&now);
 	if (error) {
 		ambit_ui_say("cannot read how many decisions were skipped: %s", strerror(-error));
 		return 0;

@@ -70,7 +70,8 @@ static int links_read(DIR *dir, bool lsm_skips, struct attached *attached)
 		/* All were attached in the same way. */
 		if (attached->count++ == 0)
 			result = link_traced(path, &attached->traced);
-		if (result == 0 && (attached->traced || lsm_skips))
+		attached->skips = attached->traced || lsm_skips;
+		if (result == 0 && attached->skips)
 			result = link_skipped(path, &attached->skipped);
 	}
 	return result;
@@ -201,6 +202,7 @@ int ambit_kernel_state(const struct arm_options *options, struct kernel_state *r
 	if (result < 0)
 		return result;
 	state.hooks = attached.count;
+	state.skips = attached.skips;
 	state.skipped = attached.skipped;
 	state.best_effort = attached.traced;
 	promise_text(&facts, attached.traced, options_needs(options), attached.rows, state.weaker,

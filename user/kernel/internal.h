@@ -106,7 +106,8 @@ struct attached {
 	unsigned count;
 	bool traced;
 	bool keeps; /* verdicts */
-	uint64_t skipped; /* runs that the kernel skipped since the programs were loaded */
+	bool skips; /* the kernel may skip runs */
+	uint64_t skipped; /* how many it did since the programs were loaded */
 };
 int attached_read(struct attached *ret);
 /* The same, with a diag if it fails. */

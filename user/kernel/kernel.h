@@ -62,7 +62,8 @@ int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, str
 /* What the armed kernel promises to who armed it with these options. */
 struct kernel_state {
 	unsigned hooks;	  /* that have a program attached */
-	uint64_t skipped; /* runs of programs that the kernel skipped, that is, allowed; of all tasks */
+	bool skips; /* this kernel may skip runs of programs, that is, allow what they would decide */
+	uint64_t skipped; /* how many it did; of all tasks */
 	bool best_effort; /* the programs run behind the functions that call LSMs */
 	char weaker[1024]; /* what is promised less than elsewhere; empty: nothing */
 };
