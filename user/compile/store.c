@@ -12,10 +12,12 @@
 
 #define BUILD_ID 20
 
-/* A file: this, the question, the segments, and the bits of `may_deny`. */
+/* A file: this, the question, the words of the segments without the zeroes at their end, and the bits of
+ * `may_deny`. */
 struct head {
 	uint64_t check; /* of all that follows */
 	uint64_t question_size;
+	uint64_t word_count;
 	uint32_t segment_count, accept_count, state_count;
 	uint8_t build[BUILD_ID]; /* of the program that wrote it: another compiler, another answer */
 };
@@ -67,11 +69,6 @@ void store_seal(uint8_t *bytes, size_t size)
 	memcpy(bytes, &check, sizeof(check));
 }
 
-static size_t segments_size(uint32_t count)
-{
-	return count * sizeof(struct ambit_segment);
-}
-
 static size_t bits_size(uint32_t count)
 {
 	return count * (AMBIT_SEGMENT_WORDS / 8UL);
@@ -81,20 +78,21 @@ uint8_t *store_write(const struct question *question, const struct tables *table
 {
 	struct head head = {
 		.question_size = question->count,
+		.word_count = ambit_tables_words(tables),
 		.segment_count = tables->segment_count,
 		.accept_count = tables->accept_count,
 		.state_count = tables->state_count,
 	};
-	const size_t segments = segments_size(tables->segment_count), bits = bits_size(tables->segment_count);
-	const size_t size = sizeof(head) + question->count + segments + bits;
+	const size_t words = head.word_count * sizeof(uint64_t), bits = bits_size(tables->segment_count);
+	const size_t size = sizeof(head) + question->count + words + bits;
 	uint8_t *bytes = build_find(head.build) < 0 ? NULL : malloc(size), *at = bytes;
 
 	if (!bytes)
 		return NULL;
 	memcpy(at, &head, sizeof(head));
 	memcpy(at += sizeof(head), question->bytes, question->count);
-	memcpy(at += question->count, tables->segments, segments);
-	memcpy(at + segments, tables->may_deny, bits);
+	memcpy(at += question->count, tables->segments, words);
+	memcpy(at + words, tables->may_deny, bits);
 	store_seal(bytes, size);
 	*ret_size = size;
 	return bytes;
@@ -105,10 +103,10 @@ static bool state_within(const struct tables *tables, uint32_t state)
 	return state >> AMBIT_SEGMENT_BITS < tables->segment_count;
 }
 
-/* Any word may be read as one of a row, but for those of the head and of what is accepted. */
-static bool words_within(const struct tables *tables)
+/* Any word may be read as one of a row, but for those of the head and of what is accepted. Zeroes behind
+ * `count` are within. */
+static bool words_within(const struct tables *tables, size_t count)
 {
-	const size_t count = (size_t)tables->segment_count * AMBIT_SEGMENT_WORDS;
 	const size_t first = AMBIT_HEAD_WORDS + (size_t)tables->accept_count * AMBIT_ACCEPT_WORDS;
 	const __u64 *words = tables->segments[0].words;
 
@@ -118,7 +116,7 @@ static bool words_within(const struct tables *tables)
 	return first <= count;
 }
 
-static bool tables_within(const struct tables *tables)
+static bool tables_within(const struct tables *tables, size_t word_count)
 {
 	struct ambit_head head;
 
@@ -129,7 +127,7 @@ static bool tables_within(const struct tables *tables)
 	for (size_t i = 0; i < AMBIT_COLUMNS; i++)
 		if (!state_within(tables, head.path_start[i]))
 			return false;
-	return words_within(tables);
+	return words_within(tables, word_count);
 }
 
 static bool head_fits(const struct head *head, const uint8_t *bytes, size_t size,
@@ -139,7 +137,8 @@ static bool head_fits(const struct head *head, const uint8_t *bytes, size_t size
 
 	return head->segment_count && head->segment_count <= AMBIT_SEGMENTS_MAX &&
 	       head->accept_count <= AMBIT_ACCEPTS_MAX && head->question_size == question->count &&
-	       size == sizeof(*head) + question->count + segments_size(head->segment_count) +
+	       head->word_count <= (uint64_t)head->segment_count * AMBIT_SEGMENT_WORDS &&
+	       size == sizeof(*head) + question->count + head->word_count * sizeof(uint64_t) +
 			       bits_size(head->segment_count) &&
 	       build_find(build) == 0 && memcmp(head->build, build, BUILD_ID) == 0 &&
 	       memcmp(bytes + sizeof(*head), question->bytes, question->count) == 0 &&
@@ -161,14 +160,14 @@ int store_read(const uint8_t *bytes, size_t size, const struct question *questio
 	tables->segment_count = head.segment_count;
 	tables->accept_count = head.accept_count;
 	tables->state_count = head.state_count;
-	tables->segments = malloc(segments_size(head.segment_count));
+	tables->segments = calloc(head.segment_count, sizeof(*tables->segments));
 	tables->may_deny = malloc(bits_size(head.segment_count));
 	if (!tables->segments || !tables->may_deny)
 		return -ENOMEM;
 	bytes += sizeof(head) + question->count;
-	memcpy(tables->segments, bytes, segments_size(head.segment_count));
-	memcpy(tables->may_deny, bytes + segments_size(head.segment_count), bits_size(head.segment_count));
-	if (!tables_within(tables))
+	memcpy(tables->segments, bytes, head.word_count * sizeof(uint64_t));
+	memcpy(tables->may_deny, bytes + head.word_count * sizeof(uint64_t), bits_size(head.segment_count));
+	if (!tables_within(tables, head.word_count))
 		return -EBADMSG;
 	*ret = TAKE_PTR(tables);
 	return 0;

@@ -195,6 +195,15 @@ int ambit_tables_name(struct tables *tables, const struct policy *policy, struct
 	return tables->names ? 0 : tables_build(policy, &options, diag, &tables->names);
 }
 
+size_t ambit_tables_words(const struct tables *tables)
+{
+	size_t count = (size_t)tables->segment_count * AMBIT_SEGMENT_WORDS;
+
+	while (count && !tables->segments[0].words[count - 1])
+		count--;
+	return count;
+}
+
 void ambit_tables_free(struct tables *tables)
 {
 	if (!tables)

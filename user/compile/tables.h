@@ -65,6 +65,9 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 struct decision ambit_tables_name_peer(
 	const struct tables *tables, const char *name, uint8_t proto, uint16_t port);
 
+/* Words of all segments, without the zeroes at their end: the last segment is mostly empty. */
+size_t ambit_tables_words(const struct tables *tables);
+
 void ambit_tables_free(struct tables *tables);
 static inline void tables_cleanup(struct tables **tables)
 {

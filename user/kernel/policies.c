@@ -19,11 +19,12 @@
 /* Where to look first: an odd number, so never AMBIT_POLICY_NOTHING. */
 static uint32_t key_of(const struct tables *tables)
 {
-	uint64_t hash = tables->segment_count;
+	const size_t count = ambit_tables_words(tables);
+	const __u64 *words = tables->segments[0].words;
+	uint64_t hash = count;
 
-	for (uint32_t i = 0; i < tables->segment_count; i++)
-		for (uint32_t k = 0; k < AMBIT_SEGMENT_WORDS; k++)
-			hash = hash_mix(hash ^ tables->segments[i].words[k]);
+	for (size_t i = 0; i < count; i++)
+		hash = hash_mix(hash ^ words[i]);
 	return ((uint32_t)hash & (AMBIT_CELLS_MAX - 1)) | 1;
 }
 

@@ -127,7 +127,7 @@ static int follow_name(struct follow *follow, const char *name)
 /* The path that `path` leads to, as far as it exists. -ELOOP, -ENAMETOOLONG. */
 static int path_follow(const char *path, char **ret, struct links *links)
 {
-	_cleanup_free_ struct follow *follow = calloc(1, sizeof(*follow));
+	_cleanup_free_ struct follow *follow = malloc(sizeof(*follow));
 	char name[AMBIT_PATH_SIZE];
 	int r = 0;
 
@@ -136,7 +136,9 @@ static int path_follow(const char *path, char **ret, struct links *links)
 	if (strlen(path) >= sizeof(follow->left))
 		return -ENAMETOOLONG;
 	strcpy(follow->left, path);
+	follow->done[0] = '\0';
 	follow->links = links;
+	follow->count = 0;
 	while (r == 0 && left_next(follow, name))
 		r = follow_name(follow, name);
 	if (r >= 0)
