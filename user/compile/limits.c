@@ -131,3 +131,74 @@ int ambit_limits_compile(const struct policy *policy, uint64_t now, struct ambit
 	}
 	return 0;
 }
+
+/* --- from one policy to the next --- */
+
+static bool same_peers(const struct ambit_destination *a, const struct ambit_destination *b)
+{
+	/* Of a name the mask is its bit, which another policy may give to another. */
+	return a->family == b->family && a->tcp == b->tcp && a->udp == b->udp && a->port_low == b->port_low &&
+	       a->port_high == b->port_high && memcmp(a->address, b->address, sizeof(a->address)) == 0 &&
+	       (a->family == AMBIT_FAMILY_NAME || memcmp(a->mask, b->mask, sizeof(a->mask)) == 0);
+}
+
+/* Whether all peers of a group of one are peers of that group of the other. */
+static bool group_covers(
+	const struct ambit_limits *one, unsigned group, const struct ambit_limits *other, unsigned by)
+{
+	for (uint32_t i = 0; i < one->destination_count; i++) {
+		bool found = one->destinations[i].group != group;
+
+		for (uint32_t k = 0; !found && k < other->destination_count; k++)
+			found = other->destinations[k].group == by &&
+				same_peers(&one->destinations[i], &other->destinations[k]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static void group_carry(const struct ambit_bucket before[LIMIT_MAX], struct ambit_bucket now[LIMIT_MAX])
+{
+	for (unsigned kind = 0; kind < LIMIT_MAX; kind++) {
+		const uint64_t drawn = before[kind].limit * BUCKET_PARTS - before[kind].room;
+
+		if (!before[kind].limit || !now[kind].limit)
+			continue;
+		now[kind].room -= drawn < now[kind].room ? drawn : now[kind].room;
+		now[kind].told = before[kind].limit == now[kind].limit ? before[kind].told : 0;
+	}
+}
+
+void ambit_limits_carry(const struct ambit_limits *before, struct ambit_limits *now)
+{
+	group_carry(before->buckets[0], now->buckets[0]);
+	for (unsigned group = 1; group < AMBIT_LIMIT_GROUPS && now->rules[group]; group++)
+		for (unsigned old = 1; old < AMBIT_LIMIT_GROUPS && before->rules[old]; old++)
+			if (group_covers(now, group, before, old) && group_covers(before, old, now, group)) {
+				group_carry(before->buckets[old], now->buckets[group]);
+				break;
+			}
+}
+
+/* As name_limits() of bpf/lib/named.bpf.h. */
+uint32_t ambit_limits_named(const struct ambit_limits *limits, const char *name, size_t length)
+{
+	uint64_t hash = DESTINATION_HASH;
+	uint32_t found = 0;
+
+	for (size_t at = 0; at <= length; at++) {
+		const bool end = at == length;
+
+		for (uint32_t i = 0; (end || name[at] == '.') && i < limits->destination_count; i++) {
+			const struct ambit_destination *to = &limits->destinations[i];
+
+			if (to->family == AMBIT_FAMILY_NAME && to->address[0] == hash &&
+				to->address[1] == !end)
+				found |= (uint32_t)to->mask[0];
+		}
+		if (!end)
+			hash = destination_hash(hash, (uint8_t)name[at]);
+	}
+	return found;
+}

@@ -13,5 +13,10 @@ uint32_t ambit_limits_flags(const struct policy *policy);
  * room. */
 int ambit_limits_compile(const struct policy *policy, uint64_t now, struct ambit_limits *ret,
 	struct diag *diag);
+/* What was drawn of the limits of one policy stays drawn of those of another that has `now` for its buckets: of the
+ * whole cell, and of each rule that limits the same peers. Both are filled as of one time. */
+void ambit_limits_carry(const struct ambit_limits *before, struct ambit_limits *now);
+/* The destinations (a bit each) that a name counts for, which is in the form of `peer.name`. */
+uint32_t ambit_limits_named(const struct ambit_limits *limits, const char *name, size_t length);
 
 #endif

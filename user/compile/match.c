@@ -112,16 +112,22 @@ struct decision ambit_tables_peer(const struct tables *tables, enum ambit_op op,
 	return decision;
 }
 
+uint32_t ambit_tables_name_state(const struct tables *tables, const char *name, size_t length)
+{
+	const uint8_t first = AMBIT_PEER_NAME, end = '/';
+	uint32_t state = tables_walk(tables, tables_head(tables).peer_start, &first, 1);
+
+	state = tables_walk(tables, state, name, length);
+	return tables_walk(tables, state, &end, 1);
+}
+
 static struct decision name_peer(
 	const struct tables *tables, const char *name, uint8_t proto, uint16_t port)
 {
-	const uint8_t first = AMBIT_PEER_NAME;
-	const uint8_t end[] = {'/', proto, (uint8_t)(port >> 8), (uint8_t)port};
-	uint32_t state;
+	const uint8_t end[] = {proto, (uint8_t)(port >> 8), (uint8_t)port};
+	uint32_t state = ambit_tables_name_state(tables, name, strlen(name));
 
-	state = tables_walk(tables, tables_head(tables).peer_start, &first, 1);
-	state = tables_walk(tables, state, name, strlen(name));
-	state = tables_walk(tables, state, end, proto == AMBIT_PROTO_ANY ? 2 : sizeof(end));
+	state = tables_walk(tables, state, end, proto == AMBIT_PROTO_ANY ? 1 : sizeof(end));
 	return ambit_tables_column(tables, state, 0);
 }
 

@@ -67,6 +67,9 @@ struct decision ambit_tables_name_peer(
 
 /* Words of all segments, without the zeroes at their end: the last segment is mostly empty. */
 size_t ambit_tables_words(const struct tables *tables);
+/* The state behind a name, in the form of `peer.name`: what a lease holds (bpf/names.h). 0: no rule says anything
+ * of it. */
+uint32_t ambit_tables_name_state(const struct tables *tables, const char *name, size_t length);
 
 void ambit_tables_free(struct tables *tables);
 static inline void tables_cleanup(struct tables **tables)

@@ -203,6 +203,46 @@ static void names(void **state)
 	assert_int_equal(row.named, 0);
 }
 
+static uint64_t drawn(const struct ambit_limits *row, unsigned group, enum ambit_limit kind)
+{
+	return bucket_used(&row->buckets[group][kind]);
+}
+
+/* Of the cell, and of the rule that limits the same peers, whatever its place; of no other. */
+static void carried(void **state)
+{
+	struct peer one[2] = {{.family = AMBIT_FAMILY_V4, .addr = {10, 0, 0, 1}, .bits = 32, .port_high = 65535,
+				      .tcp = true},
+		{.family = AMBIT_FAMILY_NAME, .name = "test.ok", .beneath = true, .port_high = 65535, .tcp = true}};
+	struct peer turned[2] = {one[1], one[0]};
+	struct peer other[1] = {{.family = AMBIT_FAMILY_V4, .addr = {10, 0, 0, 2}, .bits = 32, .port_high = 65535}};
+	struct rule before[2] = {{.id = 1, .peers = one, .peer_count = 2, .limits[LIMIT_EGRESS_DAY] = {100, 1}},
+		{.id = 2, .peers = other, .peer_count = 1, .limits[LIMIT_CONNECTS] = {5, 1}}};
+	struct rule now[2] = {{.id = 7, .peers = one, .peer_count = 1, .limits[LIMIT_EGRESS_DAY] = {100, 1}},
+		{.id = 9, .peers = turned, .peer_count = 2, .limits[LIMIT_EGRESS_DAY] = {30, 1}}};
+	struct policy old = policy_of(before, 2), new = policy_of(now, 2);
+	struct ambit_limits from, to;
+	struct diag diag = {};
+
+	(void)state;
+	old.limits[LIMIT_CONNECTS] = (struct quota){10, 1};
+	new.limits[LIMIT_CONNECTS] = (struct quota){20, 1};
+	new.limits[LIMIT_EGRESS_HOUR] = (struct quota){50, 1};
+	assert_int_equal(ambit_limits_compile(&old, 0, &from, &diag), 0);
+	assert_int_equal(ambit_limits_compile(&new, 0, &to, &diag), 0);
+	assert_true(draw(&from.buckets[0][LIMIT_CONNECTS], LIMIT_CONNECTS, 10, 0));
+	assert_true(draw(&from.buckets[1][LIMIT_EGRESS_DAY], LIMIT_EGRESS_DAY, 40, 0));
+	assert_true(draw(&from.buckets[2][LIMIT_CONNECTS], LIMIT_CONNECTS, 5, 0));
+	ambit_limits_carry(&from, &to);
+	assert_int_equal(drawn(&to, 0, LIMIT_CONNECTS), 10);
+	assert_int_equal(drawn(&to, 0, LIMIT_EGRESS_HOUR), 0);
+	assert_int_equal(drawn(&to, 1, LIMIT_EGRESS_DAY), 0);
+	assert_int_equal(drawn(&to, 2, LIMIT_EGRESS_DAY), 30); /* all that there is now */
+	assert_int_equal(ambit_limits_named(&to, "test.ok.a", 9), to.destinations[1].mask[0]);
+	assert_int_equal(ambit_limits_named(&to, "test.ok", 7), 0);
+	assert_int_equal(ambit_limits_named(&to, "test.okay", 9), 0);
+}
+
 static void too_many(void **state)
 {
 	struct peer peers[AMBIT_DESTINATIONS_MAX + 1] = {};
@@ -234,6 +274,7 @@ int main(void)
 		cmocka_unit_test(time_that_goes_back),
 		cmocka_unit_test(rows),
 		cmocka_unit_test(names),
+		cmocka_unit_test(carried),
 		cmocka_unit_test(too_many),
 	};
 
