@@ -262,7 +262,7 @@ struct ambit_label {
  * replaces a row as one. */
 #define AMBIT_CELLS_MAX 16384 /* a power of two */
 struct ambit_cell {
-	__u64 cgroup; /* id of the cell's cgroup */
+	__u64 cgroup; /* id of the cell's cgroup; of one that is bound AMBIT_BOUND_HOME() */
 	__u64 epoch;  /* version of the policy in force */
 	__u32 policy; /* key in `policies`; cells with the same tables have the same */
 	__u32 links;  /* key in `identities`; 0: it has none */
@@ -371,7 +371,7 @@ struct ambit_kept {
 	__u32 moves; /* renames by cells */
 	__u64 ipc_objects; /* how many are labelled, or a few more (ipc.bpf.c) */
 	__u64 cut; /* a bit for each cell that had a connection cut: CUT_BIT() of bpf/lib/kept.bpf.h */
-	__u32 limited; /* set for good when the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE is bound */
+	__u32 limited; /* set for good by the first cell with AMBIT_CELL_EGRESS or _FILE_SIZE, or bound with _NAMES */
 	__u32 reserved;
 	/* Groups that a row was written in since there was a cell, a bit each: elsewhere is nothing that is of a
 	 * cell by now. Cleared by user space where there is no cell. */

@@ -14,6 +14,14 @@
 #define AMBIT_CELL_SHUT	  32768
 
 /*
+ * What stands for the cgroup of such a cell, which comes and goes: the key of its row in `names`. No cgroup has an
+ * id with the highest bit. With the epoch, so that another policy has a table of its own, and one write of the
+ * cell's row names both.
+ */
+#define AMBIT_BOUND_HOME_BIT (1ULL << 63)
+#define AMBIT_BOUND_HOME(epoch, id) (AMBIT_BOUND_HOME_BIT | ((epoch) & 0x7fffffff) << 32 | (id))
+
+/*
  * Map `bounds`: a cgroup, by the id of the one above and its own name, -> the cell that every task comes
  * into which is made in it or moved to it, or beneath. By name, because the cgroup of a service goes with
  * it and comes back under another id. Written by user space alone.

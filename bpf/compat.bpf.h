@@ -146,6 +146,18 @@ static __always_inline __u32 socket_groups(struct sock *sk)
 	return connection ? connection->groups : 0;
 }
 
+/* A connection that somebody else has begun: nobody has to read what is sent over it. */
+static __always_inline void socket_frees(struct sock *sk)
+{
+	struct connection *connection = NULL;
+
+	/* NULL is an answer: then it is read as one that was begun here, and what it says is denied. */
+	if (!traced)
+		connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (connection)
+		connection->state = CONNECTION_FREE;
+}
+
 /* The storage of the socket that a packet leaves by, or that is connecting: for programs of cgroups, which
  * are never traced. NULL: there is none, or no memory for it. */
 static __always_inline void *packet_storage(void *map, void *sk, __u64 flags)

@@ -10,7 +10,7 @@
  * each packet, from when the peer has answered until the first bytes are known
  * (docs/notes/2026-11-28-streams.md).
  *
- * Attached to the cgroups of cells with names.
+ * Attached to the cgroups of cells with names; and bound_ops to the root of all, for cells that are bound.
  */
 #include "lib/reader.bpf.h"
 
@@ -49,8 +49,8 @@ static __always_inline void ops_connect(struct bpf_sock_ops *ops, struct bpf_soc
 	connection->began = seconds_now();
 }
 
-SEC("sockops")
-int connection_ops(struct bpf_sock_ops *ops)
+/* What is `bound`: of a cell that is, whose cgroup it is not attached to. */
+static __always_inline int ops_decide(struct bpf_sock_ops *ops, bool bound)
 {
 	struct connection *connection;
 	struct bpf_sock *sk;
@@ -60,7 +60,7 @@ int connection_ops(struct bpf_sock_ops *ops)
 		ops->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
 		return 1;
 	sk = ops->sk;
-	if (!sk)
+	if (!sk || (bound && !packet_bound(sk, AMBIT_CELL_NAMES)))
 		return 1;
 	if (ops->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
 		ops_connect(ops, sk);
@@ -75,4 +75,16 @@ int connection_ops(struct bpf_sock_ops *ops)
 	/* Passive: an accepted one is free, but two ends may also have connected to each other at once. */
 	ops_ask(ops, connection->state != CONNECTION_FREE);
 	return 1;
+}
+
+SEC("sockops")
+int connection_ops(struct bpf_sock_ops *ops)
+{
+	return ops_decide(ops, false);
+}
+
+SEC("sockops")
+int bound_ops(struct bpf_sock_ops *ops)
+{
+	return ops_decide(ops, true);
 }

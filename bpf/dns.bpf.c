@@ -5,6 +5,8 @@
  *
  *   dns_egress   what goes to port 53 is one question for a name that a rule covers, or is not sent
  *   dns_ingress  what comes from there and answers such a question makes leases, before the cell sees it
+ *   bound_leaves, bound_comes  the same for cells that are bound, whose cgroup comes and goes: attached to the root
+ *                of all cgroups, for the sockets that such a cell has made or accepted
  *
  * Who can be reached on port 53 at all is decided by net.bpf.c, as for every other peer.
  */
@@ -148,36 +150,70 @@ FRAME int unread_decide(struct __sk_buff *skb, struct packet *packet, __u32 reas
 {
 	struct ambit_names *all;
 
-	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	packet_home(skb, packet);
 	all = names_of(packet->cgroup);
 	return all && connection_deny(packet, all->cell, reason, -1) ? PASS : DROP;
+}
+
+/* Decides what leaves. */
+static __always_inline int names_leave(struct __sk_buff *skb, struct packet *packet)
+{
+	int read;
+
+	if (plain_leaves(skb))
+		return PASS;
+	read = packet_read(skb, packet, true);
+	if (read == PACKET_BAD)
+		return unread_decide(skb, packet, REASON_UNREADABLE);
+	if (is_wrapped(skb, packet))
+		return unread_decide(skb, packet, REASON_STREAM);
+	if (read == PACKET_OTHER)
+		return PASS;
+	if (packet->target != AMBIT_DNS_PORT)
+		return packet->proto == AMBIT_PROTO_TCP ? connection_egress(skb, packet) : PASS;
+	/* Nothing is said. An empty datagram is no question. */
+	if (packet->payload >= skb->len && packet->proto == AMBIT_PROTO_TCP)
+		return PASS;
+	/* Several messages in one, which are told apart later (UDP_SEGMENT). */
+	if (packet->proto == AMBIT_PROTO_UDP && skb->gso_size)
+		packet->payload = skb->len;
+	packet_home(skb, packet);
+	return egress_dns(skb, packet);
+}
+
+/* Reads what comes, and lets it pass. */
+static __always_inline int names_come(struct __sk_buff *skb, struct packet *packet)
+{
+	if (plain_comes(skb))
+		return PASS;
+	if (packet_read(skb, packet, false) != PACKET_READ || packet->source != AMBIT_DNS_PORT ||
+		packet->payload >= skb->len)
+		return PASS;
+	packet_home(skb, packet);
+	packet->at = packet->payload;
+	packet->size = skb->len - packet->payload;
+	/* Of a stream, a message that came in one piece, with its length or without: some servers write
+	 * that alone. What comes in pieces makes no lease. */
+	if (packet->proto == AMBIT_PROTO_TCP) {
+		__u8 head[2];
+
+		if (bpf_skb_load_bytes(skb, packet->at, head, sizeof(head)))
+			return PASS;
+		if ((__u32)(head[0] << 8 | head[1]) == packet->size - 2) {
+			packet->at += 2;
+			packet->size -= 2;
+		}
+	}
+	answer_read(skb, packet);
+	return PASS;
 }
 
 SEC("cgroup_skb/egress")
 int dns_egress(struct __sk_buff *skb)
 {
 	struct packet packet = {};
-	int read;
 
-	if (plain_leaves(skb))
-		return PASS;
-	read = packet_read(skb, &packet, true);
-	if (read == PACKET_BAD)
-		return unread_decide(skb, &packet, REASON_UNREADABLE);
-	if (is_wrapped(skb, &packet))
-		return unread_decide(skb, &packet, REASON_STREAM);
-	if (read == PACKET_OTHER)
-		return PASS;
-	if (packet.target != AMBIT_DNS_PORT)
-		return packet.proto == AMBIT_PROTO_TCP ? connection_egress(skb, &packet) : PASS;
-	/* Nothing is said. An empty datagram is no question. */
-	if (packet.payload >= skb->len && packet.proto == AMBIT_PROTO_TCP)
-		return PASS;
-	/* Several messages in one, which are told apart later (UDP_SEGMENT). */
-	if (packet.proto == AMBIT_PROTO_UDP && skb->gso_size)
-		packet.payload = skb->len;
-	packet.cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
-	return egress_dns(skb, &packet);
+	return names_leave(skb, &packet);
 }
 
 SEC("cgroup_skb/ingress")
@@ -185,26 +221,29 @@ int dns_ingress(struct __sk_buff *skb)
 {
 	struct packet packet = {};
 
-	if (plain_comes(skb))
-		return PASS;
-	if (packet_read(skb, &packet, false) != PACKET_READ || packet.source != AMBIT_DNS_PORT ||
-		packet.payload >= skb->len)
-		return PASS;
-	packet.cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
-	packet.at = packet.payload;
-	packet.size = skb->len - packet.payload;
-	/* Of a stream, a message that came in one piece, with its length or without: some servers write
-	 * that alone. What comes in pieces makes no lease. */
-	if (packet.proto == AMBIT_PROTO_TCP) {
-		__u8 head[2];
+	return names_come(skb, &packet);
+}
 
-		if (bpf_skb_load_bytes(skb, packet.at, head, sizeof(head)))
-			return PASS;
-		if ((__u32)(head[0] << 8 | head[1]) == packet.size - 2) {
-			packet.at += 2;
-			packet.size -= 2;
-		}
-	}
-	answer_read(skb, &packet);
-	return PASS;
+SEC("cgroup_skb/egress")
+int bound_leaves(struct __sk_buff *skb)
+{
+	struct ambit_cell *cell = packet_bound(skb->sk, AMBIT_CELL_NAMES);
+	struct packet packet = {};
+
+	if (!cell)
+		return PASS;
+	packet.cgroup = cell->cgroup;
+	return names_leave(skb, &packet);
+}
+
+SEC("cgroup_skb/ingress")
+int bound_comes(struct __sk_buff *skb)
+{
+	struct ambit_cell *cell = packet_bound(skb->sk, AMBIT_CELL_NAMES);
+	struct packet packet = {};
+
+	if (!cell)
+		return PASS;
+	packet.cgroup = cell->cgroup;
+	return names_come(skb, &packet);
 }

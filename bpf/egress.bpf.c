@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What a cell sends in bytes, counted and refused where every byte passes: at the packets of the sockets
- * in its cgroup. Attached to the cgroups of cells with such limits alone.
+ * in its cgroup. Attached to the cgroups of cells with such limits alone; and bound_egress to the root of all
+ * cgroups, for the sockets that a bound cell with such limits has made or accepted.
  *
  * Not where it is handed over (socket_sendmsg): of a message a socket may take a part, and on 6.1 sendfile
  * and splice do not come by there (docs/notes/2026-11-27-limits.md).
@@ -183,14 +184,12 @@ FRAME int packet_report(struct ambit_limits *row, const struct draw *draw, __u32
 	return v.silent ? 0 : packet_event(&v);
 }
 
-SEC("cgroup_skb/egress")
-int cell_egress(struct __sk_buff *skb)
+static __always_inline int egress_decide(struct __sk_buff *skb, __u32 id)
 {
-	struct ambit_label *label = bpf_get_local_storage(&cell_cgroups, 0);
 	struct ambit_limits *row;
 	struct packet packet = {};
 	struct draw draw = {};
-	__u32 id = label->cell, groups = GROUPS_ALL;
+	__u32 groups = GROUPS_ALL;
 
 	packet_read(skb, &packet);
 	if (!packet.cost)
@@ -207,4 +206,20 @@ int cell_egress(struct __sk_buff *skb)
 	if (row)
 		return row->mode == MODE_AUDIT ? PASS : DROP;
 	return enforce(id) ? DROP : PASS;
+}
+
+SEC("cgroup_skb/egress")
+int cell_egress(struct __sk_buff *skb)
+{
+	struct ambit_label *label = bpf_get_local_storage(&cell_cgroups, 0);
+
+	return egress_decide(skb, label->cell);
+}
+
+SEC("cgroup_skb/egress")
+int bound_egress(struct __sk_buff *skb)
+{
+	struct ambit_cell *cell = packet_bound(skb->sk, AMBIT_CELL_EGRESS);
+
+	return cell ? egress_decide(skb, cell->id) : PASS;
 }

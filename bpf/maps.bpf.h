@@ -149,7 +149,7 @@ struct name_table {
 	__uint(value_size, sizeof(struct ambit_names));
 };
 
-/* Id of a cell's cgroup -> its names; cells without any have no row. Rows are written by user space
+/* `cgroup` of a cell -> its names; cells without any have no row. Rows are written by user space
  * alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);

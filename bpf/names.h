@@ -4,7 +4,7 @@
 #define AMBIT_NAMES_ABI_H
 
 /*
- * Map `names`: u64 id of a cell's cgroup -> an array of one of these, for cells whose policy has names:
+ * Map `names`: `cgroup` of struct ambit_cell -> an array of one of these, for cells whose policy has names:
  * what they asked for, and which addresses they were told. Made and taken away by user space with the
  * cell; filled by bpf/dns.bpf.c. Rows are found by a hash, and what a cell pushes out is its own.
  *

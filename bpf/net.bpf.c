@@ -192,10 +192,12 @@ int INSIDE_PROG(net_socket_connect)
 {
 	__u32 cell = cell_current();
 
-	if (!cell || connect_is_kept((struct socket *)ctx[0], number_of((void *)ctx[1], kept.origin),
-			     ctx[2], cell))
+	if (!cell)
 		return zero();
-	return connect_decide((struct socket *)ctx[0], (struct sockaddr *)ctx[1], ctx[2]);
+	if (!connect_is_kept((struct socket *)ctx[0], number_of((void *)ctx[1], kept.origin), ctx[2], cell) &&
+		connect_decide((struct socket *)ctx[0], (struct sockaddr *)ctx[1], ctx[2]))
+		return -EPERM;
+	return deny_unseen((struct socket *)ctx[0], HOOK_socket_connect) ? -EPERM : zero();
 }
 
 /* A message with an address of its own: UDP, and TCP with MSG_FASTOPEN. */
@@ -290,9 +292,9 @@ FRAME int message_decide(struct socket *socket, struct msghdr *message, struct c
 /* What is asked of each message that nothing before denied. */
 FRAME int message_last(struct socket *socket, struct msghdr *message, int size)
 {
-	if (message_cut(socket))
+	if (message_cut(socket) || (LOOK(kept.limited) && sendmsg_egress(socket, message, size)))
 		return -EPERM;
-	return LOOK(kept.limited) ? sendmsg_egress(socket, message, size) : 0;
+	return deny_unseen(socket, HOOK_socket_sendmsg) ? -EPERM : 0;
 }
 
 /* INSIDE_PROG() would be a frame too many beneath decide_control() (the verifier knows 8). Whatever is

@@ -126,7 +126,11 @@ int INSIDE_PROG(receive_sock_graft, struct sock *sk, struct socket *parent)
 {
 	__u32 cell = cell_current();
 
-	if (cell && cell != CELL_UNKNOWN)
-		label_socket(sk, cell);
+	if (!cell || cell == CELL_UNKNOWN)
+		return 0;
+	label_socket(sk, cell);
+	/* Of a listener from before a cell that is bound, or that it was given, connection_listens() saw nothing. */
+	if (LOOK(kept.limited) && cell_is_bound(cell))
+		socket_frees(sk);
 	return 0;
 }

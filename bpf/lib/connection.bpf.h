@@ -437,7 +437,7 @@ FRAME int connection_unknown(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ambit_names *all;
 
-	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	packet_home(skb, packet);
 	all = names_of(packet->cgroup);
 	return all && connection_deny(packet, all->cell, REASON_UNREADABLE, -1) ? PASS : DROP;
 }
@@ -456,7 +456,7 @@ static __always_inline int connection_egress(struct __sk_buff *skb, struct packe
 	if (!sk)
 		return data ? connection_unknown(skb, packet) : PASS;
 	packet->peer.port = packet->target;
-	packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+	packet_home(skb, packet);
 	return connection_decide(skb, packet, sk);
 }
 

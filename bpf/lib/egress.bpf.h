@@ -81,7 +81,8 @@ FRAME bool egress_refused(
 /*
  * Whether a socket that a task of the cell makes is none of those whose packets are counted: those in the
  * cell's cgroup, beneath which no task of it can make another one. A socket has the cgroup that its maker
- * was in for good, and one that is accepted that of the listener.
+ * was in for good, and one that is accepted that of the listener. Those of a bound cell are counted wherever they
+ * are.
  */
 FRAME bool egress_uncounted(__u32 id, struct sock *sk)
 {
@@ -90,7 +91,47 @@ FRAME bool egress_uncounted(__u32 id, struct sock *sk)
 	if (!egress_limited(id))
 		return false;
 	row = FAULT(LIMITS_SOCKET, NULL, limits_row(id));
+	if (row && row->cgroup & AMBIT_BOUND_HOME_BIT)
+		return false;
 	return !row || !row->cgroup || BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id) != row->cgroup;
+}
+
+/*
+ * Whether a socket that a task of a bound cell uses is none whose packets are looked at: they are by the label of
+ * their socket. One that nobody has labelled, which the task had before it came into the cell or was given, is the
+ * cell's from now on. True without memory for that, and where it belongs to another cell.
+ */
+FRAME bool socket_unseen(struct sock *sk, __u32 id)
+{
+	__u16 family = sk->__sk_common.skc_family;
+	struct ambit_cell *cell;
+	__u32 owner;
+
+	if (family != FAMILY_INET && family != FAMILY_INET6)
+		return false;
+	/* NULL is an answer: others deny for it. */
+	cell = cell_row(id);
+	if (!cell || !(cell->flags & AMBIT_CELL_BOUND) ||
+		!(cell->flags & (AMBIT_CELL_NAMES | AMBIT_CELL_EGRESS)))
+		return false;
+	owner = label_of_socket(sk);
+	/* NULL is an answer: one that is gone, as where a cgroup could not be bound at first. */
+	if (owner && (owner == id || cell_row(owner)))
+		return owner != id;
+	/* One try: who is denied can try again. */
+	return FAULT(LABEL_SOCKET, true, !socket_label_set(sk, id));
+}
+
+/* Denies what a socket is used for whose packets nobody would look at. Called last, so that the verifier has nothing
+ * behind it to look at again, and in the frame of the caller: it knows 8. */
+static __always_inline int deny_unseen(struct socket *socket, __u32 hook)
+{
+	struct sock *sk = socket->sk;
+	__u32 cell = LOOK(kept.limited) ? cell_current() : 0;
+
+	if (!cell || !sk || !socket_unseen(sk, cell))
+		return 0;
+	return deny(cell, hook, OP_CONNECT, REASON_STRAY);
 }
 
 #endif

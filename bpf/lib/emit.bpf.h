@@ -84,6 +84,9 @@ FRAME int event_task(struct ambit_event *event)
  * nobody outside of the cell has sent it. */
 static __always_inline bool event_has_task(const struct ambit_cell *cell)
 {
+	/* Before 6.2 programs of cgroups cannot tell, and name nobody. */
+	if (cell->flags & AMBIT_CELL_BOUND)
+		return label_peek(task_read()->bpf_storage) == cell->id;
 	return cgroup_of_cell(BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp)) == cell->cgroup;
 }
 

@@ -131,12 +131,36 @@ static __always_inline struct ambit_cell *cell_row(__u32 id)
 	return bpf_map_lookup_elem(&cells, &id);
 }
 
+static __always_inline bool cell_is_bound(__u32 id)
+{
+	/* NULL is an answer: others deny for it. */
+	struct ambit_cell *cell = cell_row(id);
+
+	return cell && cell->flags & AMBIT_CELL_BOUND;
+}
+
 static __always_inline struct ambit_counters *counters_row(__u32 id)
 {
 	__u32 slot = AMBIT_CELL_SLOT(id);
 
 	/* NULL is an answer. */
 	return bpf_map_lookup_elem(&counters, &slot);
+}
+
+/*
+ * The cell that is bound, and has `flag`, whose task made or accepted the socket of a packet: for programs that
+ * see the packets of all cgroups. NULL is an answer: nobody's, or of a cell that is gone.
+ */
+static __always_inline struct ambit_cell *packet_bound(void *sk, __u32 flag)
+{
+	struct ambit_label *label = sk ? packet_storage(&socket_labels, sk, 0) : NULL;
+	struct ambit_cell *cell;
+
+	if (!label)
+		return NULL;
+	cell = cell_row(label->cell);
+	flag |= AMBIT_CELL_BOUND;
+	return cell && (cell->flags & flag) == flag ? cell : NULL;
 }
 
 /* Why there is no row in `cells` for this id. */

@@ -87,6 +87,9 @@ FRAME bool peer_strays(const struct peer_request *request, const struct ambit_ce
 
 	if (request->proto != AMBIT_PROTO_TCP && request->address.port != AMBIT_DNS_PORT)
 		return false;
+	/* That was asked before (socket_unseen()). */
+	if (cell->flags & AMBIT_CELL_BOUND)
+		return false;
 	return cgroup_of_cell(BPF_CORE_READ(socket, sk, sk_cgrp_data.cgroup)) != cell->cgroup;
 }
 

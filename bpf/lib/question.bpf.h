@@ -230,6 +230,13 @@ FRAME bool packet_shared(struct __sk_buff *skb)
 	return flags & SHARED_FLAGS;
 }
 
+/* Whose packet it is, unless that is known (AMBIT_BOUND_HOME()). */
+static __always_inline void packet_home(struct __sk_buff *skb, struct packet *packet)
+{
+	if (!packet->cgroup)
+		packet->cgroup = bpf_skb_ancestor_cgroup_id(skb, cells_cgroup_level + 1);
+}
+
 #define TCP_URG 0x20 /* RFC 9293 */
 
 /* What may change after the look, or be left out by who reads it (an urgent byte). A datagram has all its

@@ -204,7 +204,7 @@ static void swap(const struct tables *tables, const struct identities *identitie
 {
 	struct diag diag = {};
 
-	if (cell_swap(&kernel, CELL, tables, identities, epoch, &diag) < 0)
+	if (cell_swap(&kernel, CELL, tables, identities, epoch, NULL, &diag) < 0)
 		fail_msg("%s", diag.text);
 }
 
@@ -253,7 +253,7 @@ static void what_fails_leaves_nothing(void **context)
 	struct diag diag = {};
 
 	(void)context;
-	assert_int_equal(cell_swap(&kernel, CELL, one, NULL, 2, &diag), -ENOENT);
+	assert_int_equal(cell_swap(&kernel, CELL, one, NULL, 2, NULL, &diag), -ENOENT);
 	assert_non_null(strstr(diag.text, "00000007"));
 	ambit_diag_clear(&diag);
 	assert_int_equal(row_count(kernel.policies), 0);

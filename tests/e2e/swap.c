@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 		_cleanup_close_ int lock = lock_file("policies", LOCK_EX, &diag);
 
 		result = lock < 0 ? lock
-				  : cell_swap(kernel, id, tables[i % 2], NULL, i + 2, &diag);
+				  : cell_swap(kernel, id, tables[i % 2], NULL, i + 2, NULL, &diag);
 	}
 	if (result < 0)
 		return fail("cannot swap", result, &diag);

@@ -20,7 +20,7 @@ static int swap(struct session *session, const struct loaded *loaded, struct dia
 	int error = ambit_loaded_links(loaded, PART_ALL, &links, diag);
 
 	if (!error)
-		error = ambit_cell_swap(session->cell, loaded->tables, &links, session->epoch + 1, diag);
+		error = ambit_cell_swap(session->cell, loaded->tables, &links, NULL, session->epoch + 1, diag);
 	if (!error)
 		session->epoch++;
 	return error;

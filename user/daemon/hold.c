@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/util.h"
-#include "compile/limits.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
 
@@ -16,17 +15,14 @@ void ambit_ready_clear(struct ready *ready)
 	*ready = (struct ready){0};
 }
 
-/* What has to be counted or read at the cgroup itself, which may go and come back as another. */
+/* How much a write adds to a file is what the kernel's own limit knows alone, which a launcher sets. */
 static int refuse(const struct policy *policy, struct diag *diag)
 {
-	const char *what = policy->names ? "names in network rules"
-			   : ambit_limits_flags(policy) || policy->file_size.value ? "limits"
-										   : NULL;
-
-	if (!what)
+	if (!policy->file_size.value)
 		return 0;
 	ambit_diag_set(diag, policy->file, 0, 0,
-		"%s: not enforced for a cgroup that `ambit attach` binds; use `ambit run`", what);
+		"\"fileSize\" is not enforced for a cgroup that `ambit attach` binds; put LimitFSIZE= into the unit, or "
+		"use `ambit run`");
 	return -ENOTSUP;
 }
 
@@ -96,6 +92,8 @@ static int cell_make(struct hold *hold, const struct ready *ready, struct diag *
 		.mode = ready->policy->mode,
 		.flags = AMBIT_CELL_BOUND | (ready->policy->jit ? AMBIT_CELL_JIT : 0) |
 			 (strict ? AMBIT_CELL_STRICT : 0),
+		.dns = ready->policy->names ? &ready->policy->dns : NULL,
+		.limits = ready->policy,
 		.epoch = 1,
 		.ring_size = AMBIT_RING_SIZE,
 	};
@@ -190,6 +188,8 @@ static int take_policy(struct hold *hold, uint64_t epoch, unsigned which)
 	int result = hold_ready(hold, epoch, &ready, &diag);
 
 	hold->epochs[which] = epoch;
+	if (result == 0 && which == 0 && ambit_cell_mend(hold->cell, ready.policy, &diag) < 0)
+		hold->options->say("cell %s: %s", hold->state.name, diag.text ?: "its limits could not be mended");
 	if (result == 0)
 		hold->policies[which] = TAKE_PTR(ready.policy);
 	else

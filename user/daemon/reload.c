@@ -72,7 +72,7 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 	hold_in_force(hold, &before);
 	frozen = hold_freeze(hold, &before, ready, epoch);
 	keep_aside(hold, NULL); /* the kernel may shut the cell as soon as it has the new one */
-	result = ambit_cell_swap(hold->cell, ready->tables, &ready->links, epoch, diag);
+	result = ambit_cell_swap(hold->cell, ready->tables, &ready->links, ready->policy, epoch, diag);
 	if (result < 0) {
 		keep_aside(hold, &before);
 		if (frozen)

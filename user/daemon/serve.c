@@ -217,8 +217,10 @@ static int kernel_take(struct service *service, struct diag *diag)
 	int results[OP_MAX];
 	int result = ambit_kernel_arm(&options, &service->kernel, diag);
 
-	if (result == 0)
+	if (result == 0) {
 		ambit_cells_reap(service->kernel);
+		ambit_bound_reap(service->kernel);
+	}
 	return result < 0 ? result
 			  : ambit_kernel_canary(service->kernel, (1U << OP_MAX) - 1, results, diag);
 }

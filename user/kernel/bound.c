@@ -72,12 +72,13 @@ static int programs_attach(struct diag *diag)
 		const char *path;
 		bool iterates;
 	} pins[] = {{TASKS_PIN, true}, {MOVED_PIN, false}};
+	static const char *const names[] = {"bind_moved", "bind_tasks", NULL};
 	int result = lock < 0 ? lock : 0;
 
 	if (result < 0 || (access(MOVED_PIN, F_OK) == 0 && access(TASKS_PIN, F_OK) == 0))
 		return result;
 	unlink(TASKS_PIN); /* of one who was killed between the two */
-	result = loading_bind(PIN_ABI_DIR, &skeleton, diag);
+	result = loading_others(PIN_ABI_DIR, names, &skeleton, diag);
 	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(pins); i++) {
 		struct bpf_link *link =
 			pins[i].iterates

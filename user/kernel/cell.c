@@ -220,13 +220,19 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 			return result;
 		row.cgroup = cgroup;
 	}
+	if (cell->bound) {
+		row.cgroup = cgroup = AMBIT_BOUND_HOME(row.epoch, row.id);
+		result = sockets_attach(cell->kernel, reach_flags(options->limits, options->dns), diag);
+		if (result < 0)
+			return result;
+	}
 	result = counters_clear(cell->kernel, cell->id);
 	if (result < 0)
 		return fail(diag, "its row in \"counters\"", result);
 	if (options->dns) {
 		row.flags |= AMBIT_CELL_NAMES;
-		result = names_begin(
-			cell->kernel, cell->id, cgroup, cell->cgroup, options->dns, diag);
+		result = names_begin(cell->kernel, cell->id, cgroup, cell->bound ? NULL : cell->cgroup,
+			options->dns, diag);
 	}
 	if (result == 0 && options->identities && options->identities->count) {
 		row.flags |= AMBIT_CELL_LINKS;
@@ -301,15 +307,6 @@ int ambit_cell_enter(struct cell *cell, pid_t pid, int pidfd, struct diag *diag)
 	if (bpf_map_update_elem(cell->kernel->labels, &pidfd, &label, BPF_ANY) < 0)
 		return fail(diag, "a label for its first task", -errno);
 	return 0;
-}
-
-int ambit_cell_swap(struct cell *cell, const struct tables *tables,
-	const struct identities *identities, uint64_t epoch, struct diag *diag)
-{
-	_cleanup_close_ int lock = policies_lock(diag);
-
-	return lock < 0 ? lock
-			: cell_swap(cell->kernel, cell->id, tables, identities, epoch, diag);
 }
 
 int ambit_cell_shut(struct cell *cell)
@@ -430,6 +427,8 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 	if (cell->ring_lock >= 0)
 		close(cell->ring_lock);
 	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
+	if (cell->bound && !cell->stays)
+		ambit_bound_reap(cell->kernel);
 	if (cell->lock >= 0)
 		close(cell->lock);
 	free(cell);

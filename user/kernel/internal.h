@@ -186,9 +186,15 @@ void policy_retire(struct kernel *kernel, uint32_t key);
 void policies_sweep(struct kernel *kernel);
 /* Waits until no decision is going on that began before; `key` is of any row. */
 int policies_settle(struct kernel *kernel, uint32_t key);
-/* See ambit_cell_swap(). */
+/* What of a row of `cells` comes from names and limits of a policy. */
+struct reach {
+	uint64_t cgroup;
+	uint32_t flags;
+};
+#define REACH_FLAGS (AMBIT_CELL_NAMES | AMBIT_CELL_CONNECTS | AMBIT_CELL_EGRESS | AMBIT_CELL_NAMED)
+/* See ambit_cell_swap(). With `reach` that becomes another, too; NULL: it stays as it is. */
 int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
-	const struct identities *identities, uint64_t epoch, struct diag *diag);
+	const struct identities *identities, uint64_t epoch, const struct reach *reach, struct diag *diag);
 /* See ambit_cell_shut(). */
 int cell_shut(struct kernel *kernel, uint32_t id);
 
@@ -197,7 +203,7 @@ int cell_shut(struct kernel *kernel, uint32_t id);
 /* Whether the programs for cells with names are loaded and pinned. */
 bool names_armed(void);
 /* Makes a cell one with names: its row in `names`, and the programs on its cgroup (an id, and its path),
- * with which they go. What a failure leaves names_end() takes away. */
+ * with which they go; no path: attached is what bound cells have. What a failure leaves names_end() takes away. */
 int names_begin(struct kernel *kernel, uint32_t cell, uint64_t cgroup, const char *path,
 	const struct dns *dns, struct diag *diag);
 /* Takes the row away; then nothing is sent to port 53 from there any more. */
@@ -211,6 +217,22 @@ int limits_bind(struct kernel *kernel, const struct cell_options *options, const
 bool limits_read(struct kernel *kernel, uint32_t id, struct ambit_limits *ret);
 /* Takes away what is left of cells that are gone. */
 void limits_sweep(struct kernel *kernel);
+
+/* CLOCK_MONOTONIC, ns: what buckets are filled by. */
+uint64_t limits_now(void);
+/* The row of limits of a cell, made or replaced; and taken away. Under policies_lock(), which nobody who calls may
+ * hold. */
+int limits_put(struct kernel *kernel, uint32_t id, const struct ambit_limits *limits, struct diag *diag);
+void limits_drop(struct kernel *kernel, uint32_t id);
+/* Has the programs look for limits of bytes and sizes, and for bound cells with names (`kept.limited`). */
+void limits_tell(struct kernel *kernel);
+
+/* --- reach.c: names and limits of a cell that is bound --- */
+
+/* Which of REACH_FLAGS a policy has; `limits` and `dns` as in struct cell_options. */
+uint32_t reach_flags(const struct policy *limits, const struct dns *dns);
+/* Loads and attaches what `flags` need and is not there. -ENOTSUP where that cannot be. */
+int sockets_attach(struct kernel *kernel, uint32_t flags, struct diag *diag);
 
 /* The key of the ring of a cell that is bound: no other has it, and it needs no lock of its own, since who
  * has the cell's lock has it. */

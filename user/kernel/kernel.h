@@ -94,8 +94,8 @@ struct cell_options {
 	uint64_t epoch;
 	size_t ring_size;
 	bool cgroup; /* make a cgroup; without it the cell has labelled tasks only */
-	const struct policy *limits; /* whose limits it has; NULL: none. They need the cgroup, and stay as
-				      * they are when the cell gets another policy. */
+	const struct policy *limits; /* whose limits it has; NULL: none. They need the cgroup, or a cell
+				      * that is bound. */
 };
 int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, struct cell **ret,
 	struct diag *diag);
@@ -137,10 +137,11 @@ int ambit_cell_totals(struct cell *cell, struct ambit_counters *ret);
 int ambit_cell_tallies(struct cell *cell,
 	void (*each)(const struct ambit_tally_key *key, uint64_t count, void *data), void *data);
 /* Gives the cell another policy: a decision is made by the one or by the other, never by parts of both.
- * When it returns, none is made by the old one any more. `identities` as for a new cell. After an error
+ * When it returns, none is made by the old one any more. `identities` as for a new cell. Names and limits of a
+ * bound cell become those of `policy`, with what was drawn and looked up so far; NULL: they stay. After an error
  * (with a diag) the old one is in force. */
-int ambit_cell_swap(struct cell *cell, const struct tables *tables,
-	const struct identities *identities, uint64_t epoch, struct diag *diag);
+int ambit_cell_swap(struct cell *cell, const struct tables *tables, const struct identities *identities,
+	const struct policy *policy, uint64_t epoch, struct diag *diag);
 /* What the kernel decides by in a cell now, whoever put it there, for the matcher alone; both are the caller's, the
  * links in the order of identity_compare(). -ENODATA where the cell is shut. */
 int ambit_cell_in_force(
@@ -172,6 +173,9 @@ int ambit_bound_labels(const struct kernel *kernel, struct diag *diag);
 /* Goes on with a cell that is bound and whose ambit is gone. Its ring begins with what that one had not
  * given up. -EWOULDBLOCK if another holds it. */
 int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, struct diag *diag);
+/* Where who was killed left limits of a policy that never came into force, or did not get to those of `policy`, which
+ * is in force: makes them, with what was drawn. */
+int ambit_cell_mend(struct cell *cell, const struct policy *policy, struct diag *diag);
 /* Of a cell that is bound: what was drained is recorded, and need not be read again. */
 void ambit_cell_drained(struct cell *cell);
 int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);
@@ -196,6 +200,9 @@ bool ambit_cgroup_is_frozen(const char *path);
 
 /* Takes away cells whose ambit is gone (killed). Returns how many. */
 int ambit_cells_reap(struct kernel *kernel);
+/* Takes away what was left by who was killed while a cell was being bound, or had its policy replaced: for who
+ * alone does so. */
+void ambit_bound_reap(struct kernel *kernel);
 
 /* A bound cell, whoever bound it. */
 struct cell_info {

@@ -13,7 +13,7 @@
 
 #define EGRESS_PIN PIN_ABI_DIR "/egress"
 
-static uint64_t monotonic_ns(void)
+uint64_t limits_now(void)
 {
 	struct timespec now;
 
@@ -33,6 +33,7 @@ static int egress_program(struct diag *diag)
 {
 	_cleanup_close_ int lock = policies_lock(diag);
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
+	static const char *const names[] = {"cell_egress", NULL};
 	int fd, result;
 
 	if (lock < 0)
@@ -40,7 +41,7 @@ static int egress_program(struct diag *diag)
 	fd = bpf_obj_get(EGRESS_PIN);
 	if (fd >= 0)
 		return fd;
-	result = loading_egress(PIN_ABI_DIR, &skeleton, diag);
+	result = loading_others(PIN_ABI_DIR, names, &skeleton, diag);
 	if (result < 0)
 		return result;
 	if (bpf_program__pin(skeleton->progs.cell_egress, EGRESS_PIN) < 0)
@@ -76,18 +77,20 @@ static int egress_attach(struct kernel *kernel, const char *path, uint64_t cgrou
 	return 0;
 }
 
-static int row_new(
-	struct kernel *kernel, uint32_t id, const struct ambit_limits *limits, struct diag *diag)
+int limits_put(struct kernel *kernel, uint32_t id, const struct ambit_limits *limits, struct diag *diag)
 {
 	_cleanup_close_ int lock = policies_lock(diag);
-	int result = lock < 0 ? lock : census_add(kernel, CENSUS_LIMITS, 1);
+	int result = lock < 0 ? lock : 0;
 
+	if (result < 0 || bpf_map_update_elem(kernel->limits, &id, limits, BPF_EXIST) == 0)
+		return result;
+	result = errno == ENOENT ? census_add(kernel, CENSUS_LIMITS, 1) : -errno;
 	if (result == 0 && bpf_map_update_elem(kernel->limits, &id, limits, BPF_NOEXIST) < 0)
 		result = -errno;
-	return result < 0 && lock >= 0 ? fail(diag, "a row in \"limits\"", result) : result;
+	return result < 0 ? fail(diag, "a row in \"limits\"", result) : 0;
 }
 
-static void row_delete(struct kernel *kernel, uint32_t id)
+void limits_drop(struct kernel *kernel, uint32_t id)
 {
 	struct diag ignored = {};
 	_cleanup_close_ int lock = policies_lock(&ignored);
@@ -96,6 +99,11 @@ static void row_delete(struct kernel *kernel, uint32_t id)
 	/* Without the lock it stays for the next one who sweeps. */
 	if (lock >= 0 && bpf_map_delete_elem(kernel->limits, &id) == 0)
 		census_add(kernel, CENSUS_LIMITS, -1);
+}
+
+void limits_tell(struct kernel *kernel)
+{
+	__atomic_store_n(&kernel->kept->limited, 1, __ATOMIC_SEQ_CST);
 }
 
 int limits_bind(struct kernel *kernel, const struct cell_options *options, const char *path,
@@ -110,25 +118,25 @@ int limits_bind(struct kernel *kernel, const struct cell_options *options, const
 	limits = malloc(sizeof(*limits));
 	if (!limits)
 		return -ENOMEM;
-	result = ambit_limits_compile(options->limits, monotonic_ns(), limits, diag);
+	result = ambit_limits_compile(options->limits, limits_now(), limits, diag);
 	if (result < 0)
 		return result;
 	limits->mode = options->mode;
 	limits->cgroup = row->cgroup;
-	result = row_new(kernel, row->id, limits, diag);
+	result = limits_put(kernel, row->id, limits, diag);
 	if (result < 0)
 		return result;
-	if (flags & AMBIT_CELL_EGRESS)
+	if (flags & AMBIT_CELL_EGRESS && !(options->flags & AMBIT_CELL_BOUND))
 		result = egress_attach(kernel, path, row->cgroup, row->id, diag);
 	if (flags & (AMBIT_CELL_EGRESS | AMBIT_CELL_FILE_SIZE))
-		__atomic_store_n(&kernel->kept->limited, 1, __ATOMIC_SEQ_CST);
+		limits_tell(kernel);
 	row->flags |= flags;
 	return result;
 }
 
 bool limits_read(struct kernel *kernel, uint32_t id, struct ambit_limits *ret)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = limits_now();
 
 	if (bpf_map_lookup_elem_flags(kernel->limits, &id, ret, BPF_F_LOCK) < 0)
 		return false;
@@ -163,10 +171,11 @@ void limits_sweep(struct kernel *kernel)
 		id = next;
 		more = bpf_map_get_next_key(kernel->limits, &id, &next) == 0;
 		if (bpf_map_lookup_elem(kernel->limits, &id, limits) < 0 ||
-			bpf_map_lookup_elem(kernel->cells, &id, &cell) == 0)
+			bpf_map_lookup_elem(kernel->cells, &id, &cell) == 0 ||
+			limits->cgroup & AMBIT_BOUND_HOME_BIT) /* ambit_bound_reap() */
 			continue;
 		key = storage_key(limits->cgroup);
 		if (bpf_map_lookup_elem(kernel->cell_cgroups, &key, &label) < 0 && errno == ENOENT)
-			row_delete(kernel, id);
+			limits_drop(kernel, id);
 	}
 }

@@ -65,15 +65,13 @@ static int row_target(struct bpf_program *program, const struct btf *btf, int ro
 static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loading, unsigned part,
 	unsigned parts, struct diag *diag)
 {
+	struct bpf_program *each;
 	unsigned wanted = 0;
 
+	bpf_object__for_each_program(each, skeleton->obj)
+		bpf_program__set_autoload(each, false);
 	/* It is run once, with the maps alone. */
 	bpf_program__set_autoload(skeleton->progs.kept_begin, !parts);
-	names_select(skeleton, false);
-	bpf_program__set_autoload(skeleton->progs.task_cells, false);
-	bpf_program__set_autoload(skeleton->progs.cell_egress, false);
-	bpf_program__set_autoload(skeleton->progs.bind_moved, false);
-	bpf_program__set_autoload(skeleton->progs.bind_tasks, false);
 	for (int row = 0; row < HOOK_ROWS; row++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(
 			skeleton->obj, hook_rows[row].program);
@@ -85,8 +83,9 @@ static int hooks_select(struct ambit_bpf *skeleton, const struct loading *loadin
 			return -ENOTSUP;
 		}
 		if (!parts || !loading->wanted[row] || wanted++ % parts != part)
-			bpf_program__set_autoload(program, false);
-		else if (facts_traced(&loading->facts))
+			continue;
+		bpf_program__set_autoload(program, true);
+		if (facts_traced(&loading->facts))
 			result = row_target(program, loading->btf, row, diag);
 		if (result < 0)
 			return result;
@@ -381,7 +380,7 @@ int loading_names(const struct loading *loading, const char *maps, struct ambit_
 	if (result < 0)
 		return result;
 	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
-	names_select(skeleton, true);
+	names_select(skeleton);
 	result = maps_share(skeleton, maps, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);
@@ -390,9 +389,7 @@ int loading_names(const struct loading *loading, const char *maps, struct ambit_
 	return result;
 }
 
-/* Programs that are no hooks, with the maps pinned in `maps`: those that `select` has loaded. */
-static int loading_others(const char *maps, void (*select)(struct ambit_bpf *skeleton),
-	struct ambit_bpf **ret, struct diag *diag)
+int loading_others(const char *maps, const char *const *names, struct ambit_bpf **ret, struct diag *diag)
 {
 	_cleanup_(loading_clear) struct loading loading = {};
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
@@ -405,32 +402,13 @@ static int loading_others(const char *maps, void (*select)(struct ambit_bpf *ske
 	if (result < 0)
 		return result;
 	bpf_program__set_autoload(skeleton->progs.kept_begin, false);
-	select(skeleton);
+	for (; *names; names++)
+		bpf_program__set_autoload(
+			bpf_object__find_program_by_name(skeleton->obj, *names), true);
 	result = maps_share(skeleton, maps, diag);
 	if (result == 0)
 		result = skeleton_load(skeleton, diag);
 	if (result == 0)
 		*ret = TAKE_PTR(skeleton);
 	return result;
-}
-
-static void select_egress(struct ambit_bpf *skeleton)
-{
-	bpf_program__set_autoload(skeleton->progs.cell_egress, true);
-}
-
-int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag)
-{
-	return loading_others(maps, select_egress, ret, diag);
-}
-
-static void select_bind(struct ambit_bpf *skeleton)
-{
-	bpf_program__set_autoload(skeleton->progs.bind_moved, true);
-	bpf_program__set_autoload(skeleton->progs.bind_tasks, true);
-}
-
-int loading_bind(const char *maps, struct ambit_bpf **ret, struct diag *diag)
-{
-	return loading_others(maps, select_bind, ret, diag);
 }

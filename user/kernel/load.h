@@ -35,16 +35,14 @@ int loading_programs(const struct loading *loading, const char *maps, unsigned p
 /* The same for the programs of names.c. */
 int loading_names(const struct loading *loading, const char *maps, struct ambit_bpf **ret,
 	struct diag *diag);
-/* Loads the program that counts what cells send, with the maps pinned in `maps`. */
-int loading_egress(const char *maps, struct ambit_bpf **ret, struct diag *diag);
-/* Loads the programs of bpf/bind.bpf.c, likewise. */
-int loading_bind(const char *maps, struct ambit_bpf **ret, struct diag *diag);
+/* Loads programs that are no hooks, by their names, of which NULL is the last, with the maps pinned in `maps`. */
+int loading_others(const char *maps, const char *const *names, struct ambit_bpf **ret, struct diag *diag);
 void programs_cleanup(struct ambit_bpf **skeleton); /* frees any of these */
 
 /* --- names.c --- */
 
-/* Has them loaded with the skeleton, or not. */
-void names_select(struct ambit_bpf *skeleton, bool wanted);
+/* Has them loaded with the skeleton. */
+void names_select(struct ambit_bpf *skeleton);
 /* Loads them, if they are wanted, and pins them in PIN_NEW_DIR, with the maps pinned in `maps`. */
 int names_arm(const struct loading *loading, const char *maps, struct diag *diag);
 

@@ -42,11 +42,11 @@ bool names_armed(void)
 	return true;
 }
 
-void names_select(struct ambit_bpf *skeleton, bool wanted)
+void names_select(struct ambit_bpf *skeleton)
 {
-	bpf_program__set_autoload(skeleton->progs.dns_egress, wanted);
-	bpf_program__set_autoload(skeleton->progs.dns_ingress, wanted);
-	bpf_program__set_autoload(skeleton->progs.connection_ops, wanted);
+	bpf_program__set_autoload(skeleton->progs.dns_egress, true);
+	bpf_program__set_autoload(skeleton->progs.dns_ingress, true);
+	bpf_program__set_autoload(skeleton->progs.connection_ops, true);
 }
 
 int names_arm(const struct loading *loading, const char *maps, struct diag *diag)
@@ -122,6 +122,8 @@ int names_begin(struct kernel *kernel, uint32_t cell, uint64_t cgroup, const cha
 		return table;
 	if (bpf_map_update_elem(kernel->names, &cgroup, &table, BPF_NOEXIST) < 0)
 		return fail(diag, "a row in \"names\"", -errno);
+	if (!path)
+		return 0;
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dir < 0 ? fail(diag, path, -errno) : attach(dir, diag);
 }

@@ -63,7 +63,7 @@ static void row_drop(
 }
 
 int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
-	const struct identities *identities, uint64_t epoch, struct diag *diag)
+	const struct identities *identities, uint64_t epoch, const struct reach *reach, struct diag *diag)
 {
 	struct ambit_cell old = {}, new;
 	int result;
@@ -75,6 +75,10 @@ int cell_swap(struct kernel *kernel, uint32_t id, const struct tables *tables,
 	}
 	new = old;
 	new.epoch = epoch;
+	if (reach) {
+		new.cgroup = reach->cgroup;
+		new.flags = (new.flags & ~(uint32_t)REACH_FLAGS) | reach->flags;
+	}
 	result = policy_acquire(kernel, tables, &new.policy, diag);
 	if (result < 0)
 		return result;
