@@ -191,7 +191,7 @@ struct {
 } cell_cgroups SEC(".maps") __weak;
 
 /* Cgroup -> the cell of those in it. Written by user space alone; a full one refuses the next. */
-#define AMBIT_BOUNDS_MAX 4096
+#define AMBIT_BOUNDS_MAX AMBIT_CELLS_MAX
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

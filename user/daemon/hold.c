@@ -95,7 +95,8 @@ static int cell_make(struct hold *hold, const struct ready *ready, struct diag *
 		.dns = ready->policy->names ? &ready->policy->dns : NULL,
 		.limits = ready->policy,
 		.epoch = 1,
-		.ring_size = AMBIT_RING_SIZE,
+		/* Where an event that is lost ends everything, it should take many. */
+		.ring_size = strict ? AMBIT_RING_SIZE : ambit_bound_ring_size(hold->kernel),
 	};
 
 	hold->mode = ready->policy->mode;

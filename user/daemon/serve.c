@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -375,11 +376,23 @@ static void go_on(struct service *service)
 	ambit_state_thaw_all();
 }
 
+/* Each cell has some descriptors. Where there are no more of them a cgroup is not bound, and that is said. */
+static void files_raise(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int ambit_daemon_serve(const struct daemon_options *options, struct diag *diag)
 {
 	struct service service;
 	int result = service_open(&service, options, diag);
 
+	files_raise();
 	if (result == 0)
 		result = kernel_take(&service, diag);
 	if (result == 0)

@@ -331,16 +331,35 @@ int ambit_cell_bind_again(struct cell *cell)
 	return result < 0 ? result : binding.failed ? -ENOMEM : 0;
 }
 
+static int above_stat(const char *path, struct stat *ret)
+{
+	const char *name = strrchr(path, '/');
+	_cleanup_free_ char *above = name ? strndup(path, (size_t)(name - path)) : NULL;
+
+	return above && stat(above, ret) == 0 ? 0 : -ENOENT;
+}
+
 int ambit_cell_rebind(struct cell *cell, const char *path)
 {
 	const struct ambit_label label = {.cell = cell->id};
 	struct ambit_bound_key key;
 	struct diag ignored = {};
-	int result = ambit_bound_key(path, &key, &ignored);
+	struct stat above;
+	int result;
 
-	ambit_diag_clear(&ignored);
-	if (result < 0 || bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0)
+	/* Asked each second for each cell there is, and nearly always nothing has changed. */
+	if (above_stat(path, &above) < 0 || above.st_ino == cell->above)
 		return 0;
+	result = ambit_bound_key(path, &key, &ignored);
+	ambit_diag_clear(&ignored);
+	if (result < 0)
+		return 0;
+	if (bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0) {
+		if (errno == EEXIST)
+			cell->above = above.st_ino;
+		return 0;
+	}
+	cell->above = above.st_ino;
 	result = ambit_cell_bind_again(cell);
 	return result < 0 ? result : 1;
 }

@@ -3,6 +3,7 @@
 #ifndef AMBIT_CELL_H
 #define AMBIT_CELL_H
 
+#include <sys/types.h>
 #include "kernel/internal.h"
 
 struct cell {
@@ -16,6 +17,7 @@ struct cell {
 	bool has_cgroup;
 	bool stays; /* it outlives us: tasks of it are left, which whoever reaps it ends, or it is bound */
 	bool bound;
+	ino_t above; /* of a bound one: the cgroup above its own, when its row was last seen to name that */
 	int strays; /* ended so far outside of its cgroup */
 	char cgroup[1024];
 	int (*handle)(const struct ambit_event *event, size_t size, void *data);

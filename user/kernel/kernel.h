@@ -82,6 +82,9 @@ int ambit_kernel_disarm(bool bound, struct diag *diag);
  * does nothing but be denied. */
 #define AMBIT_RING_SIZE (4U << 20)
 
+/* The same for one more cell that is bound: smaller, the more of them there are. */
+size_t ambit_bound_ring_size(struct kernel *kernel);
+
 /* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
  * (power of two, multiple of the page size). */
 struct cell_options {

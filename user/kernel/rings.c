@@ -20,6 +20,11 @@
 /* The keys that stay are those up to this one; only rings of the usual size have them. */
 #define RINGS_READY 4
 
+/* What all rings of bound cells should take, as far as none becomes smaller than RING_LEAST: some 200 events. The more
+ * there are the smaller is the next one, so 16 take all of it, and 10,000 six times as much. */
+#define RINGS_ROOM (64U << 20)
+#define RING_LEAST (32U << 10)
+
 /* Without waiting: -EWOULDBLOCK if another has it. */
 static int key_lock(int file, uint32_t key)
 {
@@ -83,6 +88,22 @@ int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lo
 	*ret_key = key;
 	*ret_lock = TAKE_FD(lock);
 	return fd;
+}
+
+size_t ambit_bound_ring_size(struct kernel *kernel)
+{
+	size_t size = AMBIT_RING_SIZE, others = 0;
+	uint32_t key, next;
+	bool more = bpf_map_get_next_key(kernel->rings, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		others += key >= RING_BOUND(0);
+		more = bpf_map_get_next_key(kernel->rings, &key, &next) == 0;
+	}
+	while (size > RING_LEAST && size * (others + 1) > RINGS_ROOM)
+		size /= 2;
+	return size;
 }
 
 void ring_leave(struct kernel *kernel, uint32_t key)
