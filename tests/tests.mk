@@ -101,6 +101,16 @@ endif
 	@BUILD=$(BUILD) tests/check $*-all
 
 # The package and its service on Debian 12 and 13, with a real systemd.
+# Many cells that are bound to cgroups, in one guest.
+MANY = 1000
+.PHONY: check-many
+check-many: guest-files
+	$(Q)tests/vm/guest --kernel 6.12 --memory 6G --timeout 14400 --file $(BUILD)/ambit --file $(BUILD)/tests/probe \
+		--file $(BUILD)/tests/trailq --file $(BUILD)/tests/nothing:/usr/local/lib/nothing \
+		--file /bin/true:/usr/local/lib/dynamic --file tests/e2e:/e2e \
+		--file policies:/usr/local/share/ambit/policies \
+		-- 'MANY=$(MANY) /e2e/run all 6.12 bound-many; status=$$?; cat /run/e2e/many; exit $$status'
+
 .PHONY: check-service
 check-service:
 ifeq ($(SETUP),yes)

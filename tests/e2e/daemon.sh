@@ -494,5 +494,7 @@ bound_all() {
 	case_run bound-turns bound_turns
 	case_run bound-sinks bound_sinks
 	case_run bound-strict bound_strict
+	reach_all
+	case_run bound-many bound_many
 	case_run bound-disarm bound_disarm
 }
