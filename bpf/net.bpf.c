@@ -348,7 +348,7 @@ int INSIDE_PROG(net_socket_bind, struct socket *socket, struct sockaddr *address
 		return deny_address(&request, result);
 	if (request.address.port == 0 && !names_interface(address, length, family))
 		return 0;
-	return decide_peer(&request) ? -EPERM : 0;
+	return decide_listen(&request) ? -EPERM : 0;
 }
 
 /* The verdict on serving at the address that the socket has by now. */
@@ -367,7 +367,7 @@ static __always_inline int decide_local(
 		address_v6(&request->address, v6.in6_u.u6_addr32);
 	}
 	request->address.port = BPF_CORE_READ(socket, sk, __sk_common.skc_num);
-	return decide_peer(request) ? -EPERM : 0;
+	return decide_listen(request) ? -EPERM : 0;
 }
 
 SEC("lsm/socket_listen")

@@ -265,8 +265,7 @@ static __always_inline void peer_allow(
 			request->cell, request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
 }
 
-/* The verdict on a peer. 1: deny, 0: let it pass. */
-GLOBAL int decide_peer(const struct peer_request *request)
+static __always_inline int peer_verdict(const struct peer_request *request, __u8 op)
 {
 	struct verdict v = {.slot = -1, .verdict = VERDICT_DENY};
 	struct peer_age age = {.fence = LOOK(kept.fence)};
@@ -280,16 +279,16 @@ GLOBAL int decide_peer(const struct peer_request *request)
 		return 0;
 	age.leases = LOOK(*peer_leases(address[0], address[1], request_key(request)));
 	v.cell = request->cell;
-	v.op = request->op;
+	v.op = op;
 	v.hook = request->hook;
 	v.proto = request->proto;
 	v.family = request->address.family;
 	v.port = request->address.port;
 	__builtin_memcpy(v.addr, request->address.bytes, sizeof(v.addr));
 	denied = by_name = peer_denied(request, &v);
-	if (v.cell_flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT)
+	if (op == OP_CONNECT && v.cell_flags & AMBIT_CELL_NAMES)
 		denied = named_denied(request, &v, denied, &age);
-	limited = request->op == OP_CONNECT && v.cell_flags & AMBIT_CELL_CONNECTS;
+	limited = op == OP_CONNECT && v.cell_flags & AMBIT_CELL_CONNECTS;
 	/* Nothing is drawn for what is denied anyway. */
 	if (!denied && limited)
 		denied = limits_connect(
@@ -300,6 +299,18 @@ GLOBAL int decide_peer(const struct peer_request *request)
 	}
 	report_peer(&v);
 	return enforce(request->cell);
+}
+
+/* The verdict on a peer of OP_CONNECT. 1: deny, 0: let it pass. */
+GLOBAL int decide_peer(const struct peer_request *request)
+{
+	return peer_verdict(request, OP_CONNECT);
+}
+
+/* The same of OP_LISTEN, where neither names nor limits count: so no program has them that does not need them. */
+GLOBAL int decide_listen(const struct peer_request *request)
+{
+	return peer_verdict(request, OP_LISTEN);
 }
 
 #endif
