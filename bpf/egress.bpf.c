@@ -124,8 +124,9 @@ FRAME __u32 packet_groups(
 		if (row->named)
 			connection = packet_storage(&connections, sk, 0);
 	}
-	if (connection && connection->groups)
-		return connection->groups;
+	groups = connection ? groups_kept(row, connection->groups) : 0;
+	if (groups)
+		return groups;
 	known = address_limits(row, &packet->peer, &named);
 	groups = limits_groups(row, &packet->peer, packet->proto, named);
 	if (known || groups != GROUP_CELL || packet->proto == AMBIT_PROTO_TCP ||

@@ -52,7 +52,7 @@ struct connection {
 	__u32 next;  /* number of the first byte that was not read yet, host order */
 	__u32 state; /* enum connection_state */
 	__u32 began; /* seconds of CLOCK_BOOTTIME: when it was asked for; 0: nobody saw that */
-	__u32 groups; /* of buckets, that it counts for (lib/named.bpf.h); 0: as its address says */
+	__u32 groups; /* of buckets, that it counts for (groups_marked()); 0: as its address says */
 };
 
 /* Cloned, so that what is accepted is as free as its listener (connection_listens()). */

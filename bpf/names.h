@@ -57,7 +57,7 @@ struct ambit_names {
 	__u32 label, grace, longest; /* struct dns of user/policy/policy.h */
 	__u32 private_names;
 	__u32 limited; /* the rate was reached, and that was said */
-	__u32 reserved;
+	__u32 resolvers; /* a hash of those that may answer, for who gives the cell another policy */
 	struct ambit_question questions[1 << AMBIT_QUESTION_BITS];
 	struct ambit_domain domains[1 << AMBIT_DOMAIN_BITS];
 	struct ambit_lease leases[1 << AMBIT_LEASE_BITS];

@@ -11,6 +11,7 @@
  *   O_PATH        pass: they are decided where they are used
  *   the rest      by kind (below), since it carries no label
  */
+#include "lib/address.bpf.h"
 #include "lib/decide.bpf.h"
 #include "lib/handle.bpf.h"
 #include "lib/terminal.bpf.h"
@@ -125,12 +126,14 @@ SEC("lsm/sock_graft")
 int INSIDE_PROG(receive_sock_graft, struct sock *sk, struct socket *parent)
 {
 	__u32 cell = cell_current();
+	__u16 family;
 
 	if (!cell || cell == CELL_UNKNOWN)
 		return 0;
 	label_socket(sk, cell);
 	/* Of a listener from before a cell that is bound, or that it was given, connection_listens() saw nothing. */
-	if (LOOK(kept.limited) && cell_is_bound(cell))
+	family = sk->__sk_common.skc_family;
+	if (LOOK(kept.limited) && (family == FAMILY_INET || family == FAMILY_INET6) && cell_is_bound(cell))
 		socket_frees(sk);
 	return 0;
 }

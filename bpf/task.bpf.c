@@ -42,7 +42,11 @@ int task_cells(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct ambit_label *label;
 
-	if (!task || task->exit_state)
+	if (!task)
+		return 0;
+	/* A leader that has ended while threads of its process live stands for them: one of them takes its number
+	 * when it executes a program (de_thread() of fs/exec.c), and may be passed by. */
+	if (task->exit_state && !(task == task->group_leader && BPF_CORE_READ(task, signal, nr_threads) > 1))
 		return 0;
 	/* NULL is an answer. */
 	label = bpf_task_storage_get(&labels, task, NULL, 0);

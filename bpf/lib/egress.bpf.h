@@ -69,7 +69,7 @@ FRAME bool egress_refused(
 	groups = limits_groups(row, &peer, v->proto, 0);
 	/* Of names: where a datagram is refused when it leaves, its sender is told then. */
 	if (row->named && v->proto == AMBIT_PROTO_TCP)
-		groups |= socket_groups(sk);
+		groups |= groups_kept(row, socket_groups(sk));
 	limits_draw(row, groups, KINDS_EGRESS,
 		(__u64)size + (v->proto == AMBIT_PROTO_UDP ? HEADERS_UDP : 0), true,
 		bpf_ktime_get_ns(), &draw);

@@ -154,9 +154,9 @@ static __always_inline __u32 event_strings(
 #define LOST(why) offsetof(struct ambit_counters, lost_##why)
 
 /*
- * An event did not get out; `place` is the counter of why. A cell whose policy says so is allowed nothing from here on: as a swap does it,
- * by what its row names and then by what is kept of verdicts. User space may replace the row meanwhile by
- * one that knows nothing of it; then the next event that is lost does it again.
+ * An event did not get out; `place` is the counter of why. A cell whose policy says so is allowed nothing
+ * from here on: as a swap does it, by what its row names and then by what is kept of verdicts. User space may
+ * replace the row meanwhile by one that knows nothing of it; then the next event that is lost does it again.
  */
 static __always_inline void event_lost(struct ambit_cell *cell, __u32 id, __u32 place)
 {

@@ -88,6 +88,21 @@ static __always_inline __u32 limits_groups(
 	return destinations_groups(&row->destinations, row->destination_count, peer, proto, named);
 }
 
+/*
+ * What a connection keeps of its groups: beside them, in what is left of the word, of which policy they are. They
+ * are numbered anew by each, so of another one they say nothing. (After 32,768 reloads the mark is the same again.)
+ */
+static __always_inline __u32 groups_marked(const struct ambit_limits *row, __u32 groups)
+{
+	return groups | (__u32)(row->cgroup >> 32) << AMBIT_LIMIT_GROUPS;
+}
+
+/* Those of what a connection has kept; 0: none that count now. */
+static __always_inline __u32 groups_kept(const struct ambit_limits *row, __u32 marked)
+{
+	return (marked ^ groups_marked(row, 0)) >> AMBIT_LIMIT_GROUPS ? 0 : marked & GROUPS_ALL;
+}
+
 /* What came of a draw. */
 struct draw {
 	__u32 refused; /* number of the first bucket that had not enough, from 1 on; 0: drawn */

@@ -105,7 +105,7 @@ FRAME bool address_limits(const struct ambit_limits *row, const struct address *
 }
 
 /*
- * The groups of buckets that a peer of a connection is for, or with `dns` (or NULL) a name that was spelled,
+ * The groups of buckets (groups_marked()) that a peer of a connection is for, or with `dns` (or NULL) a name that was spelled,
  * on the port of the peer; 0: that cannot be found out. The verifier looks at it by itself.
  */
 GLOBAL int named_groups(__u32 cell, const struct address *peer, const struct dns *dns)
@@ -119,7 +119,7 @@ GLOBAL int named_groups(__u32 cell, const struct address *peer, const struct dns
 		named = name_limits(row, dns);
 	else
 		address_limits(row, peer, &named);
-	return limits_groups(row, peer, AMBIT_PROTO_TCP, named);
+	return groups_marked(row, limits_groups(row, peer, AMBIT_PROTO_TCP, named));
 }
 
 /* The destinations that an answer's name is: what its leases count for. All, where that cannot be found out.
@@ -150,7 +150,7 @@ GLOBAL int groups_connect(__u32 cell, __u32 groups, struct verdict *v)
 	if (!v)
 		return true;
 	v->reason = REASON_NO_CELL;
-	return !row || groups_draw(row, groups, v);
+	return !row || groups_draw(row, groups & GROUPS_ALL, v);
 }
 
 /*

@@ -156,6 +156,7 @@ static __always_inline struct scratch *scratch_claim(__u32 *ret_slot)
 
 	if (slot >= 0) {
 		*ret_slot = slot;
+		/* NULL is an answer: there is none, as below. */
 		scratch = bpf_map_lookup_elem(&scratches, ret_slot);
 	}
 	if (scratch)

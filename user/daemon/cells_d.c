@@ -53,6 +53,8 @@ static int rename_policy(struct hold *hold, const char *policy, struct diag *dia
 	int result = now ? 0 : -ENOMEM;
 
 	if (result == 0) {
+		/* What a daemon that was killed had not looked at would be forgotten. */
+		hold_tighten_again(hold);
 		hold->state.file = now;
 		result = ambit_hold_reload(hold, diag);
 	}

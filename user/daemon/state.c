@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
+#include "compile/links.h"
 #include "compile/store.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
@@ -219,6 +220,8 @@ int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret)
 		return result;
 	ret->links.items = (struct identity *)TAKE_PTR(links);
 	ret->links.count = links_size / sizeof(struct identity);
+	if (ret->links.count)
+		qsort(ret->links.items, ret->links.count, sizeof(*ret->links.items), identity_compare);
 	return 0;
 }
 

@@ -302,11 +302,6 @@ void ambit_cell_drained(struct cell *cell)
 		ring_commit(cell->reader);
 }
 
-int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret)
-{
-	return bpf_map_lookup_elem(cell->kernel->cells, &cell->id, ret) < 0 ? -errno : 0;
-}
-
 bool ambit_process_is_inside(struct kernel *kernel, int pidfd)
 {
 	struct ambit_label label;

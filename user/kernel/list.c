@@ -53,9 +53,10 @@ int ambit_cells_each(
 		more = bpf_map_get_next_key(kernel->cells, &id, &next) == 0;
 		/* Gone since: not an error. */
 		if (bpf_map_lookup_elem(kernel->cells, &id, &info.row) < 0 ||
-			counters_read(kernel, id, &info.counters) < 0 ||
-			kept_add(kernel, id, &info.counters) < 0)
+			counters_read(kernel, id, &info.counters) < 0)
 			continue;
+		/* Where what is kept cannot be read the counts are too low. */
+		(void)kept_add(kernel, id, &info.counters);
 		info.limited = limits_read(kernel, id, &info.limits);
 		if (info.row.ring)
 			ring_gauge(kernel, info.row.ring, &info.ring_used, &info.ring_size);

@@ -14,6 +14,7 @@
 #include "bpf/abi.h"
 #include "ambit.skel.h"
 #include "base/util.h"
+#include "compile/ids.h"
 #include "kernel/load.h"
 
 static const struct {
@@ -90,6 +91,24 @@ static int attach(int cgroup, struct diag *diag)
 	return 0;
 }
 
+static uint32_t resolvers_hash(const struct dns *dns)
+{
+	uint64_t hash = dns->resolver_count;
+
+	for (size_t i = 0; i < dns->resolver_count; i++) {
+		const struct peer *peer = &dns->resolvers[i];
+		uint64_t halves[2];
+
+		memcpy(halves, peer->addr, sizeof(halves));
+		hash = hash_mix(hash ^ halves[0]);
+		hash = hash_mix(hash ^ halves[1]);
+		hash = hash_mix(hash ^ ((uint64_t)peer->family << 48 | (uint64_t)peer->bits << 32 |
+					       (uint64_t)peer->port_low << 16 | peer->port_high) ^
+				((uint64_t)peer->tcp << 57 | (uint64_t)peer->udp << 56));
+	}
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
 /* The cell's own table, empty but for how its policy has names looked up. */
 static int table_new(uint32_t cell, const struct dns *dns, struct diag *diag)
 {
@@ -107,6 +126,7 @@ static int table_new(uint32_t cell, const struct dns *dns, struct diag *diag)
 	table->grace = dns->grace;
 	table->longest = dns->longest;
 	table->private_names = dns->private_names;
+	table->resolvers = resolvers_hash(dns);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ambit_names", sizeof(row), sizeof(*table), 1, NULL);
 	if (fd < 0 || bpf_map_update_elem(fd, &row, table, BPF_ANY) < 0)
 		return fail(diag, "its table", -errno);

@@ -3,7 +3,7 @@
  * The rows of `policies`. Cells with the same tables have the same row: its key comes from what is in
  * them, and whoever finds a row under a key compares every word before he takes it for the same.
  *
- * All of it goes on under one lock (policies_lock() in cell.c), from the search for a row to the row in `cells`
+ * All of it goes on under one lock (policies_lock() in slots.c), from the search for a row to the row in `cells`
  * that names it, and from the end of a row in `cells` to the end of the one that nobody names any more.
  * So a cell that begins never finds that its policy went with a cell that ended.
  *

@@ -215,11 +215,20 @@ static void question_carry(const struct carrying *carrying, struct ambit_questio
 		carry;                                                                                 \
 	}
 
+/* Whether what was answered before would be a lease by what the policy says now of looking up names, too. */
+static bool answers_stand(const struct ambit_names *before, const struct ambit_names *now)
+{
+	return now->private_names >= before->private_names && now->longest >= before->longest &&
+	       now->grace >= before->grace && now->resolvers == before->resolvers;
+}
+
 static void names_fill(const struct carrying *carrying, struct ambit_names *now)
 {
 	now->seed = carrying->before->seed;
 	now->paid = carrying->before->paid;
 	now->dropped = carrying->before->dropped;
+	if (!answers_stand(carrying->before, now))
+		return;
 	ROWS_CARRY(leases, lease_carry(carrying, &now->leases[i]))
 	ROWS_CARRY(questions, question_carry(carrying, &now->questions[i]))
 	ROWS_CARRY(domains, (void)0)

@@ -21,7 +21,7 @@
 #define RINGS_READY 4
 
 /* What all rings of bound cells should take, as far as none becomes smaller than RING_LEAST: some 200 events. The more
- * there are the smaller is the next one, so 16 take all of it, and 10,000 six times as much. */
+ * there are the smaller is the next one, so 16 take all of it, and 10,000 some eight times as much. */
 #define RINGS_ROOM (64U << 20)
 #define RING_LEAST (32U << 10)
 

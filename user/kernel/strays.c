@@ -70,8 +70,8 @@ static int look(struct kernel *kernel, uint32_t id, bool *ret_stays)
 
 /*
  * True if certainly no task that lives is in the cell, by what the kernel itself says of all tasks: to ask for
- * each process takes 12,000 instructions, this some 300. A process whose number another thread takes over is
- * passed neither by this nor by a look through /proc: both go by the numbers of what is there.
+ * each process takes 12,000 instructions, this some 300. A process whose leader has ended is told by the leader,
+ * as it is by /proc, whichever thread takes over its number.
  */
 static bool none_is_in(uint32_t id)
 {

@@ -120,6 +120,11 @@ int cell_shut(struct kernel *kernel, uint32_t id)
 }
 
 /* A cell that is shut has no policy: cell_shut(), or event_lost() in the kernel, has put it aside. */
+int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret)
+{
+	return bpf_map_lookup_elem(cell->kernel->cells, &cell->id, ret) < 0 ? -errno : 0;
+}
+
 int ambit_cell_in_force(const struct cell *cell, struct tables **ret_tables, struct identities *ret_links)
 {
 	_cleanup_(tables_cleanup) struct tables *tables = NULL;
