@@ -105,8 +105,8 @@ FRAME bool address_limits(const struct ambit_limits *row, const struct address *
 }
 
 /*
- * The groups of buckets (groups_marked()) that a peer of a connection is for, or with `dns` (or NULL) a name that was spelled,
- * on the port of the peer; 0: that cannot be found out. The verifier looks at it by itself.
+ * The groups of buckets (groups_marked()) that a peer of a connection is for, or with `dns` (or NULL) a name that
+ * was spelled, on the port of the peer; 0: that cannot be found out. The verifier looks at it by itself.
  */
 GLOBAL int named_groups(__u32 cell, const struct address *peer, const struct dns *dns)
 {
