@@ -3,10 +3,10 @@
 # Names and limits of cells that are bound to a cgroup: what holds without a daemon, in a cgroup that was made anew,
 # and from one policy to the next. In each case the same act is done outside first.
 
-reach_rules() { # RULE of network.allow.connect...
+reach_rules() { # RULE of network.allow.connect [MORE of network.dns]
 	{
 		sed "s/^name: .*/name: $bound_name/" /e2e/policies/life.yaml
-		printf 'network:\n  dns: {resolvers: [127.0.0.53]}\n  allow: {connect: [%s]}\n' "$1"
+		printf 'network:\n  dns: {resolvers: [127.0.0.53]%s}\n  allow: {connect: [%s]}\n' "${2:-}" "$1"
 	} >"$bound_policy"
 }
 reach_begin() { # NAME RULES
@@ -108,6 +108,17 @@ bound_names_reload() {
 	reach_rules '"*.ok.test:7446"'
 	expect_status 0 ambit reload
 	reach_denies "with names again" "$bound_cgroup"
+	# What only "private: allow" let in goes with that.
+	expect_status 0 probe connect udp 10.9.0.1 7446
+	reach_rules '"*.ok.test:7446"' ', private: allow'
+	expect_status 0 ambit reload
+	expect_status 0 within "$bound_cgroup" 'probe query good.10-9-0-1.ok.test && probe connect udp 10.9.0.1 7446'
+	reach_rules '"*.ok.test:7446", "*.no.test:7446"' ', private: allow'
+	expect_status 0 ambit reload
+	expect_status 0 within "$bound_cgroup" 'probe connect udp 10.9.0.1 7446'
+	reach_rules '"*.ok.test:7446"'
+	expect_status 0 ambit reload
+	expect_status 1 within "$bound_cgroup" 'probe connect udp 10.9.0.1 7446'
 	daemon_kill
 	reach_denies "and without a daemon" "$bound_cgroup"
 	daemon_up
