@@ -206,6 +206,37 @@ bound_limits_open() {
 	expect_trail type=decision reason=egress-per-day
 }
 
+# Rules have other numbers in another policy: what a connection sends counts for its name on.
+bound_limits_renumbered() {
+	limits_begin "limits: {egressPerDay: 20000}"
+	limits_serve 203.0.113.86 7201 "$work/case/got.3"
+	limited="{to: '*.lim.ok.test:7201', egressPerDay: 30000, tls: none}"
+	reach_begin bound-limits-renumbered "$limited"
+	nc 203.0.113.86 7201 </l/data &
+	outside=$!
+	until [ "$(got 3)" = 65536 ]; do kill -0 $outside || exit 1; done
+	kill $outside
+	limits_outside=65536
+	bound_attach
+	mkfifo /t/in/say
+	within "$bound_cgroup" 'probe query good.203-0-113-86.lim.ok.test && exec nc 203.0.113.86 7201 </t/in/say' &
+	before=$!
+	exec 8>/t/in/say
+	head -c 10000 /l/data >&8
+	until [ "$(got 3)" = 10000 ]; do kill -0 $before || exit 1; done
+	reach_rules "{to: '*.no.test:7201', egressPerDay: 1000000, tls: none}, $limited"
+	expect_status 0 ambit reload
+	cat /l/data >&8
+	until grep -q '"reason":"egress-per-day"' /var/log/ambit/bound-limits-renumbered-*.jsonl ||
+		[ "$(got 3)" -gt 30100 ]; do kill -0 $before || exit 1; done
+	expect "no more than the limit" [ "$(got 3)" -le 30100 ]
+	echo 1 >"$bound_cgroup/cgroup.kill"
+	wait "$before"
+	exec 8>&-
+	bound_end
+	expect_trail type=decision reason=egress-per-day
+}
+
 bound_limits_connects() {
 	limits_begin "limits: {connectsPerMinute: 5}"
 	bound_begin bound-limits-connects
@@ -281,7 +312,7 @@ bound_many() {
 }
 
 reach_all() {
-	for name in bound-names bound-names-reload bound-limits bound-limits-open bound-limits-connects \
+	for name in bound-names bound-names-reload bound-limits bound-limits-open bound-limits-renumbered bound-limits-connects \
 		bound-limits-refused; do
 		case_run "$name" "$(echo "$name" | tr - _)"
 	done
