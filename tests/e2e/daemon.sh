@@ -6,22 +6,21 @@
 bound_policy=/t/bound.yaml
 
 # Each try is a whole question and its answer; the first that is answered ends it.
-daemon_up() {
+daemon_answers() { # COMMAND...
 	ambit daemon 2>"$work/case/daemon" &
 	daemon_pid=$!
 	daemon_end=$(($(cut -d. -f1 /proc/uptime) + 200))
-	until ambit reload >"$work/case/up" 2>&1; do
+	until "$@" >"$work/case/up" 2>&1; do
 		[ "$(cut -d. -f1 /proc/uptime)" -lt "$daemon_end" ] || kill "$daemon_pid"
 		kill -0 "$daemon_pid" || { cat "$work/case/up" "$work/case/daemon"; exit 1; }
 	done
 }
+daemon_up() {
+	daemon_answers ambit reload
+}
 # One whose cells nobody may have taken over.
 daemon_alone() {
-	ambit daemon 2>"$work/case/daemon" &
-	daemon_pid=$!
-	until probe call /run/ambit/control self '{"method":"io.ambit.Cells.List"}' >"$work/case/up" 2>&1; do
-		kill -0 "$daemon_pid" || { cat "$work/case/daemon"; exit 1; }
-	done
+	daemon_answers probe call /run/ambit/control self '{"method":"io.ambit.Cells.List"}'
 }
 daemon_kill() {
 	kill -9 "$daemon_pid"
