@@ -98,16 +98,26 @@ uint8_t *store_write(const struct question *question, const struct tables *table
 	return bytes;
 }
 
+/* Words that are none of a row: the head and what is accepted. */
+static size_t words_before_rows(const struct tables *tables)
+{
+	return AMBIT_HEAD_WORDS + (size_t)tables->accept_count * AMBIT_ACCEPT_WORDS;
+}
+
+/* A row lies behind those words, and whatever byte comes leads to a word of its own segment, as pack.c puts it. */
 static bool state_within(const struct tables *tables, uint32_t state)
 {
-	return state >> AMBIT_SEGMENT_BITS < tables->segment_count;
+	const size_t segment = state >> AMBIT_SEGMENT_BITS, base = state & (AMBIT_SEGMENT_WORDS - 1);
+
+	return !state || (segment < tables->segment_count && base + AMBIT_ROW_WORDS <= AMBIT_SEGMENT_WORDS &&
+				 segment * AMBIT_SEGMENT_WORDS + base >= words_before_rows(tables));
 }
 
 /* Any word may be read as one of a row, but for those of the head and of what is accepted. Zeroes behind
  * `count` are within. */
 static bool words_within(const struct tables *tables, size_t count)
 {
-	const size_t first = AMBIT_HEAD_WORDS + (size_t)tables->accept_count * AMBIT_ACCEPT_WORDS;
+	const size_t first = words_before_rows(tables);
 	const __u64 *words = tables->segments[0].words;
 
 	for (size_t i = first; i < count; i++)
