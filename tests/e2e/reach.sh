@@ -45,11 +45,13 @@ bound_names() {
 	within "$bound_cgroup" 'exec nc 203.0.113.80 7446 </t/in/say' >"$work/case/before" 2>&1 &
 	before=$!
 	exec 8>/t/in/say
-	until awk '$3 ~ /:1D16$/ && $4 == "01" { n++ } END { exit !n }' /proc/net/tcp; do :; done
+	until awk '$3 ~ /:1D16$/ && $4 == "01" { n++ } END { exit !n }' /proc/net/tcp; do kill -0 "$before" || exit 1; done
 	# And a listener, whose connections others begin.
 	within "$bound_cgroup" 'exec nc -l -p 7391 </t/in/request' >"$work/case/server" 2>&1 &
 	server=$!
-	until awk '$2 ~ /:1CDF$/ && $4 == "0A" { n++ } END { exit !n }' /proc/net/tcp /proc/net/tcp6; do :; done
+	until awk '$2 ~ /:1CDF$/ && $4 == "0A" { n++ } END { exit !n }' /proc/net/tcp /proc/net/tcp6; do
+		kill -0 "$server" || exit 1
+	done
 	bound_attach
 	nc 127.0.0.1 7391 </dev/null >"$work/case/served"
 	wait "$server"
@@ -198,7 +200,7 @@ bound_limits_open() {
 	within "$bound_cgroup" 'exec nc 127.0.0.1 7201 </l/say' >"$work/case/before" 2>&1 &
 	before=$!
 	exec 8>/l/say
-	until awk '$3 ~ /:1C21$/ && $4 == "01" { n++ } END { exit !n }' /proc/net/tcp; do :; done
+	until awk '$3 ~ /:1C21$/ && $4 == "01" { n++ } END { exit !n }' /proc/net/tcp; do kill -0 "$before" || exit 1; done
 	bound_attach
 	cat /l/data >&8
 	# What was handed over and does not fit stays in the socket, so nothing settles.
