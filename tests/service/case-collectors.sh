@@ -23,6 +23,10 @@ collected_run() {
 		bash -c 'for i in 1 2 3; do read -r _ </srv/out/secret$i; done; true')
 }
 
+collected() {
+	[ "$(wc -l <"$work/otlp")" = "$(wc -l <"$work/trail")" ]
+}
+
 case_sinks() {
 	fresh
 	local i
@@ -37,12 +41,12 @@ case_sinks() {
 	for i in 1 2 3; do
 		expect "one denial in the trail" [ "$(trail lines "$work/trail" verdict=deny path=/srv/out/secret$i)" = 1 ]
 		await "the journal has $i" journal_has "secret$i"
-		await "syslog has $i" grep -q "secret$i" /var/log/syslog
+		await "syslog has $i" grep -q "{\"class_uid\":.*secret$i" /var/log/syslog
 		expect "OTLP has $i" grep -q "/srv/out/secret$i" "$work/otlp"
 	done
+	await "the collector has every line" collected
 	kill $receiver
 	expect "OTLP refused nothing" refused grep refused "$work/otlp.log"
-	echo "# $(wc -l <"$work/trail") lines in the trail, $(wc -l <"$work/otlp") at the collector"
 	grep /srv/out/secret "$work/journal" >"$work/denials"
 	expect "the journal has each once" [ "$(wc -l <"$work/denials")" = 3 ]
 	trail journal "$work/denials" "$work/trail"
