@@ -110,16 +110,18 @@ static __always_inline __u64 peek(__u64 address)
 }
 
 /*
- * The current task, for walks from it that only read. Of each pointer that a program reads in an object
- * that the verifier trusts, the verifier asks four times whether that one is to be trusted too, and 6.12
- * looks for the answer in all types of the kernel, one by one (btf_nested_type_is_trusted() in
- * kernel/bpf/btf.c): that was two thirds of what arming took. Of an object that was cast it does not ask.
+ * An object of a hook or a helper, for walks from it that only read. Of each pointer that a program reads in
+ * an object that the verifier trusts, the verifier asks four times whether that one is to be trusted too, and
+ * 6.12 looks for the answer in all types of the kernel, one by one (btf_nested_type_is_trusted() in
+ * kernel/bpf/btf.c): that was two thirds of what arming took. Of an object that was cast it does not ask; but
+ * then each load is seven instructions, with a test of the address, so what is asked most often does without.
  */
+#define READS(type, object) \
+	(PEEKS ? (type *)rdonly_cast((__u64)(object), bpf_core_type_id_kernel(type)) : (type *)(object))
+
 static __always_inline struct task_struct *task_read(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return PEEKS ? rdonly_cast((__u64)task, bpf_core_type_id_kernel(struct task_struct)) : task;
+	return READS(struct task_struct, bpf_get_current_task_btf());
 }
 
 /* Whether a connection was cut. Where storage cannot be used nobody is told so early; nothing is sent in any

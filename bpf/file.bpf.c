@@ -127,7 +127,10 @@ static __always_inline int object_decide(
 	struct path_request request = {};
 	__u32 cell = cell_current();
 
-	if (!cell || is_internal((__u64)path->dentry))
+	if (!cell)
+		return 0;
+	path = READS(struct path, path);
+	if (is_internal((__u64)path->dentry))
 		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)path->dentry;
@@ -149,7 +152,7 @@ static __always_inline int entry_write(
 		return 0;
 	request.cell = cell;
 	request.dentry = (__u64)dentry;
-	request.mnt = (__u64)dir->mnt;
+	request.mnt = (__u64)READS(struct path, dir)->mnt;
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
 	request.flags = REQUEST_UNHASHED;
@@ -229,7 +232,7 @@ int INSIDE_PROG(file_path_link, struct dentry *old_dentry, const struct path *ne
 	if (!cell)
 		return 0;
 	request.path.cell = cell;
-	request.path.mnt = (__u64)new_dir->mnt;
+	request.path.mnt = (__u64)READS(struct path, new_dir)->mnt;
 	request.path.dentry = (__u64)old_dentry;
 	request.path.hook = HOOK_path_link;
 	request.path.flags = REQUEST_UNHASHED;
@@ -261,7 +264,7 @@ int INSIDE_PROG(file_path_rename, const struct path *old_dir, struct dentry *old
 		return 0;
 	kept_moved();
 	request.path.cell = cell;
-	request.path.mnt = (__u64)old_dir->mnt;
+	request.path.mnt = (__u64)READS(struct path, old_dir)->mnt;
 	request.path.dentry = (__u64)old_dentry;
 	request.path.ops = BIT(OP_WRITE);
 	request.path.hook = HOOK_path_rename;

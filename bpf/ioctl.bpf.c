@@ -209,6 +209,7 @@ static __always_inline int decide_ioctl(struct file *file, __u32 command, enum a
 		return refuse_command(cell, hook, OP_SYSTEM, REASON_GUARD, command);
 	if (sets_owner(command))
 		return deny(cell, hook, OP_TASK, REASON_OUTSIDE) ? -EPERM : 0;
+	file = READS(struct file, file);
 	type = file_type(file);
 	/* As F_SETFL (guard.bpf.c). */
 	if (command == ASYNC)
@@ -252,6 +253,7 @@ int INSIDE_PROG(ioctl_uring_cmd, struct io_uring_cmd *command)
 
 	if (!cell)
 		return 0;
+	command = READS(struct io_uring_cmd, command);
 	file = command->file;
 	if (file_type(file) == MODE_SOCKET && command->cmd_op <= SOCKET_OPS_LAST)
 		return 0;

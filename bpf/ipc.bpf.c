@@ -73,7 +73,7 @@ static __always_inline int queue_entry(const struct inode *dir, enum ambit_hook 
 {
 	__u32 cell = cell_current();
 
-	if (!cell || dir->i_sb->s_magic != MQUEUE_MAGIC)
+	if (!cell || READS(struct inode, dir)->i_sb->s_magic != MQUEUE_MAGIC)
 		return 0;
 	return deny(cell, hook, OP_SYSTEM, REASON_OUTSIDE_IPC) ? -EACCES : 0;
 }

@@ -51,7 +51,7 @@ static __always_inline void backing_path(__u64 file, __u64 *dentry, __u64 *mnt)
  */
 static __always_inline bool lent_rights(__u32 id)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task_read();
 	struct ambit_cell *cell;
 
 	if (task->cred == task->real_cred)

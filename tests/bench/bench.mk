@@ -1,7 +1,7 @@
 # Included by the Makefile: what `make bench` runs. BENCH_OPTIONS="--kernel 6.1 --only times" for a
 # part of it; tests/bench/run says which.
 
-BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor crowd pure compile drain)
+BENCH	 = $(addprefix $(BUILD)/bench/,bench exit floor load crowd pure compile drain)
 BENCH_C	 = $(addprefix tests/bench/,bench.c ops.c others.c names.c tree.c programs.c landlock.c)
 
 $(BUILD)/bench/bench: $(BENCH_C) tests/bench/bench.h
@@ -23,11 +23,11 @@ $(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c $(BPF_H) $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -DAMBIT_ALONE -Itests/bench -c $< -o $@
 
-.SECONDARY: $(BUILD)/bench/floor.bpf.o $(BUILD)/bench/pure.bpf.o
+.SECONDARY: $(BUILD)/bench/floor.bpf.o $(BUILD)/bench/load.bpf.o $(BUILD)/bench/pure.bpf.o
 $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-$(BUILD)/bench/floor: tests/bench/floor.c $(BUILD)/bench/floor.skel.h
+$(BUILD)/bench/floor $(BUILD)/bench/load: $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/%.skel.h
 	$(CC) $(CPPFLAGS) -isystem $(BUILD)/bench -std=gnu17 -O2 -g $(WARN) $< $(LDLIBS) -o $@
 
 # These use the rooms of ambit itself.

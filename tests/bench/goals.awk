@@ -91,6 +91,16 @@ function judge_below(release, name, axis, value, op, limit,  n, other) {
 	return verdict(sprintf("%.1f ms to %.1f ms", n / 1e6, other / 1e6), n < other)
 }
 
+# Instructions of a guest as time of this machine: by what both take for `load`, which does the same.
+function judge_converted(release, name, axis, value, op, limit,  n, guest, here) {
+	guest = figure[release, name, axis, value, "load"]
+	here = figure["native", "pure", "native", 0, "load"]
+	if (!guest || !here)
+		return "not measured"
+	n = figure[release, name, axis, value, op] * here / guest
+	return verdict(sprintf("%.0f ms", n / 1e6), n < limit * 1e6)
+}
+
 function judge(release, i,  kind, name, op, limit, at, axis, value) {
 	kind = goal[i, 1]
 	name = goal[i, 2]
@@ -111,6 +121,8 @@ function judge(release, i,  kind, name, op, limit, at, axis, value) {
 		return "not measured"
 	if (kind == "added")
 		return judge_added(release, name, axis, value, op, limit)
+	if (kind == "converted")
+		return judge_converted(release, name, axis, value, op, limit)
 	if (kind == "info")
 		return cell_added(release, name, axis, value, op)
 	if (kind == "landlock")
@@ -135,7 +147,7 @@ function limit_text(i,  kind, limit) {
 		return ""
 	if (kind == "landlock")
 		return "Landlock"
-	if (kind == "below")
+	if (kind == "below" || kind == "converted")
 		return limit ~ /^[0-9]+$/ ? "< " grouped(limit) " ms" : "< " limit
 	if (kind == "bytes")
 		return grouped(limit)
