@@ -29,12 +29,13 @@ static __always_inline int meta_decide(__u64 dentry, enum ambit_hook hook, __u32
 	struct path_request request = {};
 
 	request.dentry = dentry;
-	request.cell = meta_cell(dentry);
-	if (!request.cell)
-		return zero();
 	request.ops = BIT(OP_WRITE);
 	request.hook = hook;
 	request.flags = flags | REQUEST_UNHASHED; /* a descriptor outlives the name it was opened by */
+	barrier(); /* it is in memory: no register is saved for it */
+	request.cell = meta_cell(dentry);
+	if (!request.cell)
+		return zero();
 	return decide_mounts(&request) ? -EACCES : 0;
 }
 
