@@ -125,41 +125,6 @@ static void compile_rows(const char *name, const char *file)
 		(unsigned long long)segments * sizeof(struct ambit_segment));
 }
 
-/* What the verifier followed of the programs; 0 if that cannot be read. */
-static uint64_t verified(const struct pure_bpf *pure)
-{
-	struct bpf_program *program;
-	uint64_t sum = 0;
-
-	bpf_object__for_each_program(program, pure->obj) {
-		struct bpf_prog_info info = {};
-		uint32_t size = sizeof(info);
-
-		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
-			sum += info.verified_insns;
-	}
-	return sum;
-}
-
-/* What loading takes for each instruction that the verifier follows: nearly all of arming is that. */
-static void verifier_row(void)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (int i = 0; i < COMPILES; i++) {
-		struct pure_bpf *pure = pure_bpf__open();
-		uint64_t start = now(CLOCK_PROCESS_CPUTIME_ID), took, count = 0;
-
-		if (pure && pure_bpf__load(pure) == 0)
-			count = verified(pure);
-		took = now(CLOCK_PROCESS_CPUTIME_ID) - start;
-		if (count && took / count < best)
-			best = took / count;
-		pure_bpf__destroy(pure);
-	}
-	printf("bench,pure,native,0,an instruction that the verifier follows,%llu\n", (unsigned long long)best);
-}
-
 static int rows(struct pure_bpf *pure, const char *name, double nothing)
 {
 	const struct pure_case peer = {};
@@ -186,7 +151,6 @@ int main(int argc, char **argv)
 	}
 	nothing = run(pure, pure->progs.pure_nothing_run, &empty);
 	printf("kernel,native\n");
-	verifier_row();
 	for (int i = 1; i < argc; i += 2) {
 		struct tables *tables = tables_of(argv[i + 1]);
 
