@@ -13,6 +13,7 @@
 #include "base/diag.h"
 #include "compile/links.h"
 #include "compile/tables.h"
+#include "policy/env.h"
 #include "policy/policy.h"
 
 /* Exit statuses; `run` and `audit` otherwise end with the command's. */
@@ -102,6 +103,7 @@ void ambit_target_clear(struct target *target);
 struct loaded {
 	struct policy *policy;
 	struct tables *tables;
+	struct policy_env_own env; /* by which it was resolved; empty where that was another's, or is over */
 };
 
 /* Settings and state that outlive a run. */

@@ -31,6 +31,7 @@ static int load(const char *file, const char *shown, struct diags *diags, struct
 	loaded.policy->file = TAKE_PTR(name);
 	ret->policy = loaded.policy;
 	ret->tables = loaded.tables;
+	ambit_policy_env_clear(&loaded.env);
 	return 0;
 }
 

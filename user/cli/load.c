@@ -41,10 +41,9 @@ static int compile(const char *file, const char *shown, const char *trail, const
 int ambit_loaded_quietly(const char *file, const char *shown, const char *home, const char *trail,
 	struct diags *diags, struct loaded *ret)
 {
-	struct policy_env_own env = {0};
 	struct loaded loaded = {0};
 	struct diag diag = {0};
-	int error = ambit_policy_env_find(home, &env, &diag);
+	int error = ambit_policy_env_find(home, &loaded.env, &diag);
 
 	if (error) {
 		ambit_diags_add(diags, diag.file, diag.line, diag.column, "%s",
@@ -52,7 +51,7 @@ int ambit_loaded_quietly(const char *file, const char *shown, const char *home, 
 		ambit_diag_clear(&diag);
 		return error;
 	}
-	error = compile(file, shown, trail, &env.env, diags, &loaded);
+	error = compile(file, shown, trail, &loaded.env.env, diags, &loaded);
 	if (error) {
 		if (!diags->count)
 			ambit_diags_add(diags, file, 0, 0, "%s", strerror(-error));
@@ -60,7 +59,6 @@ int ambit_loaded_quietly(const char *file, const char *shown, const char *home, 
 	} else {
 		*ret = loaded;
 	}
-	ambit_policy_env_clear(&env);
 	return error;
 }
 
@@ -96,11 +94,12 @@ static void say_cut(const struct policy *policy, const struct identities *links)
 int ambit_loaded_links(
 	const struct loaded *loaded, enum search_part part, struct identities *ret, struct diag *diag)
 {
-	struct policy_env_own env = {0};
-	int error = ambit_policy_env_find(NULL, &env, diag);
+	struct policy_env_own own = {0};
+	const struct policy_env *env = loaded->env.cwd ? &loaded->env.env : &own.env;
+	int error = loaded->env.cwd ? 0 : ambit_policy_env_find(NULL, &own, diag);
 
 	if (!error) {
-		error = ambit_identities_find(loaded->policy, loaded->tables, &env.env, part,
+		error = ambit_identities_find(loaded->policy, loaded->tables, env, part,
 			part == PART_ALL ? store() : NULL, IDENTITIES_NAMES, ret);
 		if (error)
 			ambit_diag_set(diag, NULL, 0, 0,
@@ -108,7 +107,7 @@ int ambit_loaded_links(
 		else if (ret->cut_count && part != PART_OWN)
 			say_cut(loaded->policy, ret);
 	}
-	ambit_policy_env_clear(&env);
+	ambit_policy_env_clear(&own);
 	return error;
 }
 
@@ -116,6 +115,7 @@ void ambit_loaded_clear(struct loaded *loaded)
 {
 	ambit_policy_free(loaded->policy);
 	ambit_tables_free(loaded->tables);
+	ambit_policy_env_clear(&loaded->env);
 	*loaded = (struct loaded){0};
 }
 

@@ -16,18 +16,19 @@
 #define ALL	   (READ_WRITE | 1U << OP_EXEC | 1U << OP_UNIX)
 
 /* `path` in the directory `cwd`, unless it is absolute. */
-static int guard_file(struct policy *policy, const char *cwd, const char *path, unsigned ops)
+static int guard_file(
+	struct policy *policy, const struct policy_env *env, const char *path, unsigned ops)
 {
-	_cleanup_free_ char *absolute = *path == '/' ? strdup(path) : text_format("%s/%s", cwd, path);
+	_cleanup_free_ char *absolute = *path == '/' ? strdup(path) : text_format("%s/%s", env->cwd, path);
 
-	return absolute ? ambit_policy_guard(policy, absolute, ops) : -ENOMEM;
+	return absolute ? ambit_policy_guard_seen(policy, absolute, ops, env->seen) : -ENOMEM;
 }
 
 /* The cgroups of cells: through them other cells could be ended. */
-static int guard_cgroups(struct policy *policy, const char *mountinfo)
+static int guard_cgroups(struct policy *policy, const struct policy_env *env)
 {
 	_cleanup_(mounts_clear) struct mounts mounts = {};
-	int error = mounts_parse(mountinfo, strlen(mountinfo), &mounts);
+	int error = mounts_parse(env->mountinfo, strlen(env->mountinfo), &mounts);
 
 	for (size_t i = 0; !error && i < mounts.count; i++) {
 		const struct mount *mount = &mounts.items[i];
@@ -36,7 +37,7 @@ static int guard_cgroups(struct policy *policy, const char *mountinfo)
 		if (strcmp(mount->type, "cgroup2") || *mount->root)
 			continue;
 		path = text_format("%s/" AMBIT_CGROUP, mount->point);
-		error = path ? ambit_policy_guard(policy, path, WRITE) : -ENOMEM;
+		error = path ? ambit_policy_guard_seen(policy, path, WRITE, env->seen) : -ENOMEM;
 	}
 	return error;
 }
@@ -61,14 +62,14 @@ int ambit_guard_places(
 	int error = trail && !pieces ? -ENOMEM : 0;
 
 	for (size_t i = 0; !error && i < ARRAY_SIZE(directories); i++)
-		error = ambit_policy_guard(policy, directories[i], ALL);
+		error = ambit_policy_guard_seen(policy, directories[i], ALL, env->seen);
 	for (size_t i = 0; !error && i < ARRAY_SIZE(files); i++)
 		if (files[i].path)
-			error = guard_file(policy, env->cwd, files[i].path, files[i].ops);
+			error = guard_file(policy, env, files[i].path, files[i].ops);
 	if (!error && env->mountinfo)
-		error = guard_cgroups(policy, env->mountinfo);
+		error = guard_cgroups(policy, env);
 	if (error || length < 0)
 		return error ? error : -errno;
 	program[length] = '\0';
-	return ambit_policy_guard(policy, program, WRITE);
+	return ambit_policy_guard_seen(policy, program, WRITE, env->seen);
 }

@@ -9,9 +9,13 @@
 
 int ambit_shut_open(struct session *session, const struct target *target)
 {
+	int error;
+
 	if (!session->policy->trail_denies || session->mode != MODE_ENFORCE)
 		return 0;
-	return ambit_loaded_read(NULL, target, session->options->trail, &session->shut);
+	error = ambit_loaded_read(NULL, target, session->options->trail, &session->shut);
+	ambit_policy_env_clear(&session->shut.env); /* mounts may be others when it is swapped in */
+	return error;
 }
 
 static int swap(struct session *session, const struct loaded *loaded, struct diag *diag)

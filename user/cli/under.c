@@ -95,6 +95,7 @@ static int outer_read(const struct policy_env *env, struct diags *diags, struct 
 
 	outer.cwd = NULL;
 	outer.lookup = NULL;
+	outer.seen = NULL; /* it was asked with his rights, and before he could change what is his */
 	outer.roots_links = true;
 	if (!error)
 		error = ambit_policy_read(AMBIT_USERS_POLICY, &text, &size, diags);
@@ -125,7 +126,7 @@ static int compile(struct policy *policy, bool audit, struct diags *diags, struc
 		ambit_tables_free(tables);
 		return error;
 	}
-	*ret = (struct loaded){policy, tables};
+	*ret = (struct loaded){.policy = policy, .tables = tables};
 	return 0;
 }
 

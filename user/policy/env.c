@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "base/util.h"
 #include "policy/env.h"
+#include "policy/seen.h"
 #include "policy/text.h"
 
 #ifndef AMBIT_DATA_DIR
@@ -124,6 +125,7 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 		return r < 0 ? r : -ENOMEM;
 	}
 	own.resolvers = resolvers_read();
+	own.seen = seen_new();
 	own.env = (struct policy_env){
 		.home = own.home,
 		.cwd = own.cwd,
@@ -131,6 +133,7 @@ int ambit_policy_env_find(const char *home, struct policy_env_own *ret, struct d
 		.lookup = variable_lookup,
 		.mountinfo = own.mountinfo,
 		.resolvers = own.resolvers,
+		.seen = own.seen,
 	};
 	*ret = own;
 	return 0;
@@ -143,5 +146,6 @@ void ambit_policy_env_clear(struct policy_env_own *env)
 	free(env->sets_dir);
 	free(env->mountinfo);
 	free(env->resolvers);
+	seen_free(env->seen);
 	*env = (struct policy_env_own){};
 }

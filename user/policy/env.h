@@ -9,6 +9,7 @@
 struct policy_env_own {
 	struct policy_env env;
 	char *home, *cwd, *sets_dir, *mountinfo, *resolvers;
+	struct seen *seen;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "policy/glob.h"
 #include "policy/pattern.h"
+#include "policy/seen.h"
 #include "policy/text.h"
 
 #define LINKS_MAX 40 /* as the kernel */
@@ -18,6 +19,7 @@ struct follow {
 	char done[AMBIT_PATH_SIZE];
 	char left[AMBIT_PATH_SIZE];
 	struct links *links;
+	struct seen *seen;
 	unsigned count; /* of links that were followed */
 };
 
@@ -117,7 +119,7 @@ static int follow_name(struct follow *follow, const char *name)
 		return r;
 	if (!strcmp(follow->done, "/proc"))
 		return 1;
-	length = readlink(follow->done, target, sizeof(target) - 1);
+	length = seen_readlink(follow->seen, follow->done, target, sizeof(target) - 1);
 	if (length < 0)
 		return errno == EINVAL ? 0 : 1;
 	target[length] = '\0';
@@ -125,7 +127,7 @@ static int follow_name(struct follow *follow, const char *name)
 }
 
 /* The path that `path` leads to, as far as it exists. -ELOOP, -ENAMETOOLONG. */
-static int path_follow(const char *path, char **ret, struct links *links)
+static int path_follow(const char *path, struct seen *seen, char **ret, struct links *links)
 {
 	_cleanup_free_ struct follow *follow = malloc(sizeof(*follow));
 	char name[AMBIT_PATH_SIZE];
@@ -138,6 +140,7 @@ static int path_follow(const char *path, char **ret, struct links *links)
 	strcpy(follow->left, path);
 	follow->done[0] = '\0';
 	follow->links = links;
+	follow->seen = seen;
 	follow->count = 0;
 	while (r == 0 && left_next(follow, name))
 		r = follow_name(follow, name);
@@ -200,7 +203,7 @@ bool pattern_lies_in(const char *pattern, const char *root)
 	return plain && !strncmp(plain, root, length) && (!plain[length] || plain[length] == '/');
 }
 
-int pattern_follow(const char *pattern, char **ret, struct links *links)
+int pattern_follow(const char *pattern, struct seen *seen, char **ret, struct links *links)
 {
 	size_t length = literal_length(pattern);
 	_cleanup_free_ char *plain = glob_unescape(pattern, length);
@@ -209,7 +212,7 @@ int pattern_follow(const char *pattern, char **ret, struct links *links)
 
 	if (!plain)
 		return -ENOMEM;
-	r = path_follow(plain, &followed, links);
+	r = path_follow(plain, seen, &followed, links);
 	/* A path that leads nowhere opens nothing either: only what is written counts. */
 	if (r == -ELOOP || r == -ENAMETOOLONG || (r >= 0 && !strcmp(followed, plain)) || !*plain) {
 		*ret = NULL;

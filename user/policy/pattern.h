@@ -31,7 +31,8 @@ void links_clear(struct links *links);
  * as that exists. `*ret` is NULL where that changes nothing. The links that were followed are added
  * to `links`, also after an error. Nothing below /proc is followed: the links there mean another
  * thing to each process. */
-int pattern_follow(const char *pattern, char **ret, struct links *links);
+struct seen; /* NULL: what was looked for is not remembered (seen.h) */
+int pattern_follow(const char *pattern, struct seen *seen, char **ret, struct links *links);
 
 /* True for a link that nobody but root can have made, or put in another's place: it and all directories on its way
  * are root's, and nobody else may write there. */

@@ -39,13 +39,18 @@ static int guarded_add(struct policy *policy, char *path, unsigned ops)
 
 int ambit_policy_guard(struct policy *policy, const char *path, unsigned ops)
 {
+	return ambit_policy_guard_seen(policy, path, ops, NULL);
+}
+
+int ambit_policy_guard_seen(struct policy *policy, const char *path, unsigned ops, struct seen *seen)
+{
 	_cleanup_free_ char *pattern = glob_escape(path), *followed = NULL;
 	_cleanup_(links_clear) struct links links = {};
 	int r;
 
 	if (!pattern)
 		return -ENOMEM;
-	r = pattern_follow(pattern, &followed, &links);
+	r = pattern_follow(pattern, seen, &followed, &links);
 	for (size_t i = 0; r >= 0 && i < links.count; i++)
 		r = guarded_add(policy, glob_escape(links.items[i]), 1U << OP_WRITE);
 	if (r >= 0 && followed)

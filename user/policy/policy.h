@@ -107,6 +107,7 @@ struct policy {
 };
 
 /* What the words ~ . and ${name} stand for when a cell starts, and where sets are. */
+struct seen;
 struct policy_env {
 	const char *home;     /* ~ */
 	const char *cwd;      /* . */
@@ -116,6 +117,7 @@ struct policy_env {
 	void *data;
 	const char *mountinfo; /* text of /proc/PID/mountinfo; NULL: no mounts are known */
 	const char *resolvers; /* text of /etc/resolv.conf; NULL: none is known */
+	struct seen *seen; /* what is known to be no link (seen.h); NULL: nothing is remembered */
 	bool roots_links; /* what is allowed may go through no symbolic link that others than root could have made */
 };
 
@@ -154,6 +156,8 @@ int ambit_policy_empty(const char *name, enum ambit_mode mode, struct policy **r
 /* Makes a place ambit's own, also where symbolic links lead from `path` (absolute, plain text). Links
  * on the way become ambit's own, too. For the time before the policy is compiled. -ENOMEM. */
 int ambit_policy_guard(struct policy *policy, const char *path, unsigned ops);
+/* The same, with what is remembered of links (policy_env.seen). */
+int ambit_policy_guard_seen(struct policy *policy, const char *path, unsigned ops, struct seen *seen);
 
 /* The rule with this id, or NULL. */
 const struct rule *ambit_policy_rule(const struct policy *policy, uint32_t id);

@@ -115,7 +115,7 @@ static int rule_add_paths(
 	r = pattern_resolve(place->text, resolver->env, &path, ret_problem);
 	if (r < 0)
 		return r;
-	r = pattern_follow(path, &followed, &links);
+	r = pattern_follow(path, resolver->env->seen, &followed, &links);
 	if (r >= 0 && followed && rule->verdict == VERDICT_ALLOW)
 		r = passage_add(resolver, place, followed, &links);
 	if (r < 0)
