@@ -16,7 +16,7 @@
 
 #include "unix.h"
 
-#define AMBIT_ABI 7
+#define AMBIT_ABI 8
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
@@ -163,6 +163,13 @@ enum ambit_reason {
 	AMBIT_REASONS(X)
 #undef X
 	REASON_MAX,
+};
+
+/* What stands for tables where user space looks for those that are loaded: BLAKE2b of all their words. Zero: not
+ * known yet. */
+#define AMBIT_DIGEST_SIZE 32
+struct ambit_digest {
+	__u8 bytes[AMBIT_DIGEST_SIZE];
 };
 
 /*
@@ -413,6 +420,7 @@ struct ambit_arming {
 #define AMBIT_ARMING_LSM_SKIPS	 1 /* this kernel skips LSM programs that are entered again */
 #define AMBIT_ARMING_KEEPS	 4 /* verdicts are kept */
 #define AMBIT_ARMING_LABEL_FAILS 2 /* labels cannot be read while another look-up goes on */
+#define AMBIT_ARMING_TRIED	 8 /* what the canary tries was seen to be possible outside of every cell */
 
 enum ambit_event_kind {
 	EVENT_DECISION, /* a verdict */

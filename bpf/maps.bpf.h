@@ -115,14 +115,14 @@ struct {
 	__array(values, struct table);
 } policies SEC(".maps") __weak;
 
-/* The keys of `policies` that have a row, for user space, which alone uses it: to ask `policies` itself takes
- * a grace period a key before 6.8 (maybe_wait_bpf_programs() of kernel/bpf/syscall.c). */
+/* The keys of `policies` that have a row, and what is in it, for user space, which alone uses it: to ask `policies`
+ * itself takes a grace period a key before 6.8 (maybe_wait_bpf_programs() of kernel/bpf/syscall.c). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, AMBIT_CELLS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
-	__type(value, __u32); /* nothing */
+	__type(value, struct ambit_digest);
 } policy_keys SEC(".maps") __weak;
 
 /* Files that are denied by what they are, whatever name leads to them; sizes for the reason above. */

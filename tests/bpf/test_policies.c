@@ -156,6 +156,7 @@ static void a_key_is_no_proof(void **context)
 	_cleanup_(tables_cleanup) struct tables *one = tables_for(1), *two = tables_for(2);
 	struct ambit_segment *segments = calloc(2, sizeof(*segments));
 	struct tables larger = {.segments = segments, .segment_count = 2};
+	struct ambit_digest digest;
 	struct diag diag = {};
 	uint32_t key = acquire(one);
 
@@ -166,13 +167,27 @@ static void a_key_is_no_proof(void **context)
 		_cleanup_close_ int fd = table_load(i ? &larger : two, &diag);
 
 		assert_true(fd >= 0);
+		ambit_tables_digest(i ? &larger : two, &digest);
 		assert_int_equal(bpf_map_update_elem(kernel.policies, &key, &fd, BPF_ANY), 0);
+		assert_int_equal(bpf_map_update_elem(kernel.policy_keys, &key, &digest, BPF_ANY), 0);
 		cell_put(CELL, acquire(one));
 		assert_int_not_equal(cell_get(CELL).policy, key);
 		assert_true(may_connect(CELL, 1));
 		assert_false(may_connect(CELL, 2));
 	}
 	free(segments);
+}
+
+/* Who was killed before he had said what is in a row left one that may hold anything. */
+static void a_row_without_a_digest_is_not_taken(void **context)
+{
+	_cleanup_(tables_cleanup) struct tables *one = tables_for(1);
+	const struct ambit_digest unknown = {};
+	uint32_t key = acquire(one);
+
+	(void)context;
+	assert_int_equal(bpf_map_update_elem(kernel.policy_keys, &key, &unknown, BPF_EXIST), 0);
+	assert_int_not_equal(acquire(one), key);
 }
 
 /* A map is looked through unless it is certain that there is no row: also after somebody was killed between the row and
@@ -264,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(same_tables_share_a_row, setup),
 		cmocka_unit_test_setup(a_key_is_no_proof, setup),
+		cmocka_unit_test_setup(a_row_without_a_digest_is_not_taken, setup),
 		cmocka_unit_test_setup(a_count_is_never_too_low, setup),
 		cmocka_unit_test_setup(a_swap_changes_all_at_once, setup),
 		cmocka_unit_test_setup(what_fails_leaves_nothing, setup),

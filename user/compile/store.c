@@ -6,19 +6,21 @@
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include "base/util.h"
 #include "compile/ids.h"
 
 #define BUILD_ID 20
 
-/* A file: this, the question, the words of the segments without the zeroes at their end, and the bits of
- * `may_deny`. */
+/* A file: this, the question, the bits of `may_deny`, and the words of the segments without the zeroes at their
+ * end. */
 struct head {
 	uint64_t check; /* of all that follows */
 	uint64_t question_size;
 	uint64_t word_count;
 	uint32_t segment_count, accept_count, state_count;
+	struct ambit_digest digest;
 	uint8_t build[BUILD_ID]; /* of the program that wrote it: another compiler, another answer */
 };
 _Static_assert(sizeof(struct head) % 8 == 0, "what follows is read in words");
@@ -89,10 +91,11 @@ uint8_t *store_write(const struct question *question, const struct tables *table
 
 	if (!bytes)
 		return NULL;
+	ambit_tables_digest(tables, &head.digest);
 	memcpy(at, &head, sizeof(head));
 	memcpy(at += sizeof(head), question->bytes, question->count);
-	memcpy(at += question->count, tables->segments, words);
-	memcpy(at + words, tables->may_deny, bits);
+	memcpy(at += question->count, tables->may_deny, bits);
+	memcpy(at + bits, tables->segments, words);
 	store_seal(bytes, size);
 	*ret_size = size;
 	return bytes;
@@ -119,10 +122,15 @@ static bool words_within(const struct tables *tables, size_t count)
 {
 	const size_t first = words_before_rows(tables);
 	const __u64 *words = tables->segments[0].words;
+	const uint64_t accepts = tables->accept_count;
 
-	for (size_t i = first; i < count; i++)
-		if (!state_within(tables, (uint32_t)words[i]) || words[i] >> 48 > tables->accept_count)
+	for (size_t i = first; i < count; i++) {
+		const uint64_t word = words[i];
+
+		/* Half of them are zero. */
+		if (word && (word >> 48 > accepts || !state_within(tables, (uint32_t)word)))
 			return false;
+	}
 	return first <= count;
 }
 
@@ -140,65 +148,126 @@ static bool tables_within(const struct tables *tables, size_t word_count)
 	return words_within(tables, word_count);
 }
 
-static bool head_fits(const struct head *head, const uint8_t *bytes, size_t size,
-	const struct question *question)
+/* Bytes in front of the words. */
+static size_t words_offset(const struct head *head)
 {
-	uint8_t build[BUILD_ID];
+	return sizeof(*head) + head->question_size + bits_size(head->segment_count);
+}
 
+/* Bytes of a file with the zeroes that are left out. */
+static size_t region_size(const struct head *head)
+{
+	return words_offset(head) + head->segment_count * sizeof(struct ambit_segment);
+}
+
+/* What says how large it is, without a look at the rest. */
+static bool sizes_fit(const struct head *head, size_t size, const struct question *question)
+{
 	return head->segment_count && head->segment_count <= AMBIT_SEGMENTS_MAX &&
 	       head->accept_count <= AMBIT_ACCEPTS_MAX && head->question_size == question->count &&
 	       head->word_count <= (uint64_t)head->segment_count * AMBIT_SEGMENT_WORDS &&
-	       size == sizeof(*head) + question->count + head->word_count * sizeof(uint64_t) +
-			       bits_size(head->segment_count) &&
-	       build_find(build) == 0 && memcmp(head->build, build, BUILD_ID) == 0 &&
-	       memcmp(bytes + sizeof(*head), question->bytes, question->count) == 0 &&
-	       head->check == check_sum(bytes + sizeof(head->check), size - sizeof(head->check));
+	       size == words_offset(head) + head->word_count * sizeof(uint64_t);
 }
 
-int store_read(const uint8_t *bytes, size_t size, const struct question *question, struct tables **ret)
+static bool is_answer(const uint8_t *bytes, size_t size, const struct question *question)
+{
+	struct head head;
+	uint8_t build[BUILD_ID];
+
+	memcpy(&head, bytes, sizeof(head));
+	return sizes_fit(&head, size, question) && build_find(build) == 0 &&
+	       memcmp(head.build, build, BUILD_ID) == 0 &&
+	       memcmp(bytes + sizeof(head), question->bytes, question->count) == 0 &&
+	       head.check == check_sum(bytes + sizeof(head.check), size - sizeof(head.check));
+}
+
+/* `region` is the bytes of a file of `size`, and zeroes behind them up to region_size(). Taken over, also on
+ * failure. `mapped`: its size, if it is not allocated. */
+static int region_take(void *region, size_t mapped, size_t size, const struct question *question, struct tables **ret)
 {
 	_cleanup_(tables_cleanup) struct tables *tables = calloc(1, sizeof(*tables));
-	struct head head;
+	const struct head *head = region;
 
-	if (!tables)
+	if (!tables) {
+		if (mapped)
+			munmap(region, mapped);
+		else
+			free(region);
 		return -ENOMEM;
-	if (size < sizeof(head))
+	}
+	tables->region = region;
+	tables->region_size = mapped;
+	if (!is_answer(region, size, question))
 		return -EBADMSG;
-	memcpy(&head, bytes, sizeof(head));
-	if (!head_fits(&head, bytes, size, question))
-		return -EBADMSG;
-	tables->segment_count = head.segment_count;
-	tables->accept_count = head.accept_count;
-	tables->state_count = head.state_count;
-	tables->segments = calloc(head.segment_count, sizeof(*tables->segments));
-	tables->may_deny = malloc(bits_size(head.segment_count));
-	if (!tables->segments || !tables->may_deny)
-		return -ENOMEM;
-	bytes += sizeof(head) + question->count;
-	memcpy(tables->segments, bytes, head.word_count * sizeof(uint64_t));
-	memcpy(tables->may_deny, bytes + head.word_count * sizeof(uint64_t), bits_size(head.segment_count));
-	if (!tables_within(tables, head.word_count))
+	tables->segment_count = head->segment_count;
+	tables->accept_count = head->accept_count;
+	tables->state_count = head->state_count;
+	tables->digest = head->digest;
+	tables->may_deny = (uint64_t *)((char *)region + sizeof(*head) + head->question_size);
+	tables->segments = (struct ambit_segment *)((char *)region + words_offset(head));
+	if (!tables_within(tables, head->word_count))
 		return -EBADMSG;
 	*ret = TAKE_PTR(tables);
 	return 0;
 }
 
-/* Nobody else can have written into it. */
-static bool is_own(int fd, mode_t type)
+int store_read(const uint8_t *bytes, size_t size, const struct question *question, struct tables **ret)
 {
-	struct stat status;
+	struct head head;
+	uint8_t *region;
 
-	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == type &&
-	       status.st_uid == geteuid() && !(status.st_mode & (S_IRWXG | S_IRWXO));
+	if (size < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (!sizes_fit(&head, size, question))
+		return -EBADMSG;
+	region = calloc(1, region_size(&head));
+	if (!region)
+		return -ENOMEM;
+	memcpy(region, bytes, size);
+	return region_take(region, 0, size, question, ret);
+}
+
+/* The same for a file, which is mapped: most of what is in it is not looked at but for its sum. What lies behind
+ * its end is zero, in its last page by mmap(2), and then since nothing is mapped there but zeroes. */
+static int file_map(int fd, size_t size, const struct question *question, struct tables **ret)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct head head;
+	size_t whole;
+	void *region;
+
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || !sizes_fit(&head, size, question))
+		return -EBADMSG;
+	whole = (region_size(&head) + page - 1) & ~(page - 1);
+	region = mmap(NULL, whole, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (region == MAP_FAILED)
+		return -errno;
+	if (mmap(region, size, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED ||
+		memcmp(region, &head, sizeof(head)) != 0) {
+		munmap(region, whole);
+		return -EBADMSG;
+	}
+	return region_take(region, whole, size, question, ret);
+}
+
+/* Nobody else can have written into it. */
+static bool is_own(int fd, mode_t type, struct stat *ret)
+{
+	return fstat(fd, ret) == 0 && (ret->st_mode & S_IFMT) == type && ret->st_uid == geteuid() &&
+	       !(ret->st_mode & (S_IRWXG | S_IRWXO));
 }
 
 static int dir_open(const char *path)
 {
-	_cleanup_close_ int fd = -1;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_close_ int fd = open(path, flags);
+	struct stat status;
 
-	mkdir(path, 0700); /* where the directory above is missing, nothing is kept yet */
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd >= 0 && is_own(fd, S_IFDIR) ? TAKE_FD(fd) : -1;
+	/* Where the directory above is missing, nothing is kept yet. */
+	if (fd < 0 && errno == ENOENT && mkdir(path, 0700) == 0)
+		fd = open(path, flags);
+	return fd >= 0 && is_own(fd, S_IFDIR, &status) ? TAKE_FD(fd) : -1;
 }
 
 static void file_name(const struct question *question, char *ret, size_t size)
@@ -207,21 +276,15 @@ static void file_name(const struct question *question, char *ret, size_t size)
 		(unsigned long long)hash_mix(check_sum(question->bytes, question->count)));
 }
 
-/* What a file holds, or NULL. */
-static uint8_t *file_read(int dir, const char *name, size_t *ret_size)
+/* What a file holds, if it is an answer. */
+static int file_read(int dir, const char *name, const struct question *question, struct tables **ret)
 {
 	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	_cleanup_free_ uint8_t *bytes = NULL;
 	struct stat status;
 
-	if (fd < 0 || !is_own(fd, S_IFREG) || fstat(fd, &status) < 0 || status.st_size <= 0 ||
-		(size_t)status.st_size > STORE_SIZE)
-		return NULL;
-	bytes = malloc((size_t)status.st_size);
-	if (!bytes || read(fd, bytes, (size_t)status.st_size) != status.st_size)
-		return NULL;
-	*ret_size = (size_t)status.st_size;
-	return TAKE_PTR(bytes);
+	if (fd < 0 || !is_own(fd, S_IFREG, &status) || (size_t)status.st_size > STORE_SIZE)
+		return -ENOENT;
+	return file_map(fd, (size_t)status.st_size, question, ret);
 }
 
 static void make_room(int dir)
@@ -269,13 +332,11 @@ int ambit_tables_obtain(
 	if (fd < 0 || question_write(policy, &question) < 0)
 		return ambit_tables_compile(policy, diag, ret);
 	file_name(&question, name, sizeof(name));
-	bytes = file_read(fd, name, &size);
-	if (bytes && store_read(bytes, size, &question, ret) == 0)
+	if (file_read(fd, name, &question, ret) == 0)
 		return 0;
 	r = ambit_tables_compile(policy, diag, ret);
 	if (r < 0)
 		return r;
-	free(bytes);
 	bytes = store_write(&question, *ret, &size);
 	if (bytes && size <= STORE_SIZE) {
 		make_room(fd);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/mman.h>
 #include "base/util.h"
 #include "compile/build.h"
 #include "compile/meet.h"
@@ -204,12 +207,36 @@ size_t ambit_tables_words(const struct tables *tables)
 	return count;
 }
 
+void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret)
+{
+	static const struct ambit_digest unknown;
+	const size_t count = ambit_tables_words(tables);
+	const uint64_t sizes[] = {tables->segment_count, count};
+	crypto_generichash_state state;
+
+	if (memcmp(&tables->digest, &unknown, sizeof(unknown)) != 0) {
+		*ret = tables->digest;
+		return;
+	}
+	/* It cannot fail for a digest of this size, and needs no sodium_init(). */
+	crypto_generichash_init(&state, NULL, 0, sizeof(*ret));
+	crypto_generichash_update(&state, (const uint8_t *)sizes, sizeof(sizes));
+	crypto_generichash_update(&state, (const uint8_t *)tables->segments[0].words, count * sizeof(uint64_t));
+	crypto_generichash_final(&state, ret->bytes, sizeof(*ret));
+}
+
 void ambit_tables_free(struct tables *tables)
 {
 	if (!tables)
 		return;
-	free(tables->segments);
-	free(tables->may_deny);
+	if (!tables->region) {
+		free(tables->segments);
+		free(tables->may_deny);
+	} else if (tables->region_size) {
+		munmap(tables->region, tables->region_size);
+	} else {
+		free(tables->region);
+	}
 	ambit_tables_free(tables->names);
 	free(tables);
 }

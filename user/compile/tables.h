@@ -15,6 +15,9 @@ struct tables {
 	uint32_t state_count;
 	uint64_t *may_deny; /* owned; a bit a word of the segments: see ambit_tables_may_deny() */
 	struct tables *names; /* owned; NULL: see ambit_tables_name() */
+	struct ambit_digest digest; /* zero: see ambit_tables_digest() */
+	void *region;	    /* owned; holds `segments` and `may_deny` where they came from a file (store.c) */
+	size_t region_size; /* of one that is mapped; 0: it was allocated */
 };
 
 struct decision {
@@ -67,6 +70,8 @@ struct decision ambit_tables_name_peer(
 
 /* Words of all segments, without the zeroes at their end: the last segment is mostly empty. */
 size_t ambit_tables_words(const struct tables *tables);
+/* What stands for all words of the segments; from `digest`, if that is known. */
+void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret);
 /* The state behind a name, in the form of `peer.name`: what a lease holds (bpf/names.h). 0: no rule says anything
  * of it. */
 uint32_t ambit_tables_name_state(const struct tables *tables, const char *name, size_t length);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of `policies`. Cells with the same tables have the same row: its key comes from what is in
- * them, and whoever finds a row under a key compares every word before he takes it for the same.
+ * them, and whoever finds a row under a key takes it for the same only if the digest of its words says so, for which
+ * nobody finds two tables. To compare the words themselves took a run more than all else that it asks of maps.
  *
  * All of it goes on under one lock (policies_lock() in slots.c), from the search for a row to the row in `cells`
  * that names it, and from the end of a row in `cells` to the end of the one that nobody names any more.
@@ -13,53 +14,35 @@
 #include <string.h>
 #include "base/array.h"
 #include "base/util.h"
-#include "compile/ids.h"
 #include "kernel/internal.h"
 
 /* Where to look first: an odd number, so never AMBIT_POLICY_NOTHING. */
-static uint32_t key_of(const struct tables *tables)
+static uint32_t key_of(const struct ambit_digest *digest)
 {
-	const size_t count = ambit_tables_words(tables);
-	const __u64 *words = tables->segments[0].words;
-	uint64_t hash = count;
+	uint32_t hash;
 
-	for (size_t i = 0; i < count; i++)
-		hash = hash_mix(hash ^ words[i]);
-	return ((uint32_t)hash & (AMBIT_CELLS_MAX - 1)) | 1;
+	memcpy(&hash, digest->bytes, sizeof(hash));
+	return (hash & (AMBIT_CELLS_MAX - 1)) | 1;
 }
 
-int policy_open(struct kernel *kernel, uint32_t key)
+/* The map under a key, and what is in it; zero if that is not known. */
+static int row_open(struct kernel *kernel, uint32_t key, struct ambit_digest *ret)
 {
 	uint32_t id;
 	int fd;
 
-	if (bpf_map_lookup_elem(kernel->policy_keys, &key, &id) < 0 ||
+	if (bpf_map_lookup_elem(kernel->policy_keys, &key, ret) < 0 ||
 		bpf_map_lookup_elem(kernel->policies, &key, &id) < 0)
 		return -errno;
 	fd = bpf_map_get_fd_by_id(id);
 	return fd < 0 ? -errno : fd;
 }
 
-/* 1 if the map holds these tables, 0 if others. */
-static int row_equals(int fd, const struct tables *tables)
+int policy_open(struct kernel *kernel, uint32_t key)
 {
-	_cleanup_free_ struct ambit_segment *segment = malloc(sizeof(*segment));
-	struct bpf_map_info info = {};
-	uint32_t size = sizeof(info);
+	struct ambit_digest digest;
 
-	if (!segment)
-		return -ENOMEM;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
-		return -errno;
-	if (info.max_entries != tables->segment_count)
-		return 0;
-	for (uint32_t i = 0; i < tables->segment_count; i++) {
-		if (bpf_map_lookup_elem(fd, &i, segment) < 0)
-			return -errno;
-		if (memcmp(segment, &tables->segments[i], sizeof(*segment)) != 0)
-			return 0;
-	}
-	return 1;
+	return row_open(kernel, key, &digest);
 }
 
 /* Takes a row away, if there is one. */
@@ -69,17 +52,19 @@ static void row_delete(struct kernel *kernel, uint32_t key)
 	bpf_map_delete_elem(kernel->policy_keys, &key);
 }
 
-static int row_new(
-	struct kernel *kernel, uint32_t key, const struct tables *tables, struct diag *diag)
+/* What is in a row is said only when it is there: whoever is killed in between leaves one that nobody takes. */
+static int row_new(struct kernel *kernel, uint32_t key, const struct tables *tables,
+	const struct ambit_digest *digest, struct diag *diag)
 {
 	_cleanup_close_ int fd = table_load(tables, diag);
-	const uint32_t nothing = 0;
+	const struct ambit_digest unknown = {};
 	int result;
 
 	if (fd < 0)
 		return fd;
-	if (bpf_map_update_elem(kernel->policy_keys, &key, &nothing, BPF_ANY) == 0 &&
-		bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0)
+	if (bpf_map_update_elem(kernel->policy_keys, &key, &unknown, BPF_ANY) == 0 &&
+		bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0 &&
+		bpf_map_update_elem(kernel->policy_keys, &key, digest, BPF_EXIST) == 0)
 		return 0;
 	result = -errno;
 	row_delete(kernel, key);
@@ -90,19 +75,22 @@ static int row_new(
 int policy_acquire(
 	struct kernel *kernel, const struct tables *tables, uint32_t *ret_key, struct diag *diag)
 {
-	uint32_t key = key_of(tables);
+	struct ambit_digest wanted;
+	uint32_t key;
 
+	ambit_tables_digest(tables, &wanted);
+	key = key_of(&wanted);
 	/* Every other row; the rest is left for what does not come from here. */
 	for (uint32_t i = 0; i < AMBIT_CELLS_MAX / 2; i++, key = (key + 2) & (AMBIT_CELLS_MAX - 1)) {
-		_cleanup_close_ int fd = policy_open(kernel, key);
-		int result = fd == -ENOENT ? row_new(kernel, key, tables, diag) : fd;
+		struct ambit_digest digest;
+		_cleanup_close_ int fd = row_open(kernel, key, &digest);
+		int result = fd == -ENOENT ? row_new(kernel, key, tables, &wanted, diag) : fd;
 
-		if (fd >= 0)
-			result = row_equals(fd, tables);
-		if (result == 1 || fd == -ENOENT) {
-			if (result >= 0)
-				*ret_key = key;
-			return result < 0 ? result : 0;
+		if (fd == -ENOENT && result < 0)
+			return result;
+		if (fd == -ENOENT || (fd >= 0 && memcmp(&digest, &wanted, sizeof(digest)) == 0)) {
+			*ret_key = key;
+			return 0;
 		}
 		if (result < 0) {
 			ambit_diag_set(diag, NULL, 0, 0, "cannot read row %08x of \"policies\": %s",
