@@ -113,8 +113,10 @@ static void conclude(struct command *command, int status)
 
 	ambit_run_end(&command->run);
 	error = ambit_launch_exec_error(&command->launch);
-	if (error)
+	if (error) {
+		ambit_recorder_flush(&command->run.session.recorder);
 		ambit_ui_say("cannot execute \"%s\": %s", command->run.options.argv[0], strerror(error));
+	}
 	ambit_summary(&command->run.session, status);
 }
 

@@ -145,7 +145,8 @@ void ambit_session_woken(struct session *session);
  * counted and not yet written. */
 void ambit_session_tick(struct session *session);
 /* Hands on what waits in the ring; in one turn no more than a bounded number of events unless
- * `all`, so that a flood does not keep us from signals. With `all` also what was counted. */
+ * `all`, so that a flood does not keep us from signals. With `all` also what was counted, and the last of it
+ * is in the file only with the next line: nothing may be waited for until then. */
 int ambit_session_drain(struct session *session, bool all);
 /* Appends a line to the trail; takes `json`. */
 void ambit_session_write(struct session *session, char *json);

@@ -271,7 +271,9 @@ int ambit_session_drain(struct session *session, bool all)
 		result = ambit_cell_drain(session->cell, handle, session);
 		ambit_recorder_expire(&session->recorder,
 			all && result != -EAGAIN ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC));
-		ambit_recorder_flush(&session->recorder);
+		/* What comes at the end is signed with the line that follows it. */
+		if (!all || result == -EAGAIN)
+			ambit_recorder_flush(&session->recorder);
 		note_losses(session);
 	} while (all && result == -EAGAIN);
 	check_trail(session);
@@ -303,7 +305,8 @@ void ambit_session_end(struct session *session, char *json)
 
 	ambit_session_sinks(session);
 	/* What has to be said of the file before is: behind the last line nothing can be. */
-	ambit_recorder_flush(&session->recorder);
+	if (ambit_recorder_has_news(&session->recorder))
+		ambit_recorder_flush(&session->recorder);
 	ambit_recorder_mark(&session->recorder, line);
 	ambit_recorder_end(&session->recorder);
 	check_trail(session);

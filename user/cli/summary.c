@@ -119,18 +119,19 @@ static uint64_t check_skipped(struct session *session)
 		return 0;
 	error = ambit_kernel_skipped(&now);
 	if (error) {
+		ambit_recorder_flush(&session->recorder);
 		ambit_ui_say("cannot read how many decisions were skipped: %s", strerror(-error));
 		return 0;
 	}
 	count = now - session->state->skipped;
 	if (!count)
 		return 0;
+	ambit_session_write(session, ambit_skipped_json(session->cell_name,
+					     ambit_cell_id(session->cell), count));
 	ambit_ui_say("ALARM: %" PRIu64 " decisions were skipped, that is, allowed, while the cell ran: "
 		     "the kernel does not enter a program again that was interrupted on the same CPU "
 		     "(any task of the machine counts)",
 		count);
-	ambit_session_write(session, ambit_skipped_json(session->cell_name,
-					     ambit_cell_id(session->cell), count));
 	return count;
 }
 
@@ -139,13 +140,14 @@ void ambit_summary(struct session *session, int status)
 	uint64_t skipped = check_skipped(session);
 	struct ambit_counters counters;
 	struct tallies tallies = {0};
-	_cleanup_free_ char *json = NULL;
+	_cleanup_free_ char *json = NULL, *shown = NULL;
 	int error = ambit_cell_totals(session->cell, &counters);
 	struct trail_end end;
 
 	if (!error)
 		error = ambit_cell_tallies(session->cell, collect, &tallies);
 	if (error || tallies.failed) {
+		ambit_recorder_flush(&session->recorder);
 		ambit_ui_say("the kernel's counts could not be read: %s",
 			strerror(error ? -error : ENOMEM));
 		free(tallies.items);
@@ -169,8 +171,10 @@ void ambit_summary(struct session *session, int status)
 	};
 	json = ambit_end_json(&end);
 	if (json && session->options->json && !session->options->quiet)
-		fprintf(stderr, "%s\n", json);
+		shown = strdup(json);
 	ambit_session_end(session, TAKE_PTR(json));
+	if (shown)
+		fprintf(stderr, "%s\n", shown);
 	if (!session->options->json && !session->options->quiet)
 		print_text(session, &end);
 	free(tallies.items);

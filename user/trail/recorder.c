@@ -186,6 +186,12 @@ void ambit_recorder_flush(struct recorder *recorder)
 	recorder_failed(recorder, ambit_trail_sync(recorder->trail, clock_ns(CLOCK_MONOTONIC)));
 }
 
+bool ambit_recorder_has_news(struct recorder *recorder)
+{
+	return recorder->untold || recorder->failing ||
+	       ambit_trail_state(recorder->trail) != TRAIL_STANDS;
+}
+
 void ambit_recorder_end(struct recorder *recorder)
 {
 	recorder->ending = true;

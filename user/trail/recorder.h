@@ -56,7 +56,9 @@ void ambit_recorder_clock(struct recorder *recorder);
 void ambit_recorder_flush(struct recorder *recorder);
 /* When it has to be flushed at the latest, though nothing comes (CLOCK_MONOTONIC, ns); 0: never. */
 uint64_t ambit_recorder_due(const struct recorder *recorder);
-/* The same, and no line will follow. Where that line does not get into the file, the trail stays open. */
+/* True if flushing now would say more than what is there: lines were lost, or the file has to be another. */
+bool ambit_recorder_has_news(struct recorder *recorder);
+/* The same as flushing, and no line will follow. Where that line does not get into the file, the trail stays open. */
 void ambit_recorder_end(struct recorder *recorder);
 void ambit_recorder_close(struct recorder *recorder);
 

@@ -8,6 +8,8 @@
 
 /* A line, and a part of one behind it. */
 #define TAIL_MAX (2 * AMBIT_TRAIL_LINE_MAX + 2)
+/* What holds them nearly always. */
+#define TAIL_MOST 4096
 
 static int read_all(int fd, char *bytes, size_t size, off_t from)
 {
@@ -42,21 +44,36 @@ static int find_line(struct tail *tail, bool begins)
 	return 0;
 }
 
+/* The last bytes of a file of `size`, `most` of them. -EFBIG: the last line begins before them. */
+static int read_last(int fd, off_t size, off_t most, struct tail *ret)
+{
+	_cleanup_(tail_cleanup) struct tail tail = {0};
+	const off_t from = size > most ? size - most : 0;
+	int error;
+
+	tail.size = (size_t)(size - from);
+	tail.bytes = malloc(tail.size);
+	if (!tail.bytes)
+		return -ENOMEM;
+	error = read_all(fd, tail.bytes, tail.size, from);
+	if (!error)
+		error = find_line(&tail, !from);
+	if (error)
+		return error;
+	*ret = tail;
+	tail = (struct tail){0};
+	return 0;
+}
+
 int ambit_tail_read(int fd, struct tail *ret)
 {
 	struct stat st;
-	off_t from;
 	int error;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!st.st_size)
 		return 0;
-	from = st.st_size > TAIL_MAX ? st.st_size - TAIL_MAX : 0;
-	ret->size = (size_t)(st.st_size - from);
-	ret->bytes = malloc(ret->size);
-	if (!ret->bytes)
-		return -ENOMEM;
-	error = read_all(fd, ret->bytes, ret->size, from);
-	return error ?: find_line(ret, !from);
+	error = read_last(fd, st.st_size, TAIL_MOST, ret);
+	return error == -EFBIG ? read_last(fd, st.st_size, TAIL_MAX, ret) : error;
 }

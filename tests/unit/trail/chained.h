@@ -46,8 +46,8 @@ static inline void run_open(struct test_run *run, const char *path)
 	assert_int_equal(ambit_recorder_open(&run->recorder, run->trail, &test_policy, "c"), 0);
 }
 
-/* `count` lines that are all different, in one batch. */
-static inline void run_write(struct test_run *run, unsigned count)
+/* `count` lines that are all different, which wait to be written. */
+static inline void run_take(struct test_run *run, unsigned count)
 {
 	union test_ring ring;
 	struct record record;
@@ -58,6 +58,12 @@ static inline void run_write(struct test_run *run, unsigned count)
 		test_event(&ring, path, strlen(path));
 		assert_true(ambit_recorder_take(&run->recorder, &ring, sizeof(ring), &record));
 	}
+}
+
+/* The same, in one batch. */
+static inline void run_write(struct test_run *run, unsigned count)
+{
+	run_take(run, count);
 	ambit_recorder_flush(&run->recorder);
 }
 
