@@ -9,7 +9,7 @@ static int prove(struct run *run, struct diag *diag)
 {
 	int results[OP_MAX];
 
-	return ambit_kernel_canary(run->kernel, (1U << OP_MAX) - 1, results, diag);
+	return ambit_kernel_canary(run->kernel, (1U << OP_MAX) - 1, false, results, diag);
 }
 
 static int open_cell(struct run *run, struct diag *diag)
@@ -31,6 +31,8 @@ static int open_cell(struct run *run, struct diag *diag)
 	int error = run->lent ? ambit_links_under(run->lent, &run->loaded, &links, diag)
 			      : ambit_loaded_links(&run->loaded, PART_ALL, &links, diag);
 
+	/* Whoever swaps the policy later looks at the mounts of then. */
+	ambit_policy_env_clear(&run->loaded.env);
 	if (!error)
 		error = ambit_cell_new(run->kernel, &options, &run->cell, diag);
 	if (error)
@@ -60,10 +62,9 @@ int ambit_run_open(struct run *run, struct diag *diag)
 	};
 	int error = ambit_kernel_arm(&options, &run->kernel, diag);
 
-	if (!error)
-		error = ambit_kernel_state(&options, &run->state);
 	if (error)
 		return error;
+	ambit_kernel_armed_state(run->kernel, &options, &run->state);
 	ambit_cells_reap(run->kernel);
 	error = prove(run, diag);
 	return error ? error : open_cell(run, diag);
@@ -72,11 +73,11 @@ int ambit_run_open(struct run *run, struct diag *diag)
 /* Only who has the rights of root outside, too, leaves a cgroup that root made. */
 static void alarm_strays(struct run *run, int count)
 {
+	ambit_session_write(&run->session, ambit_strayed_json(run->session.cell_name,
+						   ambit_cell_id(run->cell), (uint64_t)count));
 	ambit_ui_say("ALARM: the cell's cgroup was left by %d of its processes, which stayed in the cell "
 		     "and ended with it",
 		count);
-	ambit_session_write(&run->session, ambit_strayed_json(run->session.cell_name,
-						   ambit_cell_id(run->cell), (uint64_t)count));
 }
 
 void ambit_run_end(struct run *run)

@@ -103,7 +103,7 @@ static void prove(struct table *table, bool best_effort)
 		add_failure(table, diag.text);
 	} else {
 		add_state(table, &options);
-		ambit_kernel_canary(kernel, (1U << OP_MAX) - 1, results, &diag);
+		ambit_kernel_canary(kernel, (1U << OP_MAX) - 1, true, results, &diag);
 		add_canaries(table, results, diag.text);
 	}
 	ambit_kernel_close(kernel);

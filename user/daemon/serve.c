@@ -223,7 +223,7 @@ static int kernel_take(struct service *service, struct diag *diag)
 		ambit_bound_reap(service->kernel);
 	}
 	return result < 0 ? result
-			  : ambit_kernel_canary(service->kernel, (1U << OP_MAX) - 1, results, diag);
+			  : ambit_kernel_canary(service->kernel, (1U << OP_MAX) - 1, true, results, diag);
 }
 
 struct found {

@@ -253,6 +253,7 @@ void ambit_kernel_close(struct kernel *kernel)
 	if (!kernel)
 		return;
 	kept_close(kernel);
+	free(kernel->attached);
 #define X(name)                  \
 	if (kernel->name >= 0)   \
 		close(kernel->name);
@@ -299,6 +300,7 @@ static int kernel_new(int lock, struct kernel **ret, struct diag *diag)
 	}
 	memset(kernel, 0xff, sizeof(*kernel)); /* every descriptor -1 */
 	kernel->kept = NULL;
+	kernel->attached = NULL;
 	kernel->lock = lock;
 	/* The lock first: from exclusive to shared is no single step, and a disarm may come between. */
 	result = flock(lock, LOCK_SH) < 0 ? -errno : maps_open(kernel, diag);
@@ -328,9 +330,11 @@ int ambit_kernel_open(struct kernel **ret, struct diag *diag)
 
 int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, struct diag *diag)
 {
-	struct attached attached;
+	_cleanup_free_ struct attached *attached = malloc(sizeof(*attached));
 	int lock, result = 0;
 
+	if (!attached)
+		return -ENOMEM;
 	programs_words();
 	lock = lock_open(LOCK_SH, diag);
 	if (lock < 0)
@@ -347,14 +351,17 @@ int ambit_kernel_arm(const struct arm_options *options, struct kernel **ret, str
 			result = -errno;
 	}
 	if (result == 0)
-		result = attached_read_armed(&attached, diag);
+		result = attached_read_armed(attached, diag);
 	if (result == 0)
-		result = arm_rest(options, &attached, diag);
+		result = arm_rest(options, attached, diag);
 	if (result == 0)
-		result = attached_refuse(options, &attached, diag);
+		result = attached_refuse(options, attached, diag);
 	if (result < 0) {
 		close(lock);
 		return result;
 	}
-	return kernel_new(lock, ret, diag);
+	result = kernel_new(lock, ret, diag);
+	if (result == 0)
+		(*ret)->attached = TAKE_PTR(attached);
+	return result;
 }

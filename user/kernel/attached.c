@@ -89,22 +89,13 @@ int attached_read(struct attached *ret)
 	result = arming_read(&arming);
 	if (result == 0)
 		result = links_read(dir, arming.flags & AMBIT_ARMING_LSM_SKIPS, &attached);
-	attached.keeps = result == 0 && arming.flags & AMBIT_ARMING_KEEPS;
-	if (result == 0)
-		*ret = attached;
-	return result;
-}
-
-/* What is known of this kernel without looking at its types. */
-static int facts_of_armed(const struct attached *attached, struct facts *ret)
-{
-	struct ambit_arming arming;
-	int result = arming_read(&arming);
-
 	if (result < 0)
 		return result;
-	facts_read_armed(arming.flags, ret);
-	memcpy(ret->present, attached->rows, sizeof(ret->present));
+	attached.keeps = arming.flags & AMBIT_ARMING_KEEPS;
+	attached.tried = arming.flags & AMBIT_ARMING_TRIED;
+	facts_read_armed(arming.flags, &attached.facts);
+	memcpy(attached.facts.present, attached.rows, sizeof(attached.rows));
+	*ret = attached;
 	return 0;
 }
 
@@ -158,29 +149,27 @@ int attached_wanted(struct attached *ret, unsigned *ret_needs)
 int attached_refuse(
 	const struct arm_options *options, const struct attached *attached, struct diag *diag)
 {
-	struct facts facts;
-	int result = facts_of_armed(attached, &facts);
+	const struct facts *facts = &attached->facts;
+	int result;
 
-	if (result < 0)
-		return unreadable(diag, result);
 	if (attached->keeps && !attached->rows[HOOK_ROW_d_instantiate]) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"verdicts are kept, but the program that dates them is gone (\"" PIN_ABI_DIR
 			"/" PIN_LINK "file_d_instantiate\"): end the cells and run `ambit disarm`");
 		return -ENOTSUP;
 	}
-	if (facts_traced(&facts) && !attached->traced) {
+	if (facts_traced(facts) && !attached->traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with programs that enforce nothing here, because \"bpf\" "
 			"is not in its list of LSMs (%s): `ambit disarm`, then arm it again",
-			facts.lsm_list);
+			facts->lsm_list);
 		return -ENOTSUP;
 	}
 	if (options->best_effort)
 		return 0;
-	result = facts_refuse_policy(&facts, options->policy, diag);
+	result = facts_refuse_policy(facts, options->policy, diag);
 	if (result == 0)
-		result = facts_refuse(&facts, options_needs(options), diag);
+		result = facts_refuse(facts, options_needs(options), diag);
 	if (result == 0 && attached->traced) {
 		ambit_diag_set(diag, NULL, 0, 0,
 			"the kernel is armed with --best-effort: `ambit disarm`, then arm it again "
@@ -190,25 +179,33 @@ int attached_refuse(
 	return result;
 }
 
+static void state_of(
+	const struct attached *attached, const struct arm_options *options, struct kernel_state *ret)
+{
+	*ret = (struct kernel_state){
+		.hooks = attached->count,
+		.skips = attached->skips,
+		.skipped = attached->skipped,
+		.best_effort = attached->traced,
+	};
+	promise_text(&attached->facts, attached->traced, options_needs(options), attached->rows, ret->weaker,
+		sizeof(ret->weaker));
+}
+
 int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret)
 {
-	struct kernel_state state = {};
 	struct attached attached;
-	struct facts facts;
 	int result = attached_read(&attached);
 
 	if (result == 0)
-		result = facts_of_armed(&attached, &facts);
-	if (result < 0)
-		return result;
-	state.hooks = attached.count;
-	state.skips = attached.skips;
-	state.skipped = attached.skipped;
-	state.best_effort = attached.traced;
-	promise_text(&facts, attached.traced, options_needs(options), attached.rows, state.weaker,
-		sizeof(state.weaker));
-	*ret = state;
-	return 0;
+		state_of(&attached, options, ret);
+	return result;
+}
+
+void ambit_kernel_armed_state(
+	const struct kernel *kernel, const struct arm_options *options, struct kernel_state *ret)
+{
+	state_of(kernel->attached, options, ret);
 }
 
 int ambit_kernel_skipped(uint64_t *ret)

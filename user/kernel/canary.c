@@ -3,10 +3,14 @@
  * The canary: proves that the armed kernel denies. Programs that attach without an error enforce
  * nothing when `bpf` is missing from the active LSM list, so only a denial that was seen counts.
  *
- * The same child makes the same attempts twice: outside every cell, where each has to be possible,
- * and in a throw-away cell whose policy allows nothing, where each has to fail with the errno of a
- * denial.
+ * A child makes one attempt for each operation in a throw-away cell whose policy allows nothing. Each has to
+ * fail with the errno of a denial, and ambit's own program has to have counted it, for that cell and operation: so
+ * it was not somebody else who denied it, be it a container's seccomp or another LSM, before whom or without
+ * whom nothing would be counted. The first time after arming, and where somebody asks, the same child makes the
+ * same attempts outside of every cell before, where each has to be possible: an attempt that could not work anyway
+ * is no proof that anything is denied.
  */
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
@@ -182,12 +186,46 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(attempts) == OP_MAX, "one attempt for each operation");
 
-/* The child: tries, writes what it saw, waits until it was put into the cell, and does it again. */
+/* The child: tries, if it is asked to, and writes what it saw; waits until it was put into the cell, and does it
+ * again. */
 struct child {
 	const struct stage *stage;
 	unsigned ops;
+	bool outside;
 	int start[2], report;
 };
+
+static void seen_write(const struct child *child, const int seen[OP_MAX])
+{
+	if (write(child->report, seen, sizeof(int[OP_MAX])) != sizeof(int[OP_MAX]))
+		_exit(1);
+}
+
+static void attempts_make(const struct child *child, unsigned ops, int seen[OP_MAX])
+{
+	for (int op = 0; op < OP_MAX; op++)
+		if (child->ops & ops & (1U << op))
+			seen[op] = attempts[op].attempt(child->stage);
+}
+
+/*
+ * In the cell no child of its own is needed: the program is executed last, and who comes back was denied it. Who
+ * does not has written before that it worked.
+ */
+static void attempts_inside(const struct child *child)
+{
+	char *const arguments[] = {"ambit", "--version", NULL}, *const environment[] = {NULL};
+	int seen[OP_MAX] = {};
+
+	attempts_make(child, ~(1U << OP_EXEC), seen);
+	seen_write(child, seen);
+	if (!(child->ops & 1U << OP_EXEC))
+		return;
+	close_range(STDIN_FILENO, STDERR_FILENO, 0);
+	execve("/proc/self/exe", arguments, environment);
+	seen[OP_EXEC] = errno;
+	seen_write(child, seen);
+}
 
 /*
  * It has the parent's memory, which is not copied for two attempts (clone(2) with CLONE_VM), and so its errno:
@@ -196,21 +234,18 @@ struct child {
 static int child_run(void *data)
 {
 	const struct child *child = data;
+	char go;
 
 	close(child->start[1]); /* else it would wait for itself */
-	for (int round = 0; round < 2; round++) {
+	if (child->outside) {
 		int seen[OP_MAX] = {};
-		char go;
 
-		if (round && read(child->start[0], &go, 1) != 1)
-			_exit(1);
-		for (int op = 0; op < OP_MAX; op++) {
-			if (child->ops & (1U << op))
-				seen[op] = attempts[op].attempt(child->stage);
-		}
-		if (write(child->report, seen, sizeof(seen)) != sizeof(seen))
-			_exit(1);
+		attempts_make(child, ~0U, seen);
+		seen_write(child, seen);
 	}
+	if (read(child->start[0], &go, 1) != 1)
+		_exit(1);
+	attempts_inside(child);
 	_exit(0);
 }
 
@@ -228,26 +263,33 @@ static int seen_read(int fd, int seen[OP_MAX])
 }
 
 /* What the child sees outside, and then in `cell`. */
-static int rounds_run(struct cell *cell, pid_t child, int start, int report, int outside[OP_MAX],
-	int inside[OP_MAX], struct diag *diag)
+static int rounds_run(struct cell *cell, const struct child *by, pid_t child, int report,
+	int outside[OP_MAX], int inside[OP_MAX], struct diag *diag)
 {
 	_cleanup_close_ int pidfd = pidfd_open(child, 0);
-	int result = pidfd < 0 ? -errno : seen_read(report, outside);
+	int result = pidfd < 0 ? -errno : 0;
 
+	if (result == 0 && by->outside)
+		result = seen_read(report, outside);
 	if (result == 0)
 		result = ambit_cell_enter(cell, child, pidfd, diag);
-	if (result == 0 && write(start, "", 1) != 1)
+	if (result == 0 && write(by->start[1], "", 1) != 1)
 		result = -EIO;
-	return result < 0 ? result : seen_read(report, inside);
+	if (result == 0)
+		result = seen_read(report, inside);
+	/* The second time with what it was told when it executed a program; nothing comes if that worked. */
+	if (result == 0 && by->ops & 1U << OP_EXEC)
+		seen_read(report, inside);
+	return result;
 }
 
 /* Runs the attempts in a child. */
-static int attempts_run(struct cell *cell, const struct stage *stage, unsigned ops,
+static int attempts_run(struct cell *cell, const struct stage *stage, unsigned ops, bool outside_too,
 	int outside[OP_MAX], int inside[OP_MAX], struct diag *diag)
 {
 	_cleanup_(close_pair) int start[2] = {-1, -1};
 	_cleanup_(close_pair) int report[2] = {-1, -1};
-	struct child attempts_by = {.stage = stage, .ops = ops};
+	struct child attempts_by = {.stage = stage, .ops = ops, .outside = outside_too};
 	char stack[STACK_SIZE] __attribute__((aligned(16)));
 	int status, result;
 	pid_t child;
@@ -260,7 +302,7 @@ static int attempts_run(struct cell *cell, const struct stage *stage, unsigned o
 	if (child < 0)
 		return -errno;
 	close(TAKE_FD(report[1]));
-	result = rounds_run(cell, child, start[1], report[0], outside, inside, diag);
+	result = rounds_run(cell, &attempts_by, child, report[0], outside, inside, diag);
 	close(TAKE_FD(start[1])); /* a child that was not told to go ends */
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		; /* its stack is ours */
@@ -282,9 +324,10 @@ static int stage_set(struct stage *stage, int *ret_fd)
 	return 0;
 }
 
-/* Compares what was seen inside and outside; the first that does not prove a denial is named. */
+/* Compares what was seen inside and outside, and what was counted; the first that does not prove a denial is
+ * named. */
 static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int inside[OP_MAX],
-	int results[OP_MAX], struct diag *diag)
+	const struct ambit_counters *counters, int results[OP_MAX], struct diag *diag)
 {
 	static const char *const names[] = {
 #define X(name, text) text,
@@ -297,7 +340,7 @@ static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int ins
 		results[op] = 0;
 		if (!(ops & (1U << op)))
 			continue;
-		if (outside[op] == 0 && inside[op] == attempts[op].denied) {
+		if (outside[op] == 0 && inside[op] == attempts[op].denied && counters->denied[op]) {
 			results[op] = 1;
 			continue;
 		}
@@ -305,10 +348,10 @@ static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int ins
 		if (result == 0)
 			ambit_diag_set(diag, NULL, 0, 0,
 				"the canary for \"%s\" was not denied: outside a cell \"%s\", inside "
-				"\"%s\" (expected \"%s\"); this kernel does not enforce, see "
-				"`ambit doctor`",
+				"\"%s\" (expected \"%s\"), denied by ambit %s; this kernel does not "
+				"enforce, see `ambit doctor`",
 				names[op], strerror(outside[op]), strerror(inside[op]),
-				strerror(attempts[op].denied));
+				strerror(attempts[op].denied), counters->denied[op] ? "too" : "never");
 		result = -EPROTO;
 	}
 	return result;
@@ -323,11 +366,27 @@ static int canary_cell(struct kernel *kernel, struct cell **ret, struct diag *di
 	return ambit_cell_new(kernel, &options, ret, diag);
 }
 
-int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX],
+/* That the attempts are possible is said once; where it cannot be they are made again. */
+static void note_tried(struct kernel *kernel)
+{
+	struct diag ignored = {};
+	_cleanup_close_ int lock = policies_lock(&ignored);
+	struct ambit_arming arming;
+	const uint32_t row = 0;
+
+	ambit_diag_clear(&ignored);
+	if (lock < 0 || bpf_map_lookup_elem(kernel->arming, &row, &arming) < 0)
+		return;
+	arming.flags |= AMBIT_ARMING_TRIED;
+	bpf_map_update_elem(kernel->arming, &row, &arming, BPF_EXIST);
+}
+
+int ambit_kernel_canary(struct kernel *kernel, unsigned ops, bool outside_too, int results[OP_MAX],
 	struct diag *diag)
 {
 	_cleanup_close_ int peer = -1;
 	int outside[OP_MAX] = {}, inside[OP_MAX] = {}, result;
+	struct ambit_counters counters;
 	struct stage stage = {};
 	struct diag ignored = {};
 	struct cell *cell = NULL;
@@ -340,14 +399,21 @@ int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX]
 	result = canary_cell(kernel, &cell, diag);
 	if (result < 0)
 		return result;
+	outside_too = outside_too || !kernel->attached || !kernel->attached->tried;
 	ambit_diag_set(diag, NULL, 0, 0, "the canary's child could not be run");
-	result = attempts_run(cell, &stage, ops, outside, inside, diag);
+	result = attempts_run(cell, &stage, ops, outside_too, outside, inside, diag);
+	if (result == 0)
+		result = ambit_cell_counters(cell, &counters);
 	if (result == 0) {
 		ambit_diag_clear(diag);
-		result = attempts_judge(ops, outside, inside, results, diag);
+		result = attempts_judge(ops, outside, inside, &counters, results, diag);
 	}
+	if (result == 0 && outside_too)
+		note_tried(kernel);
 	ambit_cell_free(cell, &ignored);
 	ambit_diag_clear(&ignored);
-	unlink(SCRATCH_FILE);
+	/* In the cell it is not made, unless something is wrong. */
+	if (outside_too || result < 0)
+		unlink(SCRATCH_FILE);
 	return result;
 }

@@ -99,9 +99,7 @@ void cell_unlock(uint32_t id)
 int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag)
 {
 	char base[512], name[16];
-	uint64_t base_id;
-	uint32_t level;
-	int result = cgroup_base(base, sizeof(base), &base_id, &level, diag);
+	int result = cgroup_base_path(base, sizeof(base), diag);
 
 	cell_name(id, name, sizeof(name));
 	if (result == 0)
@@ -165,10 +163,10 @@ static int cgroup_new(struct cell *cell, uint64_t *ret_id, struct diag *diag)
 
 	if (result < 0)
 		return result;
-	if (mkdir(cell->cgroup, 0755) < 0)
-		return fail(diag, cell->cgroup, -errno);
-	cell->has_cgroup = true;
-	result = cgroup_id(cell->cgroup, ret_id);
+	result = cgroup_add(cell->cgroup, diag);
+	cell->has_cgroup = result == 0;
+	if (result == 0)
+		result = cgroup_id(cell->cgroup, ret_id);
 	return result < 0 ? fail(diag, cell->cgroup, result) : 0;
 }
 
@@ -391,21 +389,25 @@ static uint32_t cell_forget(struct kernel *kernel, uint32_t id)
 	return row.ring;
 }
 
-int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
+/* Its cgroup, and what hangs on that. */
+static int cgroup_remove(struct kernel *kernel, uint32_t id, struct diag *diag)
 {
 	char path[1024];
-	int result = cell_cgroup_path(id, path, sizeof(path), diag);
-	uint32_t ring;
 	uint64_t cgroup = 0;
+	int result = cell_cgroup_path(id, path, sizeof(path), diag);
 
 	/* Also of a cell that never got a row in `cells`. */
 	if (result == 0 && cgroup_id(path, &cgroup) == 0)
 		names_end(kernel, cgroup);
-	/* The tasks first: without its row a task that is left is denied everything, also what it was
-	 * allowed before. */
-	if (result == 0)
-		result = cgroup_destroy(path, diag);
-	ring = cell_forget(kernel, id);
+	return result < 0 ? result : cgroup_destroy(path, diag);
+}
+
+int cell_remove(struct kernel *kernel, uint32_t id, bool has_cgroup, struct diag *diag)
+{
+	/* The tasks first: one that is left is denied everything without its row, also what it was allowed. */
+	int result = has_cgroup ? cgroup_remove(kernel, id, diag) : 0;
+	uint32_t ring = cell_forget(kernel, id);
+
 	if (result < 0)
 		kept_void(kernel);
 	if (ring)
@@ -426,7 +428,7 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 		close(cell->ring);
 	if (cell->ring_lock >= 0)
 		close(cell->ring_lock);
-	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, diag);
+	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, cell->has_cgroup, diag);
 	if (cell->bound && !cell->stays)
 		ambit_bound_reap(cell->kernel);
 	if (cell->lock >= 0)
@@ -452,7 +454,7 @@ static int cell_reap(struct kernel *kernel, uint32_t id)
 	cell_ends(kernel, id);
 	if (strays_end(kernel, id) < 0)
 		return 0;
-	cell_remove(kernel, id, &ignored);
+	cell_remove(kernel, id, true, &ignored);
 	ambit_diag_clear(&ignored);
 	return 1;
 }

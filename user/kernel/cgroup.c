@@ -2,25 +2,33 @@
 /* The cgroup v2 hierarchy: where cells live. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/magic.h>
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include "base/util.h"
 #include "kernel/internal.h"
 
 /* PROC_CGROUP_INIT_INO of include/linux/proc_ns.h: the cgroup namespace of the machine itself. */
 #define CGROUP_INIT_INODE 0xEFFFFFFBU
+#define CGROUP_USUAL	  "/sys/fs/cgroup"
 
 /* Where cgroup v2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on hybrid hosts. */
 static int cgroup_mount(char *ret, size_t size)
 {
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct statfs status;
 	struct mntent *entry;
+	FILE *mounts;
 	int found = -ENOENT;
 
+	if (statfs(CGROUP_USUAL, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC &&
+		(size_t)snprintf(ret, size, "%s", CGROUP_USUAL) < size)
+		return 0;
+	mounts = setmntent("/proc/self/mounts", "re");
 	if (!mounts)
 		return -errno;
 	while (found && (entry = getmntent(mounts))) {
@@ -47,11 +55,9 @@ int cgroup_id(const char *path, uint64_t *ret)
 	return 0;
 }
 
-int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
-	struct diag *diag)
+int cgroup_base_path(char *ret_path, size_t size, struct diag *diag)
 {
 	static char mount[512]; /* looked for once: whoever runs a cell comes here four times */
-	struct stat namespace;
 	int result = mount[0] ? 0 : cgroup_mount(mount, sizeof(mount));
 
 	if (result < 0) {
@@ -60,8 +66,17 @@ int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_lev
 			"mount -t cgroup2 none /sys/fs/cgroup");
 		return result;
 	}
-	if ((size_t)snprintf(ret_path, size, "%s/%s", mount, AMBIT_CGROUP) >= size)
-		return -ENAMETOOLONG;
+	return (size_t)snprintf(ret_path, size, "%s/%s", mount, AMBIT_CGROUP) < size ? 0 : -ENAMETOOLONG;
+}
+
+int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
+	struct diag *diag)
+{
+	struct stat namespace;
+	int result = cgroup_base_path(ret_path, size, diag);
+
+	if (result < 0)
+		return result;
 	if (mkdir(ret_path, 0755) < 0 && errno != EEXIST) {
 		result = -errno;
 		ambit_diag_set(diag, NULL, 0, 0, "cannot make the cgroup \"%s\": %s", ret_path,
@@ -80,6 +95,20 @@ int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_lev
 			     ? 1
 			     : 0;
 	return 0;
+}
+
+int cgroup_add(const char *path, struct diag *diag)
+{
+	char base[512];
+	uint64_t id;
+	uint32_t level;
+	int result = mkdir(path, 0755) < 0 ? -errno : 0;
+
+	if (result != -ENOENT)
+		return result;
+	/* It is the first one. */
+	result = cgroup_base(base, sizeof(base), &id, &level, diag);
+	return result == 0 && mkdir(path, 0755) < 0 ? -errno : result;
 }
 
 int cgroup_write(const char *path, const char *file, const char *text)

@@ -12,11 +12,13 @@
 	X(identities) X(names) X(bss) X(limits) X(cell_cgroups) \
 	X(bounds) X(binding)
 
+struct attached;
 struct kernel {
 #define X(name) int name;
 	KERNEL_MAPS(X)
 #undef X
 	struct ambit_kept *kept; /* the section of the map `bss`, shared with the programs */
+	struct attached *attached; /* when it was armed by ambit_kernel_arm(); owned */
 	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
 };
 
@@ -107,7 +109,9 @@ struct attached {
 	bool traced;
 	bool keeps; /* verdicts */
 	bool skips; /* the kernel may skip runs */
+	bool tried; /* AMBIT_ARMING_TRIED */
 	uint64_t skipped; /* how many it did since the programs were loaded */
+	struct facts facts; /* what is known of this kernel without looking at its types */
 };
 int attached_read(struct attached *ret);
 /* The same, with a diag if it fails. */
@@ -122,6 +126,10 @@ int attached_refuse(
  * hybrid); makes it. `ret_level` is its depth below the root. */
 int cgroup_base(char *ret_path, size_t size, uint64_t *ret_id, uint32_t *ret_level,
 	struct diag *diag);
+/* Where that directory is, or will be: its path alone. */
+int cgroup_base_path(char *ret_path, size_t size, struct diag *diag);
+/* Makes a directory in that one. */
+int cgroup_add(const char *path, struct diag *diag);
 int cgroup_id(const char *path, uint64_t *ret);
 /* True if `pid` is the first process in it. */
 bool cgroup_has(const char *path, pid_t pid);
@@ -246,7 +254,7 @@ void cell_unlock(uint32_t id);
 void cell_name(uint32_t id, char *ret, size_t size);
 void cell_lock_path(uint32_t id, char *ret, size_t size);
 int cell_cgroup_path(uint32_t id, char *ret, size_t size, struct diag *diag);
-/* Takes away the rows and the cgroup of a cell, whoever made it. */
-int cell_remove(struct kernel *kernel, uint32_t id, struct diag *diag);
+/* Takes away the rows and the cgroup of a cell, whoever made it; `has_cgroup`: it is not known to have none. */
+int cell_remove(struct kernel *kernel, uint32_t id, bool has_cgroup, struct diag *diag);
 
 #endif

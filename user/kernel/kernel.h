@@ -68,6 +68,9 @@ struct kernel_state {
 	char weaker[1024]; /* what is promised less than elsewhere; empty: nothing */
 };
 int ambit_kernel_state(const struct arm_options *options, struct kernel_state *ret);
+/* The same as it was found by ambit_kernel_arm(), of whose `kernel` it has to be. */
+void ambit_kernel_armed_state(
+	const struct kernel *kernel, const struct arm_options *options, struct kernel_state *ret);
 /* The count of skipped runs alone. */
 int ambit_kernel_skipped(uint64_t *ret);
 /* Opens what is armed already; -ENOENT if nothing is. */
@@ -231,10 +234,10 @@ int ambit_kernel_tallies(struct kernel *kernel,
 int ambit_kernel_gauges(struct kernel *kernel,
 	void (*each)(const char *map, uint64_t used, uint64_t room, void *data), void *data);
 
-/* Proves that the armed kernel denies: runs a task in the deny-all cell and outside, one attempt
- * for each operation in `ops` (a bit set of 1 << enum ambit_op). `results[op]`: 0 not asked,
- * 1 denied inside and possible outside, negative: not proved; `diag` says what was seen. */
-int ambit_kernel_canary(struct kernel *kernel, unsigned ops, int results[OP_MAX],
+/* Proves that the armed kernel denies: runs a task in the deny-all cell, one attempt for each operation in `ops`
+ * (a bit set of 1 << enum ambit_op); and outside, the first time after arming or if `outside_too`. `results[op]`:
+ * 0 not asked, 1 denied inside, by ambit, and possible outside, negative: not proved; `diag` says what was seen. */
+int ambit_kernel_canary(struct kernel *kernel, unsigned ops, bool outside_too, int results[OP_MAX],
 	struct diag *diag);
 
 #endif

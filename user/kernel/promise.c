@@ -9,15 +9,19 @@
 #define MUST true
 #define MAY  false
 const struct hook_row hook_rows[HOOK_ROWS] = {
-#define HOOK(area, hook, op, need, when) {#hook, #area "_" #hook, OP_##op, need, WHEN_##when},
+#define HOOK(area, hook, op, need, when) \
+	{#hook, #area "_" #hook, sizeof(#area "_" #hook) - 1, OP_##op, need, WHEN_##when},
 #include "bpf/hooks.def"
 #undef HOOK
 };
 
 int hook_row_of_program(const char *name)
 {
+	const size_t length = strlen(name);
+
 	for (int i = 0; i < HOOK_ROWS; i++) {
-		if (strcmp(hook_rows[i].program, name) == 0)
+		/* A run looks for all of them. */
+		if (hook_rows[i].program_length == length && memcmp(hook_rows[i].program, name, length) == 0)
 			return i;
 	}
 	return -1;
@@ -158,6 +162,8 @@ int facts_refuse_policy(const struct facts *facts, const struct policy *policy, 
 
 	const unsigned needs = policy_needs(policy);
 
+	if (hook_lacking(needs, facts->present) < 0)
+		return 0;
 	for (size_t i = 0; policy && i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 

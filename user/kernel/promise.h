@@ -23,6 +23,7 @@ enum hook_when {
 /* A row of bpf/hooks.def. */
 struct hook_row {
 	const char *hook, *program;
+	size_t program_length;
 	enum ambit_op op;
 	bool must;
 	enum hook_when when;

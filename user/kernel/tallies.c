@@ -47,23 +47,33 @@ int tallies_each(struct kernel *kernel, uint32_t id,
 	return result == 0 && !denied ? 0 : tallies_walk(kernel, id, each, data);
 }
 
+/* Takes away what was denied of `op` for a reason and by no rule; how often that was. */
+static uint64_t tally_remove(struct kernel *kernel, uint32_t id, int op, int reason)
+{
+	const struct ambit_tally_key key = {.cell = id, .op = (uint16_t)op, .reason = (uint16_t)reason};
+	uint64_t count;
+
+	return bpf_map_lookup_and_delete_elem(kernel->tallies, &key, &count) == 0 ? count : 0;
+}
+
 /* Takes the tallies of a cell away. Each denial is counted there and in `denied`, so as long as no rule
  * denied it is known which there are; only for the others the whole map is looked through. */
 void tallies_remove(struct kernel *kernel, uint32_t id)
 {
+	static const int usual[] = {REASON_NO_RULE, REASON_FAMILY, REASON_GUARD, REASON_OUTSIDE};
 	struct ambit_counters counters;
-	uint64_t count, left = 0;
+	uint64_t left = 0;
 
 	if (counters_read(kernel, id, &counters) < 0)
 		left = 1;
 	for (int op = 0; !left && op < OP_MAX; op++) {
 		left = counters.denied[op];
-		for (int reason = 0; left && reason < REASON_MAX; reason++) {
-			const struct ambit_tally_key key = {
-				.cell = id, .op = (uint16_t)op, .reason = (uint16_t)reason};
+		/* What nothing allows, first of all, and what the canary is denied. */
+		for (int i = -(int)ARRAY_SIZE(usual); left && i < REASON_MAX; i++) {
+			uint64_t count = tally_remove(
+				kernel, id, op, i < 0 ? usual[i + (int)ARRAY_SIZE(usual)] : i);
 
-			if (bpf_map_lookup_and_delete_elem(kernel->tallies, &key, &count) == 0)
-				left -= count < left ? count : left;
+			left -= count < left ? count : left;
 		}
 	}
 	if (left)
