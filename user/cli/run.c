@@ -5,6 +5,7 @@
  * process is in it before it executes the command. Whatever fails on the way, the command has not
  * started, and what was made is taken away again.
  */
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -168,6 +169,15 @@ static int run_command(struct command *command)
 	return status;
 }
 
+/* A short command should not pay for memory that is given back and asked for again, nor for pages of a table that
+ * nothing is in: a segment that is mapped by itself is zero without being written. */
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, sizeof(struct ambit_segment));
+	mallopt(M_TOP_PAD, 4 * sizeof(struct ambit_segment));
+	mallopt(M_TRIM_THRESHOLD, 64 * sizeof(struct ambit_segment));
+}
+
 static int verb(int argc, char **argv, bool audit)
 {
 	struct command command = {
@@ -178,6 +188,7 @@ static int verb(int argc, char **argv, bool audit)
 		return EXIT_AMBIT;
 	if (geteuid())
 		return ambit_ask_run(&command.run.options);
+	keep_memory();
 	status = run_command(&command);
 	command_clear(&command);
 	return status;

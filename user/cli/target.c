@@ -71,17 +71,18 @@ static int find_sudo(const char *uid_text, struct target *target, struct diag *d
 
 static void find_self(struct target *target)
 {
-	const struct passwd *account = getpwuid(getuid());
 	const char *home = getenv("HOME");
+	const struct passwd *account;
 
-	if (account)
-		fill(target, account);
 	target->uid = getuid();
 	target->gid = getgid();
+	/* The home is all that is asked for of who stays who he is. */
 	if (home && *home == '/') {
-		free(target->home);
 		target->home = strdup(home);
+		return;
 	}
+	account = getpwuid(target->uid);
+	target->home = account ? copy(account->pw_dir) : NULL;
 }
 
 int ambit_target_find(const char *user, struct target *ret, struct diag *diag)
