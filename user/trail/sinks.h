@@ -5,7 +5,7 @@
  *
  *   sinks.c   threads, and what became of sinks    queue.c    filters and queues
  *   stream.c  stdout and programs                  journal.c  journald, with fields
- *   otlp.c    OTLP over HTTP, as JSON              syslog.c   RFC 5424, as datagrams
+ *   otlp.c    OTLP over HTTP, as JSON              syslog.c   syslog, as datagrams
  *   curl.c    libcurl, where it is needed
  */
 #ifndef AMBIT_SINKS_H

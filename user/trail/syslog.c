@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 5424 over a datagram socket: the message is the line as it stands in the trail. */
+/*
+ * Datagrams whose message is the line as it stands in the trail. Over UDP the head is that of RFC 5424. What reads
+ * /dev/log (journald, and rsyslog behind it or in its place) takes that for text: there it is what syslog(3) writes,
+ * less the time, which the line has.
+ */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <poll.h>
@@ -70,11 +74,19 @@ static int connect_udp(const char *text)
 	return fd;
 }
 
+/* ADDRESS:PORT, or NULL for a socket of this machine. */
+static const char *udp_of(const struct sink *sink)
+{
+	const char *to = sink->config->to;
+
+	return to && !strncmp(to, "udp:", 4) ? to + 4 : NULL;
+}
+
 static int syslog_open(struct sink *sink)
 {
-	const char *to = sink->config->to ?: "/dev/log";
+	const char *udp = udp_of(sink);
 
-	sink->fd = strncmp(to, "udp:", 4) ? sink_connect_unix(to) : connect_udp(to + 4);
+	sink->fd = udp ? connect_udp(udp) : sink_connect_unix(sink->config->to ?: "/dev/log");
 	return sink->fd < 0 ? -errno : 0;
 }
 
@@ -99,7 +111,7 @@ static int value_at(const char *line, size_t size, const char *key, const char *
 }
 
 /* "<84>1 TIME HOST ambit PID TYPE - " */
-static size_t put_header(char *out, size_t room, const char *line, size_t size)
+static size_t put_rfc5424(char *out, size_t room, int priority, const char *line, size_t size)
 {
 	const char *time = "-", *type = "-";
 	int time_size = value_at(line, size, ",\"time_dt\":\"", &time);
@@ -108,17 +120,25 @@ static size_t put_header(char *out, size_t room, const char *line, size_t size)
 
 	gethostname(host, sizeof(host) - 1);
 	/* TIME-SECFRAC has six digits at most: of nine the last three and the Z go. */
-	return (size_t)snprintf(out, room, "<%u>1 %.*s%s %s ambit %d %.*s - ",
-		FACILITY * 8 + (sink_is_denied(line, size) ? WARNING : INFO),
-		time_size == 30 ? 26 : 1, time_size == 30 ? time : "-", time_size == 30 ? "Z" : "", host,
-		getpid(), type_size ?: 1, type_size ? type : "-");
+	return (size_t)snprintf(out, room, "<%d>1 %.*s%s %s ambit %d %.*s - ",
+		priority, time_size == 30 ? 26 : 1, time_size == 30 ? time : "-",
+		time_size == 30 ? "Z" : "", host, getpid(), type_size ?: 1, type_size ? type : "-");
+}
+
+static size_t put_header(const struct sink *sink, char *out, size_t room, const char *line, size_t size)
+{
+	const int priority = FACILITY * 8 + (sink_is_denied(line, size) ? WARNING : INFO);
+
+	if (udp_of(sink))
+		return put_rfc5424(out, room, priority, line, size);
+	return (size_t)snprintf(out, room, "<%d>ambit[%d]: ", priority, getpid());
 }
 
 static int send_line(struct sink *sink, const char *line, size_t size)
 {
 	char header[256];
 	struct iovec parts[] = {
-		{.iov_base = header, .iov_len = put_header(header, sizeof(header), line, size)},
+		{.iov_base = header, .iov_len = put_header(sink, header, sizeof(header), line, size)},
 		{.iov_base = (void *)line, .iov_len = size},
 	};
 	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
