@@ -82,6 +82,43 @@ case_systemctl() {
 	accounted life
 }
 
+# systemd's own client, where there is one. It knows of the interface what the socket says.
+case_varlink() {
+	command -v varlinkctl >"$work/which" || skip "systemd $(systemctl --version | awk 'NR == 1 { print $2 }') has no varlinkctl"
+	fresh
+	serving
+	local socket=/run/ambit/control
+	service spoken /usr/bin/sleep infinity
+	varlinkctl info "$socket"
+	varlinkctl list-interfaces "$socket" >"$work/answer"
+	expect "the interfaces" [ "$(sort "$work/answer" | tr '\n' ' ')" = "io.ambit.Cells org.varlink.service " ]
+	varlinkctl validate-idl /usr/share/ambit/varlink/io.ambit.Cells.varlink
+	varlinkctl introspect "$socket" io.ambit.Cells >"$work/socket.varlink"
+	varlinkctl validate-idl "$work/socket.varlink"
+	expect "what the socket says is what is published" [ "$(idl "$work/socket.varlink")" = \
+		"$(idl /usr/share/ambit/varlink/io.ambit.Cells.varlink)" ]
+	varlinkctl call "$socket" io.ambit.Cells.Attach \
+		'{"cgroup": "/system.slice/spoken.service", "policy": "/etc/ambit/spoken.yaml"}' >"$work/answer"
+	expect "it is bound" grep -q '"cell"' "$work/answer"
+	systemctl start spoken.service
+	expect "what is denied is" refused within spoken cat "$bad"
+	varlinkctl -j call "$socket" io.ambit.Cells.List '{}' >"$work/answer"
+	expect "the cell is there, with its denial" python3 -c 'import json, sys
+cell, = json.load(sys.stdin)["cells"]
+sys.exit(not (cell["policy"] == "/etc/ambit/spoken.yaml" and cell["denied"] == 1))' <"$work/answer"
+	varlinkctl call "$socket" io.ambit.Cells.Reload '{}'
+	expect "what is no cgroup is an error of the interface" refused varlinkctl call "$socket" io.ambit.Cells.Attach \
+		'{"cgroup": "/none", "policy": "/etc/ambit/spoken.yaml"}' 2>"$work/answer"
+	expect "and says so" grep -q io.ambit.Cells.Refused "$work/answer"
+	systemctl stop spoken.service
+	varlinkctl call "$socket" io.ambit.Cells.Stop '{}'
+}
+
+# Its words, however they are spaced, without comments.
+idl() { # FILE
+	sed 's/#.*//' "$1" | tr -d '[:space:]'
+}
+
 restarted() { # TIMES_BEFORE
 	(($(systemctl show -P NRestarts ambit.service) > $1))
 }
@@ -106,7 +143,7 @@ case_watchdog() {
 	systemctl daemon-reload
 	systemctl stop ambit.socket ambit.service
 	verified --unfinished
-	counted life
+	accounted life
 }
 
 # kill -9 every 200 ms, with verdicts all the time.

@@ -64,6 +64,7 @@ static struct hold *hold_alloc(const struct daemon_options *options, struct kern
 		return NULL;
 	hold->options = options;
 	hold->kernel = kernel;
+	hold->turn.fd = -1;
 	return hold;
 }
 
@@ -73,6 +74,7 @@ static void hold_close(struct hold *hold)
 
 	if (hold->recorder.trail)
 		ambit_recorder_close(&hold->recorder);
+	ambit_told_close(&hold->turn);
 	ambit_trail_close(hold->trail);
 	ambit_cell_free(hold->cell, &ignored);
 	ambit_diag_clear(&ignored);

@@ -21,6 +21,8 @@ int ambit_state_read(uint32_t id, struct hold_state *ret);
 void ambit_state_clear(struct hold_state *state);
 /* Where the text of the policy is that a cell has since `epoch`; malloc()ed. */
 char *ambit_state_policy(uint32_t id, uint64_t epoch);
+/* Where it is kept what of its ring is in the trail (told.h); malloc()ed. */
+char *ambit_state_told(uint32_t id);
 /* Copies `file` there: what is compiled, and what explains events later, is one text. */
 int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag *diag);
 /* Tables of a cell that the kernel has no more, while somebody may have to know what they allowed: those before the
@@ -54,7 +56,8 @@ struct hold {
 	unsigned source; /* which of them explains at the moment */
 	struct trail *trail;
 	struct recorder recorder;
-	unsigned budget; /* events left in this turn */
+	struct told turn; /* of the ring, that is written */
+	uint64_t budget; /* events left in this turn */
 	bool told; /* that the trail cannot be written */
 	bool shut; /* AMBIT_CELL_SHUT, as far as it is known here */
 };
@@ -65,8 +68,8 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 /* Goes on with a cell that is bound. */
 int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel, uint32_t id,
 	struct hold **ret, struct diag *diag);
-/* Writes what waits in the ring, and only then gives it up: whoever is killed in between has the next one
- * write some of it again. True: there is more, for the next turn. */
+/* Writes what waits in the ring, and only then gives it up: if one is killed in between the next one takes it again,
+ * and leaves out what is in the file. True: there is more, for the next turn. */
 bool ambit_hold_drain(struct hold *hold);
 /* All that waits in the ring, and little of what comes meanwhile. */
 void ambit_hold_drain_waiting(struct hold *hold);

@@ -43,6 +43,17 @@ void ambit_hold_mark(struct hold *hold, const char *what, const char *detail)
 				 hold->epochs[0], detail));
 }
 
+/* Without it what a daemon before wrote and did not give up is told again. */
+static void told_open(struct hold *hold)
+{
+	_cleanup_free_ char *path = ambit_state_told(ambit_cell_id(hold->cell));
+
+	if (!path || ambit_told_open(&hold->turn, path) < 0)
+		return;
+	ambit_told_take(&hold->turn, ambit_cell_position(hold->cell), hold->trail);
+	hold->recorder.told = &hold->turn;
+}
+
 int hold_trail_open(struct hold *hold, struct diag *diag)
 {
 	_cleanup_free_ char *path = text_format(TRAIL_DIR "/%s.jsonl", hold->state.name);
@@ -63,6 +74,7 @@ int hold_trail_open(struct hold *hold, struct diag *diag)
 			&hold->recorder, hold->trail, hold->policies[0], hold->state.name);
 	}
 	if (result == 0) {
+		told_open(hold);
 		hold->recorder.sinks = hold->options->sinks;
 		hold->recorder.denies = hold->shut;
 	}
@@ -129,13 +141,17 @@ void hold_start(struct hold *hold)
 
 bool ambit_hold_drain(struct hold *hold)
 {
+	const uint64_t most = hold->recorder.told
+				      ? ambit_told_begin(&hold->turn, ambit_cell_position(hold->cell), TURN_EVENTS)
+				      : TURN_EVENTS;
 	int result;
 
-	hold->budget = TURN_EVENTS;
+	hold->budget = most;
 	ambit_recorder_clock(&hold->recorder);
 	result = ambit_cell_drain(hold->cell, handle, hold);
 	/* All of it, so that nothing is counted in memory alone when the ring gives it up. */
 	ambit_recorder_expire(&hold->recorder, UINT64_MAX);
+	ambit_told_end(&hold->turn, most - hold->budget);
 	ambit_recorder_flush(&hold->recorder);
 	ambit_cell_drained(hold->cell);
 	note_losses(hold);

@@ -36,6 +36,11 @@ char *ambit_state_policy(uint32_t id, uint64_t epoch)
 	return text_format(AMBIT_HOLDS "/%08x.%lu.yaml", id, (unsigned long)epoch);
 }
 
+char *ambit_state_told(uint32_t id)
+{
+	return text_format(AMBIT_HOLDS "/%08x.told", id);
+}
+
 /* A file is there whole, or not at all. */
 static int file_write(const char *path, const char *bytes, size_t size)
 {
@@ -237,10 +242,12 @@ void ambit_state_drop_tables(uint32_t id, enum state_time time)
 
 void ambit_state_drop(uint32_t id)
 {
-	_cleanup_free_ char *path = state_path(id);
+	_cleanup_free_ char *path = state_path(id), *told = ambit_state_told(id);
 
 	if (path)
 		unlink(path);
+	if (told)
+		unlink(told);
 	ambit_state_drop_tables(id, STATE_BEFORE);
 	ambit_state_drop_tables(id, STATE_ASIDE);
 }

@@ -296,6 +296,11 @@ int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, stru
 	return 0;
 }
 
+uint64_t ambit_cell_position(const struct cell *cell)
+{
+	return cell->reader ? ring_position(cell->reader) : 0;
+}
+
 void ambit_cell_drained(struct cell *cell)
 {
 	if (cell->reader)

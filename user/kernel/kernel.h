@@ -182,6 +182,8 @@ int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, stru
 /* Where who was killed left limits of a policy that never came into force, or did not get to those of `policy`, which
  * is in force: makes them, with what was drawn. */
 int ambit_cell_mend(struct cell *cell, const struct policy *policy, struct diag *diag);
+/* Where in its ring the next event begins, in bytes since the ring was made. */
+uint64_t ambit_cell_position(const struct cell *cell);
 /* Of a cell that is bound: what was drained is recorded, and need not be read again. */
 void ambit_cell_drained(struct cell *cell);
 int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);

@@ -109,6 +109,11 @@ void ring_woken(struct ring *ring)
 	epoll_wait(ring->epoll, &event, 1, 0);
 }
 
+uint64_t ring_position(const struct ring *ring)
+{
+	return ring->at;
+}
+
 void ring_commit(struct ring *ring)
 {
 	__atomic_store_n(ring->consumer, ring->at, __ATOMIC_RELEASE);

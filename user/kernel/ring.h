@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ring;
 
@@ -21,6 +22,8 @@ enum ring_start {
 /* Reads the ring of `map`, which has `size` bytes and stays the caller's. No record is longer than
  * 128 KiB. -errno. */
 int ring_open(int map, size_t size, enum ring_start start, struct ring **ret);
+/* Where the next record begins, in bytes since the ring was made. */
+uint64_t ring_position(const struct ring *ring);
 /* Gives up what was handed over. Who reads the ring next begins behind it. */
 void ring_commit(struct ring *ring);
 /* For poll(): readable after a wake-up of the kernel, until ring_woken(). */

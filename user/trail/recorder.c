@@ -34,6 +34,13 @@ static void end_line(struct recorder *recorder)
 		lost_line(recorder);
 }
 
+static void put_event(struct recorder *recorder, const struct record *record)
+{
+	ambit_record_put(&recorder->batch, record);
+	end_line(recorder);
+	recorder->batch_events++;
+}
+
 /* Events that were alike, as one line. */
 static void put_repeats(
 	const struct ambit_event *event, size_t size, uint64_t count, uint64_t last, void *data)
@@ -42,12 +49,11 @@ static void put_repeats(
 	struct record record;
 
 	/* It was decoded when it came. */
-	if (ambit_record_decode(event, size, &recorder->source, &record))
+	if (ambit_record_decode(event, size, &recorder->source, &record) || told_before(recorder->told))
 		return;
 	record.count = count;
 	record.last = recorder->source.wall + last;
-	ambit_record_put(&recorder->batch, &record);
-	end_line(recorder);
+	put_event(recorder, &record);
 }
 
 static bool read_clock(int64_t *ret_ahead, uint64_t *ret_at)
@@ -86,8 +92,11 @@ static void write_batch(struct recorder *recorder, uint64_t told)
 {
 	struct writer *batch = &recorder->batch;
 	uint64_t whole, lost;
-	int error = ambit_trail_write(recorder->trail, batch->bytes, batch->size, &whole);
+	int error;
 
+	told_write(recorder->told, recorder->trail);
+	error = ambit_trail_write(recorder->trail, batch->bytes, batch->size, &whole);
+	told_written(recorder->told, recorder->batch_events, whole == batch->lines);
 	recorder_failed(recorder, error);
 	ambit_sinks_put(recorder->sinks, batch->bytes, batch->size, whole);
 	lost = batch->lines - whole;
@@ -100,6 +109,7 @@ static void write_batch(struct recorder *recorder, uint64_t told)
 	ambit_chain_written(&recorder->chain, batch, whole);
 	batch->size = 0;
 	batch->lines = 0;
+	recorder->batch_events = 0;
 	if (!error)
 		recorder_recovered(recorder);
 }
@@ -111,13 +121,12 @@ bool ambit_recorder_take(
 		recorder->unreadable++;
 		return false;
 	}
-	if (ambit_repeats_take(recorder->repeats, ret->event))
+	if (ambit_repeats_take(recorder->repeats, ret->event) || told_before(recorder->told))
 		return false;
 	/* Before a line and not behind it: the last one of a turn is there to be signed. */
 	if (recorder->batch.size >= RECORDER_BYTES)
 		write_batch(recorder, 0);
-	ambit_record_put(&recorder->batch, ret);
-	end_line(recorder);
+	put_event(recorder, ret);
 	return true;
 }
 

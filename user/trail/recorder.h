@@ -9,6 +9,7 @@
 #include "trail/chain.h"
 #include "trail/repeats.h"
 #include "trail/source.h"
+#include "trail/told.h"
 #include "trail/writer.h"
 
 /* Lines are written at the latest when there are so many bytes of them. */
@@ -17,9 +18,11 @@
 struct recorder {
 	struct trail *trail; /* not owned */
 	struct sinks *sinks; /* the caller's: where lines go besides; NULL: nowhere */
+	struct told *told;   /* the caller's: what is in the file already; NULL: nothing */
 	struct trail_source source;
 	struct repeats *repeats;
 	struct writer batch;
+	uint64_t batch_events; /* lines of events in it */
 	struct chain chain;
 	int64_t clock;	     /* what CLOCK_REALTIME was ahead of CLOCK_BOOTTIME, ns */
 	uint64_t clock_at;   /* when it was looked at (CLOCK_BOOTTIME, ns) */
