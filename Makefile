@@ -34,7 +34,7 @@ PURELIBS = -lyaml -ljson-c -lidn2 -lunistring -lsodium -lnettle -lzstd
 # libzstd. The C library stays shared: it loads what knows the users. So does libelf where its archive
 # asks for functions that no archive has, as that of Debian 13 (0.192) does.
 DYNAMIC	 = -Wl,-Bdynamic $(1) -Wl,-Bstatic
-LIBELF	:= $(if $(shell nm $$($(CC) -print-file-name=libelf.a) 2>&1 | grep 'U eu_'),$(call DYNAMIC,-lelf),-lelf)
+LIBELF	:= $(if $(shell nm $$($(CC) -print-file-name=libelf.a 2>&1) 2>&1 | grep 'U eu_'),$(call DYNAMIC,-lelf),-lelf)
 LDLIBS	 = -Wl,-Bstatic -lbpf $(LIBELF) -lz $(PURELIBS) -Wl,-Bdynamic
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
