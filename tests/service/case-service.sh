@@ -89,16 +89,17 @@ case_varlink() {
 	serving
 	local socket=/run/ambit/control
 	service spoken /usr/bin/sleep infinity
-	varlinkctl info "$socket"
+	varlinkctl info "$socket" >"$work/answer"
+	expect "who it is" grep -q ambit "$work/answer"
 	varlinkctl list-interfaces "$socket" >"$work/answer"
 	expect "the interfaces" [ "$(sort "$work/answer" | tr '\n' ' ')" = "io.ambit.Cells org.varlink.service " ]
-	varlinkctl validate-idl /usr/share/ambit/varlink/io.ambit.Cells.varlink
+	varlinkctl validate-idl /usr/share/ambit/varlink/io.ambit.Cells.varlink >"$work/answer"
 	varlinkctl introspect "$socket" io.ambit.Cells >"$work/socket.varlink"
-	varlinkctl validate-idl "$work/socket.varlink"
+	varlinkctl validate-idl "$work/socket.varlink" >"$work/answer"
 	expect "what the socket says is what is published" [ "$(idl "$work/socket.varlink")" = \
 		"$(idl /usr/share/ambit/varlink/io.ambit.Cells.varlink)" ]
 	varlinkctl call "$socket" io.ambit.Cells.Attach \
-		'{"cgroup": "/system.slice/spoken.service", "policy": "/etc/ambit/spoken.yaml"}' >"$work/answer"
+		'{"cgroup": "/sys/fs/cgroup/system.slice/spoken.service", "policy": "/etc/ambit/spoken.yaml"}' >"$work/answer"
 	expect "it is bound" grep -q '"cell"' "$work/answer"
 	systemctl start spoken.service
 	expect "what is denied is" refused within spoken cat "$bad"
@@ -108,7 +109,7 @@ cell, = json.load(sys.stdin)["cells"]
 sys.exit(not (cell["policy"] == "/etc/ambit/spoken.yaml" and cell["denied"] == 1))' <"$work/answer"
 	varlinkctl call "$socket" io.ambit.Cells.Reload '{}'
 	expect "what is no cgroup is an error of the interface" refused varlinkctl call "$socket" io.ambit.Cells.Attach \
-		'{"cgroup": "/none", "policy": "/etc/ambit/spoken.yaml"}' 2>"$work/answer"
+		'{"cgroup": "/sys/fs/cgroup/none/none", "policy": "/etc/ambit/spoken.yaml"}' 2>"$work/answer"
 	expect "and says so" grep -q io.ambit.Cells.Refused "$work/answer"
 	systemctl stop spoken.service
 	varlinkctl call "$socket" io.ambit.Cells.Stop '{}'
@@ -146,20 +147,28 @@ case_watchdog() {
 	accounted life
 }
 
+larger() { # SIZE FILE
+	(($(stat -c %s "$2") > $1))
+}
+
 # kill -9 every 200 ms, with verdicts all the time.
 case_killed() {
 	fresh
 	prober_start life
-	local until=$((SECONDS + seconds)) kills=0 taken=0 pid procs=/sys/fs/cgroup/system.slice/ambit.service/cgroup.procs
+	local until=$((SECONDS + seconds)) kills=0 taken=0 size pid procs=/sys/fs/cgroup/system.slice/ambit.service/cgroup.procs
 	while ((SECONDS < until)); do
 		if read -r pid <$procs && kill -9 "$pid"; then kills=$((kills + 1)); fi 2>/dev/null
 		sleep 0.2
 	done
-	# And when it had just begun to serve.
+	# And when it had just begun to serve, or to write.
 	for _ in 1 2 3 4 5; do
 		serving
 		kill -9 "$(daemon_pid)"
-		kills=$((kills + 1))
+		serving
+		size=$(stat -c %s "$trails"/life-*.jsonl)
+		await "the next one writes" larger "$size" "$trails"/life-*.jsonl
+		kill -9 "$(daemon_pid)"
+		kills=$((kills + 2))
 	done
 	serving
 	prober_stop life
@@ -168,7 +177,7 @@ case_killed() {
 	taken=$(trail lines "$work/trail" type=service what=takeover)
 	echo "# killed $kills times, taken over $taken times"
 	expect "kills" [ "$kills" -gt "$((seconds / 2))" ]
-	expect "takeovers" [ "$taken" -gt 5 ]
+	expect "takeovers" [ "$taken" -gt 10 ]
 	verified --unfinished
 	accounted life
 }
