@@ -17,6 +17,7 @@ syslog_has() { # TEXT
 collected_run() {
 	policy collect
 	install -d -o nobody /srv/in
+	rm -f "$work/trail" # of a case before
 	cat >/etc/ambit/trail.yaml <<-X
 		apiVersion: ambit/v1
 		sinks:

@@ -2,16 +2,20 @@
 # shellcheck shell=bash disable=SC2154
 # What becomes of the trail where its disk fails; verdicts do not know of it.
 
+failure_told() { # POLICY
+	trail_of "$1" && (($(trail lines "$work/trail" type=failure)))
+}
+
 case_disk_full() {
 	fresh
 	systemctl stop ambit.socket ambit.service
 	mount -t tmpfs -o size=128k,mode=700 trails "$trails"
 	systemctl start ambit.socket ambit.service
 	prober_start full
-	until said 'cannot write the trail of cell full'; do :; done
+	await "it says so" said 'cannot write the trail of cell full'
 	expect "full: what is denied is" refused within full cat "$bad"
 	mount -o remount,size=64m "$trails"
-	until trail_of full && (($(trail lines "$work/trail" type=failure))); do :; done
+	await "the trail says so" failure_told full
 	prober_stop full
 	systemctl stop ambit.socket ambit.service
 	trail_of full
@@ -25,10 +29,10 @@ case_disk_full() {
 case_log_removed() {
 	fresh
 	prober_start gone
-	until trail_of gone && (($(trail events "$work/trail" verdict=deny) > 1000)); do :; done
+	await "denials" has_denials gone 1000
 	rm -r "$trails"
 	expect "removed: what is denied is" refused within gone cat "$bad"
-	until compgen -G "$trails/gone-*.jsonl" >/dev/null; do :; done
+	await "it is written anew" compgen -G "$trails/gone-*.jsonl" >"$work/files"
 	prober_stop gone
 	systemctl stop ambit.socket ambit.service
 	verified

@@ -24,7 +24,7 @@ case_drop_in() {
 	fresh
 	service first /usr/bin/prober /srv/in/counts "$good" "$bad"
 	expect "outside of a cell the prober says so" refused systemctl start --wait first.service
-	until [[ -s /srv/in/counts ]]; do :; done
+	await "its counts" test -s /srv/in/counts
 	expect "one verdict is wrong there" grep -q 'wrong [1-9]' /srv/in/counts
 	rm /srv/in/counts
 	service bare /usr/bin/cat "$bad"

@@ -58,10 +58,13 @@ within() { # NAME COMMAND...
 	bash -c "echo \$\$ >/sys/fs/cgroup/system.slice/$1.service/cgroup.procs && exec \"\$@\"" in "${@:2}"
 }
 
-serving() { # until the daemon answers
-	until ambit reload >"$work/answer" 2>&1; do
-		[[ $(systemctl is-failed ambit.service) != failed ]] || { cat "$work/answer"; exit 1; }
-	done
+answers() {
+	ambit reload >"$work/answer" 2>&1 && return
+	[[ $(systemctl is-failed ambit.service) != failed ]] || { cat "$work/answer"; exit 1; }
+	return 1
+}
+serving() {
+	await "the daemon answers" answers
 }
 
 # What the daemon, or systemd of it, said. Not through a pipe, which grep leaves early.
@@ -127,7 +130,7 @@ prober_start() { # NAME
 # What came of it: nothing wrong, and as many denials as the kernel counted.
 prober_stop() { # NAME
 	touch /srv/in/stop
-	while systemctl is-active --quiet "$1.service"; do :; done
+	await "the prober ends" refused systemctl is-active --quiet "$1.service"
 	[[ -s /srv/in/counts ]] || { echo "the prober of $1 left no counts"; systemctl status "$1.service"; exit 1; }
 	read -r _ allowed _ denied _ wrong </srv/in/counts
 	echo "# prober: $allowed allowed, $denied denied, $wrong wrong"
