@@ -87,7 +87,7 @@ case_prometheus() {
 	socat TCP-LISTEN:9101,bind=127.0.0.1,fork,reuseaddr UNIX-CONNECT:"$work/metrics" &
 	pids+=" $!"
 	cat >"$work/prometheus.yml" <<-X
-		global: {scrape_interval: 1s}
+		global: {scrape_interval: 5s} # which is how long an answer may take, too
 		rule_files: [/usr/share/doc/ambit/examples/prometheus/ambit.rules.yaml]
 		scrape_configs:
 		  - {job_name: textfile, static_configs: [{targets: ["127.0.0.1:9100"]}]}

@@ -161,7 +161,8 @@ static void answer(int fd)
 		count = recv(fd, request + got, sizeof(request) - got, MSG_DONTWAIT);
 		got += count > 0 ? (size_t)count : 0;
 	} while (count > 0 && got < sizeof(request) && !memmem(request, got, "\r\n\r\n", 4));
-	if (count < 0 || collect(&text, &size))
+	/* Who has stopped waiting is not counted for: else, where counting takes long, those behind stop as well. */
+	if (count < 0 || poll(&ready, 1, 0) < 0 || (ready.revents & POLLHUP) || collect(&text, &size))
 		return;
 	length = asprintf(&all,
 		"HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: %zu\r\n"
