@@ -66,6 +66,7 @@ case_remove() {
 	prober_start last
 	dpkg -r ambit 2>"$work/said"
 	expect "it is said" grep -q 'stay so until the next boot' "$work/said"
+	expect "removed: no daemon" refused systemctl is-active --quiet ambit.service ambit.socket
 	expect "removed: what is denied is" refused within last cat "$bad"
 	expect "the settings stay" [ -e /etc/ambit/trail.yaml ]
 	expect "trails stay" compgen -G "$trails/last-*.jsonl"
