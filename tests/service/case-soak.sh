@@ -5,6 +5,9 @@
 kib() { # KEY: of the daemon, from its status
 	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$(daemon_pid)/status"
 }
+peak_anew() { # of what VmHWM is: else it is that of arming
+	echo 5 >"/proc/$(daemon_pid)/clear_refs"
+}
 bpf_kib() { # what maps of BPF have, as the kernel says it of each (memlock)
 	local sum=0 id
 	sum=$(for id in /proc/"$(daemon_pid)"/fdinfo/*; do awk '/^memlock:/ { m = $2 } /^map_id:/ { print $2, m }' "$id" 2>/dev/null; done |
@@ -29,7 +32,10 @@ case_soak() {
 	local until=$((SECONDS + length))
 	# What is made with the first files is there: buffers, and the compressor's megabytes, which malloc keeps.
 	await "files that are compressed" rotated 3
+	peak_anew
+	await "more of them" rotated 6
 	rss=$(kib VmHWM) bpf=$(bpf_kib)
+	peak_anew
 	while ((SECONDS < until)); do
 		expect "what is denied is" refused within soak cat "$bad"
 	done
