@@ -8,7 +8,11 @@
  *   change_cipher_spec  before a second hello as well as before what is encrypted
  *   alert               some servers take warnings in between
  *   application_data    encrypted: the handshake is over for a client. Unless it was offered early, which a
- *                       server that asks for a second hello skips: then FLIGHT_EARLY_MAX bytes of it
+ *                       server that asks for a second hello skips, some of them without an end: so it has none
+ *                       here
+ *
+ * Before TLS 1.3 some servers take a second hello for the first key exchange (OpenSSL 1.0 did, for what was called
+ * Server Gated Cryptography), so it is the same there.
  *
  * Where TLS 1.2 goes on with a session of before, the client's Finished comes behind its change_cipher_spec,
  * encrypted, so that it may begin like a hello. It has FLIGHT_FINISHED_MAX bytes at most, and no hello that
@@ -29,12 +33,9 @@
  * (RFC 5246 sections 6.2.3.2 and 7.4.9). A hello with versions, groups, signatures and one key has 104. */
 #define FLIGHT_FINISHED_MAX 96
 #define FLIGHT_RECORD_MAX   (HELLO_RECORD_MAX + 256) /* encrypted: RFC 8446 section 5.2 */
-/* Servers take 16 KiB, if any (max_early_data_size). */
-#define FLIGHT_EARLY_MAX    65536
 
 /* All zero to begin with, but for `early`. */
 struct flight {
-	__u32 data;    /* bytes of early data so far */
 	__u16 size;    /* of the record, as far as it was read */
 	__u16 left;    /* bytes of it that do not matter */
 	__u8 head;     /* bytes of its head that were read */
@@ -65,10 +66,7 @@ static inline enum stream_result flight_record(struct flight *flight)
 	flight->left = (__u16)size;
 	switch (flight->type) {
 	case FLIGHT_DATA:
-		flight->data += size;
-		if (!flight->early || flight->data > FLIGHT_EARLY_MAX)
-			return flight_end(flight, STREAM_DONE);
-		return STREAM_MORE;
+		return flight->early ? STREAM_MORE : flight_end(flight, STREAM_DONE);
 	case FLIGHT_CHANGE:
 		flight->changed = 1;
 		return STREAM_MORE;

@@ -19,7 +19,6 @@
 #define HELLO_MESSAGE	       1
 #define HELLO_EXTENSION_NAME   0
 #define HELLO_EXTENSION_EARLY  42 /* early_data */
-#define HELLO_EXTENSION_TLS13  43 /* supported_versions: without it there is no TLS 1.3 */
 #define HELLO_EXTENSION_ECH    0xfe0d /* encrypted_client_hello: RFC 9849 */
 #define HELLO_NAME_HOST	       0
 
@@ -59,7 +58,6 @@ struct hello {
 	__u16 result;  /* enum stream_result */
 	__u8 named;    /* there was a server_name */
 	__u8 ech;      /* there was an encrypted_client_hello */
-	__u8 tls13;    /* there was a supported_versions */
 	__u8 early;    /* there was an early_data */
 	struct stream_name name;
 };
@@ -130,7 +128,6 @@ static inline enum stream_result hello_body_begin(struct hello *hello, __u32 typ
 		return size ? STREAM_MORE : hello_end(hello, STREAM_MALFORMED);
 	}
 	hello->ech |= type == HELLO_EXTENSION_ECH;
-	hello->tls13 |= type == HELLO_EXTENSION_TLS13;
 	hello->early |= type == HELLO_EXTENSION_EARLY;
 	if (!size)
 		return hello_extension_end(hello);

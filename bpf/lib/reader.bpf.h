@@ -156,12 +156,12 @@ FRAME __u32 reader_read(struct __sk_buff *skb, struct reader *reader, __u32 at, 
 }
 
 /*
- * Goes on with what is sent behind a hello, whose name has this hash: a server of TLS 1.3 may ask for another
- * one, which has to say the same name. False: nothing that follows can be one.
+ * Goes on with what is sent behind a hello, whose name has this hash: a server may take another one, which has
+ * to say the same name. False: nothing that follows can be one.
  */
 static __always_inline bool reader_follow(struct reader *reader, __u32 name)
 {
-	if (reader->kind != READER_TLS || reader->again || !reader->hello.tls13)
+	if (reader->kind != READER_TLS || reader->again)
 		return false;
 	__builtin_memset(reader->names, 0, sizeof(reader->names));
 	reader->names[0] = name;

@@ -107,7 +107,7 @@ static bool whole(struct part stream, struct part *ret)
 static enum stream_result follows(struct part stream, bool early, size_t *ret_taken)
 {
 	bool changed = false, finished = false;
-	size_t kind, version, data = 0, length, all = stream.size;
+	size_t kind, version, length, all = stream.size;
 	struct part skipped;
 
 	for (;;) {
@@ -121,7 +121,7 @@ static enum stream_result follows(struct part stream, bool early, size_t *ret_ta
 		*ret_taken = all - stream.size;
 		if (!length || length > FLIGHT_RECORD_MAX || kind < 20 || kind > 23 || (kind == 22 && finished))
 			return STREAM_MALFORMED;
-		if (kind == 23 && (!early || (data += length) > FLIGHT_EARLY_MAX))
+		if (kind == 23 && !early)
 			return STREAM_DONE;
 		if (kind == 22 && !(changed && length <= FLIGHT_FINISHED_MAX)) {
 			if (!number(&stream, 1, &kind))

@@ -13,7 +13,7 @@
 #include "dns.h"
 #include "probe.h"
 
-#define SPEECH_MAX 40000
+#define SPEECH_MAX 120000
 #define PATIENCE   20000 /* ms for what has to come */
 
 struct speech {
@@ -91,7 +91,9 @@ struct about {
 	size_t record; /* bytes of a record */
 	size_t large;  /* bytes of a key share */
 	const char *between;
-	bool twice, list, none, retry;
+	bool twice, list, none;
+	bool again; /* what is named is named in a second hello */
+	bool tls13, early;
 };
 
 static void say_hello(struct speech *speech, const struct about *about)
@@ -107,26 +109,39 @@ static void say_hello(struct speech *speech, const struct about *about)
 		memset(extensions.bytes + extensions.size, 7, about->large);
 		extensions.size += about->large;
 	}
-	if (about->retry) {
+	if (about->tls13) {
 		add_number(&extensions, 43, 2); /* supported_versions */
 		add_number(&extensions, 0x0003020304UL, 5);
 	}
+	if (about->early)
+		add_number(&extensions, 42UL << 16, 4); /* early_data */
 	if (!about->none)
 		add_names(&extensions, about->list ? about->found : about->named,
 			about->list ? about->named : NULL);
 	add_hello(speech, &extensions, about->record ?: 16384, about->between);
 }
 
-/* Once, or as who was asked for another hello: then what is named is named in the second. */
+/* More than 64 KiB of what looks encrypted. */
+static void say_early(struct speech *speech)
+{
+	static unsigned char record[5 + 16384] = {23, 3, 3, 0x40, 0};
+
+	for (unsigned i = 0; i < 5; i++)
+		add(speech, record, sizeof(record));
+}
+
+/* Once, or as who was asked for another hello. */
 static void say_tls(struct speech *speech, const struct about *about)
 {
 	struct about first = *about;
 
 	first.named = about->found;
-	if (about->retry) {
+	if (about->again)
 		say_hello(speech, &first);
+	if (about->early)
+		say_early(speech);
+	if (about->again && about->tls13)
 		add(speech, "\x14\x03\x03\x00\x01\x01", 6);
-	}
 	say_hello(speech, about);
 }
 
@@ -160,7 +175,9 @@ static const struct manner {
 	{.name = "tls-list", .tls = {.list = true}},
 	{.name = "tls-twice", .tls = {.twice = true}},
 	{.name = "tls-none", .tls = {.none = true}},
-	{.name = "tls-retry", .tls = {.retry = true, .large = 200}},
+	{.name = "tls-retry", .tls = {.again = true, .tls13 = true, .large = 200}},
+	{.name = "tls-early", .tls = {.again = true, .tls13 = true, .early = true, .large = 200}},
+	{.name = "tls-second", .tls = {.again = true}}, /* of TLS 1.2 */
 	{.name = "tls-fastopen", .way = FASTOPEN},
 	{.name = "tls-file", .way = FILE_PAGES},
 	{.name = "tls-zerocopy", .way = ZEROCOPY},

@@ -72,7 +72,6 @@ static void check_hello(char *line)
 	assert_int_equal(hello.result, STREAM_DONE);
 	assert_int_equal(hello.name.length, strlen(name));
 	assert_memory_equal(hello.name.bytes, name, strlen(name));
-	assert_true(hello.tls13);
 }
 
 static void check_request(char *line)
