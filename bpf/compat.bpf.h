@@ -160,6 +160,20 @@ static __always_inline void socket_frees(struct sock *sk)
 		connection->state = CONNECTION_FREE;
 }
 
+/* Notes that a socket sends to a resolver, so that what leaves it is one of its questions (datagram_egress()). False:
+ * there is no memory for that. Where storage cannot be used nothing is noted. */
+static __always_inline bool socket_noted(struct sock *sk)
+{
+	struct connection *connection;
+
+	if (traced)
+		return true;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (connection)
+		connection->state = CONNECTION_ASKS;
+	return connection;
+}
+
 /* The storage of the socket that a packet leaves by, or that is connecting: for programs of cgroups, which
  * are never traced. NULL: there is none, or no memory for it. */
 static __always_inline void *packet_storage(void *map, void *sk, __u64 flags)

@@ -155,6 +155,52 @@ FRAME int unread_decide(struct __sk_buff *skb, struct packet *packet, __u32 reas
 	return all && connection_deny(packet, all->cell, reason, -1) ? PASS : DROP;
 }
 
+/* Whether a rule allows the peer that a datagram goes to, by its address or by a name that led there: then it
+ * could be sent there by whom it was addressed to as well. */
+FRAME bool datagram_leads(struct ambit_names *all, struct packet *packet)
+{
+	struct ambit_cell *cell = FAULT(CELL_PEER, NULL, cell_row(all->cell));
+	struct verdict v = {};
+	__u32 until = 0;
+	int says;
+
+	if (!cell)
+		return false;
+	packet->peer.port = packet->target;
+	says = address_says(cell, packet);
+	if (says == LEASE_NONE)
+		says = lease_decide(cell, &packet->peer, AMBIT_PROTO_UDP, &v, &until);
+	return lease_allows(says);
+}
+
+/*
+ * Decides a datagram that goes to no resolver. From a socket that has sent to one it may be a question that the
+ * host sends elsewhere (DNAT), which nobody would read: so it has to go where the cell may send anything. What
+ * such a socket sends to others that it is allowed is none the worse.
+ */
+FRAME int datagram_egress(struct __sk_buff *skb, struct packet *packet)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct connection *connection;
+	struct ambit_names *all;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk)
+		return PASS;
+	/* NULL is an answer: nothing was noted of it. */
+	connection = packet_storage(&connections, sk, 0);
+	if (!(connection && connection->state == CONNECTION_ASKS) &&
+		sk->dst_port != bpf_htons(AMBIT_DNS_PORT))
+		return PASS;
+	packet_home(skb, packet);
+	all = names_of(packet->cgroup);
+	if (!all)
+		return DROP;
+	if (datagram_leads(all, packet))
+		return PASS;
+	return connection_deny(packet, all->cell, REASON_STREAM, -1) ? PASS : DROP;
+}
+
 /* Decides what leaves. */
 static __always_inline int names_leave(struct __sk_buff *skb, struct packet *packet)
 {
@@ -170,7 +216,8 @@ static __always_inline int names_leave(struct __sk_buff *skb, struct packet *pac
 	if (read == PACKET_OTHER)
 		return PASS;
 	if (packet->target != AMBIT_DNS_PORT)
-		return packet->proto == AMBIT_PROTO_TCP ? connection_egress(skb, packet) : PASS;
+		return packet->proto == AMBIT_PROTO_TCP ? connection_egress(skb, packet)
+							: datagram_egress(skb, packet);
 	/* Nothing is said. An empty datagram is no question. */
 	if (packet->payload >= skb->len && packet->proto == AMBIT_PROTO_TCP)
 		return PASS;

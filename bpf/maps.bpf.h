@@ -46,6 +46,7 @@ enum connection_state {
 	CONNECTION_READ, /* its first bytes are being read: it has a reader */
 	CONNECTION_FREE, /* they were, or nobody has to */
 	CONNECTION_CUT,
+	CONNECTION_ASKS, /* none, but a socket of UDP that was allowed to send to a resolver */
 };
 
 struct connection {

@@ -162,7 +162,7 @@ static __always_inline int connect_decide(struct socket *socket, struct sockaddr
 		return deny_address(&request, result);
 	address_as_peer(&request.address);
 	request.socket = (__u64)socket;
-	return decide_peer(&request) ? -EPERM : 0;
+	return decide_peer(&request) ? -EPERM : question_noted(&request, socket);
 }
 
 /*
@@ -220,7 +220,7 @@ static __always_inline int decide_named(
 		return deny_address(request, result);
 	address_as_peer(&request->address);
 	request->socket = (__u64)socket;
-	return decide_peer(request) ? -EPERM : 0;
+	return decide_peer(request) ? -EPERM : question_noted(request, socket);
 }
 
 /* What is left of a limit of bytes has to be enough. */

@@ -19,17 +19,18 @@
 
 #define TCP_STATE_LISTEN 10 /* include/net/tcp_states.h */
 
-/* What an address alone says of connecting to it, as enum lease: LEASE_ANY where a rule allows it. */
+/* What an address alone says of sending to it, as enum lease: LEASE_ANY where a rule allows it. */
 FRAME int address_says(const struct ambit_cell *cell, const struct packet *packet)
 {
-	struct peer_request request = {
-		.proto = AMBIT_PROTO_TCP, .address = packet->peer};
+	struct peer_request request = {.proto = packet->proto, .address = packet->peer};
 	struct ambit_accept accept;
 	struct match match;
 
 	if (!match_peer(&match, cell->policy, &request) || !match_accept(&match, &accept))
 		return LEASE_FAILS;
-	if (accept.deny[0] || !accept.allow[0])
+	if (accept.deny[0])
+		return LEASE_DENIES;
+	if (!accept.allow[0])
 		return LEASE_NONE;
 	return accept.allow[AMBIT_COLUMN_STREAM] == AMBIT_STREAM_PROXY ? LEASE_PROXY : LEASE_ANY;
 }
@@ -227,7 +228,7 @@ FRAME bool connection_deny(const struct packet *packet, __u32 cell, __u32 reason
 
 	v.op = OP_CONNECT;
 	v.hook = HOOK_socket_sendmsg;
-	v.proto = AMBIT_PROTO_TCP;
+	v.proto = packet->proto == AMBIT_PROTO_UDP ? AMBIT_PROTO_UDP : AMBIT_PROTO_TCP;
 	v.family = packet->peer.family;
 	v.port = packet->target;
 	v.rule = packet->rule;

@@ -137,6 +137,7 @@
 	X(NAMES)                                                                                  \
 	X(SCRATCH_DNS)                                                                            \
 	X(SOCKET_CGROUP)                                                                          \
+	X(SOCKET_ASKS)                                                                            \
 	/* first bytes */                                                                         \
 	X(CONNECTION)                                                                             \
 	X(READER)                                                                                 \

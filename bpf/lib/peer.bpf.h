@@ -256,11 +256,19 @@ FRAME bool peer_keep(const struct peer_request *request, const struct peer_age *
 	return true;
 }
 
-/* Counts a verdict that allows, and keeps it, but for what each connect has to draw from a limit. */
-static __always_inline void peer_allow(
-	const struct peer_request *request, const struct peer_age *age, bool limited)
+/* Whether questions are sent to this peer, by a cell with these flags. */
+static __always_inline bool peer_asks(const struct peer_request *request, __u32 flags)
 {
-	if (limited || !keeps || !fence_stands(age->fence) || !peer_keep(request, age))
+	return flags & AMBIT_CELL_NAMES && request->op == OP_CONNECT && request->proto == AMBIT_PROTO_UDP &&
+	       request->address.port == AMBIT_DNS_PORT;
+}
+
+/* Counts a verdict that allows, and keeps it, unless it is to be found `anew` each time: where a connect has to
+ * draw from a limit, and where the socket is noted (question_noted()). */
+static __always_inline void peer_allow(
+	const struct peer_request *request, const struct peer_age *age, bool anew)
+{
+	if (anew || !keeps || !fence_stands(age->fence) || !peer_keep(request, age))
 		count_allowed(
 			request->cell, request->op == OP_LISTEN ? OP_LISTEN : OP_CONNECT);
 }
@@ -294,7 +302,7 @@ static __always_inline int peer_verdict(const struct peer_request *request, __u8
 		denied = limits_connect(
 			request->cell, &request->address, request->proto, by_name, &v);
 	if (!denied) {
-		peer_allow(request, &age, limited);
+		peer_allow(request, &age, limited || peer_asks(request, v.cell_flags));
 		return 0;
 	}
 	report_peer(&v);
@@ -311,6 +319,27 @@ GLOBAL int decide_peer(const struct peer_request *request)
 GLOBAL int decide_listen(const struct peer_request *request)
 {
 	return peer_verdict(request, OP_LISTEN);
+}
+
+/*
+ * Notes that a socket of a cell with names sends to a resolver. Its questions are read where they leave
+ * (dns.bpf.c), by their port; where the host sends them to another one (DNAT) only the socket can tell.
+ */
+static __always_inline int question_noted(const struct peer_request *request, struct socket *socket)
+{
+	struct ambit_cell *cell;
+	struct sock *sk;
+
+	if (request->address.port != AMBIT_DNS_PORT)
+		return 0;
+	/* NULL is an answer: of a cell that is gone no question is sent. */
+	cell = cell_row(request->cell);
+	if (!cell || !peer_asks(request, cell->flags))
+		return 0;
+	sk = socket->sk;
+	if (sk && FAULT(SOCKET_ASKS, false, socket_noted(sk)))
+		return 0;
+	return deny(request->cell, request->hook, OP_CONNECT, REASON_NAMES) ? -EPERM : 0;
 }
 
 #endif

@@ -17,6 +17,7 @@ parser.add_argument("--tcp", action="store_true")
 parser.add_argument("--type", type=int, default=message.A)
 parser.add_argument("--answers", type=int, default=1, help="so many datagrams are waited for")
 parser.add_argument("--connect", action="store_true")
+parser.add_argument("--also", help="the same socket sends to port 80 of this address, too (UDP)")
 parser.add_argument("names", nargs="+")
 options = parser.parse_args()
 if not options.server:
@@ -37,6 +38,8 @@ def ask_udp(query):
         datagrams.sendto(query, (options.server, options.port))
         for _ in range(options.answers):
             datagrams.recvfrom(65535)
+        if options.also:
+            datagrams.sendto(b"x", (options.also, 80))
 
 
 for name in options.names:
