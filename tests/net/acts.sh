@@ -27,7 +27,7 @@ iodine_to() {
 	local said=/run/net/cell/iodine status=0 resolver
 	resolver=$(awk '/^nameserver/ { print $2; exit }' /etc/resolv.conf)
 	: >"$said"
-	timeout -k 5 60 iodine -f -r -T NULL -P secret "$resolver" "tunnel.$1" >>"$said" 2>&1 </dev/null &
+	timeout -k 5 60 iodine -f -r -d dns0 -T NULL -P secret "$resolver" "tunnel.$1" >>"$said" 2>&1 </dev/null &
 	local client=$!
 	grep -q 'Connection setup complete' < <(tail -n +1 -f --pid="$client" "$said") || true # or it ends
 	[[ $2 == heard ]] || hello --max-time 30 http://10.99.0.1/ || status=1
