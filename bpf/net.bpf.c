@@ -297,6 +297,13 @@ FRAME int message_last(struct socket *socket, struct msghdr *message, int size)
 	return deny_unseen(socket, HOOK_socket_sendmsg) ? -EPERM : 0;
 }
 
+/* The short way of nearly all messages: to whom connect has decided, without control data, while no cell has
+ * limits or a connection that was cut. */
+static __always_inline bool message_is_plain(const struct msghdr *message)
+{
+	return !message->msg_name && !message->msg_controllen && !(LOOK(kept.cut) | LOOK(kept.limited));
+}
+
 /* INSIDE_PROG() would be a frame too many beneath decide_control() (the verifier knows 8). Whatever is
  * asked stands in functions of its own, so that all that is saved for those outside is `ctx`. */
 SEC("lsm/socket_sendmsg")
@@ -305,7 +312,7 @@ int BPF_PROG(net_socket_sendmsg)
 	struct control control;
 	int result;
 
-	if (OUTSIDE())
+	if (OUTSIDE() || message_is_plain((struct msghdr *)ctx[1]))
 		return zero();
 	result = message_decide((struct socket *)ctx[0], (struct msghdr *)ctx[1], &control);
 	if (result == CONTROL_ASK)
