@@ -288,31 +288,69 @@ static void forged(void **state)
 	}
 }
 
-/* More addresses than there are places: the newest always has one, and none grows. */
-static void many(void **state)
+/* Leases so many addresses, from that of this number on, without a limit. */
+static void lease_many(unsigned from, unsigned count)
 {
-	unsigned names, held = 0;
+	uint32_t row = 0;
 	char address[16];
 
-	(void)state;
-	for (unsigned i = 0; i < 6000; i++) {
-		uint32_t row = 0;
-
-		if (i % 1000 == 0) {
+	for (unsigned i = from; i < from + count; i++) {
+		if ((i - from) % 1000 == 0) {
 			bpf_map_lookup_elem(names_fd, &row, &table);
 			table.queries = 1000000;
 			table.paid = 0;
 			bpf_map_update_elem(names_fd, &row, &table, 0);
 		}
 		assert_int_equal(ask("api.example.com"), PASSED);
-		snprintf(address, sizeof(address), "1.2.%u.%u", i / 250, i % 250 + 1);
+		snprintf(address, sizeof(address), "1.%u.%u.%u", 2 + i / 62500, i / 250 % 250, i % 250 + 1);
 		answer("api.example.com", 60, address);
-		if (i % 500 == 499)
-			assert_true(leased(address, &names) > 0);
 	}
+	bpf_map_lookup_elem(names_fd, &row, &table);
+}
+
+static bool lease_held(const struct ambit_lease *lease)
+{
+	return lease->names[0].until > 1;
+}
+
+/* More addresses than there are places: the newest always has one, none grows, and all places are in use. */
+static void many(void **state)
+{
+	unsigned names, held = 0;
+
+	(void)state;
+	lease_many(0, 6000);
+	assert_true(leased("1.2.23.250", &names) > 0);
+	lease_many(6000, 24000);
+	assert_true(leased("1.2.119.250", &names) > 0);
 	for (size_t i = 0; i < ARRAY_SIZE(table.leases); i++)
-		held += table.leases[i].names[0].until != 0;
-	assert_true(held > ARRAY_SIZE(table.leases) / 2);
+		held += lease_held(&table.leases[i]);
+	assert_int_equal(held, ARRAY_SIZE(table.leases));
+}
+
+/* What is over is written over, and nothing else as long as there is some among the places of an address. */
+static void over(void **state)
+{
+	static struct ambit_lease before[ARRAY_SIZE(table.leases)];
+	uint32_t row = 0;
+	size_t kept = 0;
+
+	(void)state;
+	lease_many(0, 30000);
+	for (size_t i = 0; i < ARRAY_SIZE(before); i += 2)
+		table.leases[i].names[0].until = 1;
+	memcpy(before, table.leases, sizeof(before));
+	bpf_map_update_elem(names_fd, &row, &table, 0);
+	lease_many(30000, ARRAY_SIZE(before) / 4);
+	for (size_t first = 0; first < ARRAY_SIZE(before); first += AMBIT_WAYS) {
+		bool full = true;
+
+		for (size_t i = first; i < first + AMBIT_WAYS; i++)
+			full &= lease_held(&table.leases[i]);
+		for (size_t i = first + 1; !full && i < first + AMBIT_WAYS; i += 2, kept++)
+			assert_memory_equal(&table.leases[i], &before[i], sizeof(before[i]));
+	}
+	assert_true(kept > ARRAY_SIZE(before) / 4);
 }
 
 /* What the kernel accounts for the table of a cell: as many of them as hold 100,000 leases. */
@@ -350,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup(no_leases, fresh),
 		cmocka_unit_test_setup(forged, fresh),
 		cmocka_unit_test_setup(many, fresh),
+		cmocka_unit_test_setup(over, fresh),
 		cmocka_unit_test_setup(memory, fresh),
 	};
 
