@@ -14,6 +14,16 @@ knock() {
 	python3 knock.py "$@"
 }
 
+# ADDRESS NAME: a session of TLS 1.3 is gone on with by early data (0-RTT), and much more is sent behind it.
+early() {
+	local dir=/run/net/cell part=(openssl s_client -connect "$1:443" -servername "$2" -ign_eof)
+	rm -f "$dir/session"
+	printf 'GET / HTTP/1.0\r\nHost: %s\r\n\r\n' "$2" | timeout 40 "${part[@]}" -sess_out "$dir/session" >"$dir/said" 2>&1 &&
+		printf 'POST / HTTP/1.0\r\nHost: %s\r\nContent-Length: 300000\r\n\r\n' "$2" >"$dir/head" &&
+		head -c 300000 /dev/zero | timeout 40 "${part[@]}" -sess_in "$dir/session" -early_data "$dir/head" >"$dir/said" 2>&1
+	grep -a -e 'Early data was accepted' "$dir/said" && grep -a "^hello $2" "$dir/said"
+}
+
 # DOMAIN SIZE COUNT: so many messages leave in labels of this size, and something comes back for each.
 tunnel() {
 	local names=() i

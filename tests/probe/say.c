@@ -93,7 +93,7 @@ struct about {
 	const char *between;
 	bool twice, list, none;
 	bool again; /* what is named is named in a second hello */
-	bool tls13, early;
+	bool tls13, early, ech;
 };
 
 static void say_hello(struct speech *speech, const struct about *about)
@@ -115,6 +115,12 @@ static void say_hello(struct speech *speech, const struct about *about)
 	}
 	if (about->early)
 		add_number(&extensions, 42UL << 16, 4); /* early_data */
+	if (about->ech) {
+		/* encrypted_client_hello (RFC 9849): outer, ciphers, configuration, and nothing that is encrypted */
+		add_number(&extensions, 0xfe0d, 2);
+		add_number(&extensions, 10, 2);
+		add(&extensions, "\0\0\1\0\1\7\0\0\0", 10);
+	}
 	if (!about->none)
 		add_names(&extensions, about->list ? about->found : about->named,
 			about->list ? about->named : NULL);
@@ -178,6 +184,7 @@ static const struct manner {
 	{.name = "tls-retry", .tls = {.again = true, .tls13 = true, .large = 200}},
 	{.name = "tls-early", .tls = {.again = true, .tls13 = true, .early = true, .large = 200}},
 	{.name = "tls-second", .tls = {.again = true}}, /* of TLS 1.2 */
+	{.name = "tls-ech", .tls = {.tls13 = true, .ech = true}},
 	{.name = "tls-fastopen", .way = FASTOPEN},
 	{.name = "tls-file", .way = FILE_PAGES},
 	{.name = "tls-zerocopy", .way = ZEROCOPY},
