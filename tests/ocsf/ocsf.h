@@ -23,6 +23,7 @@ enum ocsf_type {
 	OCSF_T_STRING,
 	OCSF_T_IP,
 	OCSF_T_STRINGS, /* an array */
+	OCSF_T_OBJECTS, /* an array of those of one of the tables */
 	OCSF_T_ANY,	/* an object that the schema does not look into */
 	OCSF_T_OBJECT,	/* one of the tables */
 };
@@ -94,6 +95,10 @@ static const struct ocsf_attribute ocsf_attributes[] = {
 	{"process", "file", OCSF_T_OBJECT, false, "file", NULL},
 	{"process", "user", OCSF_T_OBJECT, false, "user", NULL},
 	{"process", "parent_process", OCSF_T_OBJECT, false, "process", NULL},
+	{"process", "ancestry", OCSF_T_OBJECTS, false, "process_entity", NULL},
+	{"process_entity", "pid", OCSF_T_INTEGER, false, NULL, NULL},
+	{"process_entity", "uid", OCSF_T_STRING, false, NULL, NULL},
+	{"process_entity", "name", OCSF_T_STRING, false, NULL, NULL},
 	{"user", "uid", OCSF_T_STRING, false, NULL, NULL},
 	{"file", "name", OCSF_T_STRING, true, NULL, NULL},
 	{"file", "type_id", OCSF_T_INTEGER, true, "0 1 2 3 4 5 6 7 99", NULL},
@@ -119,6 +124,7 @@ static const struct {
 	{"policy", {"name"}},
 	{"actor", {"process"}},
 	{"process", {"pid", "uid"}},
+	{"process_entity", {"pid", "uid", "name"}},
 	{"user", {"uid"}},
 	{"device", {"hostname"}},
 	{"network_endpoint", {"ip", "name", "hostname", "svc_name"}},
@@ -187,6 +193,7 @@ static inline bool ocsf_has_type(const struct ocsf_attribute *attribute, struct 
 	case OCSF_T_IP:
 		return text && ocsf_is_ip(json_object_get_string(value));
 	case OCSF_T_STRINGS:
+	case OCSF_T_OBJECTS:
 		return json_object_is_type(value, json_type_array);
 	case OCSF_T_ANY:
 	case OCSF_T_OBJECT:
@@ -216,6 +223,9 @@ static inline bool ocsf_object(struct json_object *event, struct json_object *ob
 		if (!attribute || !ocsf_has_type(attribute, value) ||
 			(attribute->profile && !ocsf_has_profile(event, attribute->profile)))
 			return false;
+		for (size_t i = 0; attribute->type == OCSF_T_OBJECTS && i < json_object_array_length(value); i++)
+			if (!ocsf_object(event, json_object_array_get_idx(value, i), attribute->more, NULL, why))
+				return false;
 		if (attribute->type == OCSF_T_OBJECT && !ocsf_object(event, value, attribute->more, NULL, why))
 			return false;
 	}

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "trail/lineage.h"
 #include "trail/ocsf.h"
 #include "trail/source.h"
 
@@ -13,6 +14,32 @@ static void put_user(struct writer *writer, uint32_t uid)
 	ambit_writer_open(writer, "user", '{');
 	ambit_writer_bytes(writer, "uid", from, (size_t)(text + sizeof(text) - from));
 	ambit_writer_close(writer, '}');
+}
+
+/* From the parent upwards. Whose start is not known as events have it has no name for good. */
+static void put_ancestry(struct writer *writer, const struct ambit_event *event)
+{
+	struct ancestor ancestors[LINEAGE_MOST];
+	const unsigned count = ambit_lineage_find(event, ancestors);
+
+	ambit_lineage_learn(event);
+	/* With the parent alone it would say nothing new. */
+	if (count < 2)
+		return;
+	ambit_writer_open(writer, "ancestry", '[');
+	for (unsigned i = 0; i < count; i++) {
+		const struct ancestor *ancestor = &ancestors[i];
+
+		ambit_writer_open(writer, NULL, '{');
+		if (ancestor->start)
+			ambit_ocsf_process(writer, ancestor->pid, ancestor->start);
+		else
+			ambit_writer_number(writer, "pid", ancestor->pid);
+		ambit_writer_bytes(
+			writer, "name", ancestor->name, strnlen(ancestor->name, sizeof(ancestor->name)));
+		ambit_writer_close(writer, '}');
+	}
+	ambit_writer_close(writer, ']');
 }
 
 static struct actor_inexact put_actor(struct writer *writer, const struct record *record)
@@ -34,6 +61,7 @@ static struct actor_inexact put_actor(struct writer *writer, const struct record
 	inexact.parent_comm = !ambit_writer_bytes(writer, "name", event->parent_comm,
 		strnlen(event->parent_comm, sizeof(event->parent_comm)));
 	ambit_writer_close(writer, '}');
+	put_ancestry(writer, event);
 	ambit_writer_close(writer, '}');
 	ambit_writer_close(writer, '}');
 	return inexact;
