@@ -77,6 +77,7 @@ users_run() {
 	cat "$work/case/stderr"
 	expect "a denial is said" grep -q '^denied  read /t/mine/file ' "$work/case/stderr"
 	users_together
+	users_room
 	users_end
 	expect_trail verdict=deny path=/t/out/secret reason=no-rule
 	expect_trail verdict=deny path=/t/mine/file reason=no-rule
@@ -85,6 +86,23 @@ users_run() {
 	for trail in /var/log/ambit/*users*.jsonl; do
 		expect_status 0 ambit verify "$trail"
 	done
+}
+
+# What trails of one user take has an end, and those of others do not count for it.
+users_room() {
+	echo 'apiVersion: ambit/v1
+file: {userRoom: 16MiB}' >/etc/ambit/trail.yaml
+	daemon_kill
+	daemon_up
+	truncate -s 16M /var/log/ambit/20260101T000000Z-u1001-users-1.jsonl
+	expect "there is room" run_as_user true
+	truncate -s 16M /var/log/ambit/20260101T000000Z-u1000-users-1.jsonl
+	expect_status 1 run_as_user true 2>"$work/case/stderr"
+	expect "and then none" grep -q 'your trails take 1[67] MiB, and 16 are for all of them' "$work/case/stderr"
+	rm /var/log/ambit/20260101T000000Z-u100?-users-1.jsonl /etc/ambit/trail.yaml
+	expect "her trails have her number" [ "$(find /var/log/ambit -name "*Z-u1000-users-*.jsonl" | wc -l)" -ge 2 ]
+	daemon_kill
+	daemon_up
 }
 
 # Runs that end together, each with its connection and its process, while the service goes on.

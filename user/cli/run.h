@@ -39,6 +39,8 @@ struct run_options {
 	uint32_t ring;	    /* bytes of the cell's ring */
 	bool quiet, json;
 	bool best_effort;
+	uid_t lent;	   /* to whom, and how many bytes the trail may have; 0: it is root's own */
+	uint64_t share;
 	char **argv; /* the command, ends with NULL */
 };
 

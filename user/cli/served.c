@@ -5,6 +5,7 @@
  * is a pipe that ends here again, line by line.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #include "compile/limits.h"
 #include "daemon/request.h"
 #include "trail/clock.h"
+#include "trail/config.h"
+#include "trail/room.h"
 
 /* Bytes of what is said that wait for a user who does not read; more is not said. */
 #define TEXT_ROOM (1 << 20)
@@ -235,6 +238,29 @@ static int load(struct served *served, struct diags *diags)
 	return error ?: end;
 }
 
+/* What the trails of a user take, with the shares of those that are being written, is no more than the room that they
+ * have all together. */
+static int room_take(const struct user_call *user, const struct trail_config *config, uint64_t *ret_share,
+	struct diag *diag)
+{
+	const uint64_t share = config->user_room / AMBIT_ROOM_SHARES;
+	uint64_t used;
+	int error = ambit_room_used(AMBIT_TRAIL_DIR, user->uid, &used);
+
+	if (error) {
+		ambit_diag_set(diag, NULL, 0, 0, "cannot find out what your trails take: %s", strerror(-error));
+		return error;
+	}
+	*ret_share = share;
+	if (used + (user->others + 1) * share <= config->user_room)
+		return 0;
+	ambit_diag_set(diag, NULL, 0, 0,
+		"your trails take %" PRIu64 " MiB, and %" PRIu64 " are for all of them (userRoom in " AMBIT_TRAIL_CONFIG
+		"): an administrator has to remove some of " AMBIT_TRAIL_DIR,
+		used >> 20, config->user_room >> 20);
+	return -EDQUOT;
+}
+
 static int begin(struct served *served, const struct daemon_options *options, struct diag *diag)
 {
 	const struct run_request *request = served->user->request;
@@ -250,8 +276,12 @@ static int begin(struct served *served, const struct daemon_options *options, st
 		.quiet = request->quiet,
 		.json = request->json,
 		.best_effort = options->best_effort,
+		.lent = served->user->uid,
 		.argv = request->command,
 	};
+	error = room_take(served->user, options->trail, &run->options.share, diag);
+	if (error)
+		return error;
 	error = target_fill(served->user, &run->target);
 	alarm(LOAD_SECONDS);
 	if (!error)

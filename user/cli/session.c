@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/run.h"
 #include "trail/clock.h"
+#include "trail/room.h"
 
 /* Events a turn of the loop: a few milliseconds of work. */
 #define TURN_EVENTS 8192
@@ -33,15 +34,18 @@ static char *name_cell(const struct policy *policy, uint32_t id)
 }
 
 /* A new file of its own for each run: its name begins with the time, so that `ls` sorts them. */
-static char *name_trail(const char *cell_name)
+static char *name_trail(const struct run_options *options, const char *cell_name)
 {
+	char mark[16] = "-";
 	time_t now = time(NULL);
 	char stamp[32], *path;
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	if (asprintf(&path, AMBIT_TRAIL_DIR "/%s-%s.jsonl", stamp, cell_name) < 0)
+	if (options->lent)
+		ambit_room_mark(options->lent, mark);
+	if (asprintf(&path, AMBIT_TRAIL_DIR "/%s%s%s.jsonl", stamp, mark, cell_name) < 0)
 		return NULL;
 	return path;
 }
@@ -121,7 +125,7 @@ int ambit_session_open(struct session *session, const struct target *target, str
 		return error;
 	session->fold = ambit_fold_new();
 	session->cell_name = name_cell(session->policy, ambit_cell_id(session->cell));
-	session->trail_path = path ? strdup(path) : name_trail(session->cell_name ?: "");
+	session->trail_path = path ? strdup(path) : name_trail(session->options, session->cell_name ?: "");
 	if (!session->fold || !session->cell_name || !session->trail_path) {
 		ambit_diag_set(diag, NULL, 0, 0, "out of memory");
 		return -ENOMEM;
@@ -134,6 +138,8 @@ int ambit_session_open(struct session *session, const struct target *target, str
 	error = ambit_trail_open(session->trail_path, &session->trail, diag);
 	if (error)
 		return error;
+	if (session->options->share)
+		ambit_room_keep(&session->config.keep, session->options->share);
 	ambit_trail_keep(session->trail, &session->config.keep);
 	error = ambit_shut_open(session, target);
 	if (!error)

@@ -33,6 +33,7 @@ struct user_call {
 	gid_t *groups;
 	size_t group_count;
 	pid_t pid;
+	unsigned others; /* cells that the user has */
 	const struct run_request *request;
 };
 

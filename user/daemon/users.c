@@ -141,6 +141,15 @@ static void service_leave(int connection)
 		_exit(EXIT_FAILURE);
 }
 
+static unsigned runs_of(const struct service *service, uid_t uid)
+{
+	unsigned count = 0;
+
+	for (const struct user_run *run = service->runs; run; run = run->next)
+		count += run->uid == uid;
+	return count;
+}
+
 static int fork_for(struct service *service, const struct client *client,
 	const struct run_request *request, struct user_run *run)
 {
@@ -149,6 +158,7 @@ static int fork_for(struct service *service, const struct client *client,
 		.uid = client->uid,
 		.gid = client->gid,
 		.pid = client->pid,
+		.others = runs_of(service, client->uid),
 		.request = request,
 	};
 	pid_t pid = fork();
@@ -173,13 +183,11 @@ static int fork_for(struct service *service, const struct client *client,
 
 static const char *room_refuse(const struct service *service, uid_t uid)
 {
-	unsigned count = 0, all = 0;
+	unsigned all = 0;
 
-	for (const struct user_run *run = service->runs; run; run = run->next) {
+	for (const struct user_run *run = service->runs; run; run = run->next)
 		all++;
-		count += run->uid == uid;
-	}
-	return count >= RUNS_MAX ? "you have as many cells as a user can have"
+	return runs_of(service, uid) >= RUNS_MAX ? "you have as many cells as a user can have"
 	       : all >= RUNS_ALL ? "users have as many cells as there can be"
 				 : NULL;
 }

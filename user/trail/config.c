@@ -7,6 +7,7 @@
 #include "policy/limits.h"
 #include "policy/rule.h"
 #include "policy/yaml.h"
+#include "trail/room.h"
 
 /* As much as a second of a busy cell: a disk is asked for no more. */
 #define SYNC_LINES 1000
@@ -83,11 +84,26 @@ static int parse_rotate_size(struct yaml *yaml, const struct yaml_key *key, void
 	return r;
 }
 
+static int parse_user_room(struct yaml *yaml, const struct yaml_key *key, void *data)
+{
+	/* `keep` is where the others go. */
+	struct trail_config *config = (void *)((char *)data - offsetof(struct trail_config, keep));
+	struct quota quota = {0};
+	struct mark mark = yaml_mark(yaml);
+	int r = limit_parse_size(yaml, key, 1, &quota);
+
+	if (quota.value && quota.value < AMBIT_ROOM_MIN)
+		yaml_error(yaml, mark, "\"%s\" must be %lluMiB or more", key->name, AMBIT_ROOM_MIN >> 20);
+	config->user_room = quota.value;
+	return r;
+}
+
 static const struct yaml_key file_keys[] = {
 	{"rotateSize", parse_rotate_size, 0, NULL},
 	{"rotateAge", parse_time, offsetof(struct trail_keep, rotate_age), NULL},
 	{"keepFiles", parse_count, offsetof(struct trail_keep, keep_files), NULL},
 	{"keepAge", parse_time, offsetof(struct trail_keep, keep_age), NULL},
+	{"userRoom", parse_user_room, 0, NULL},
 	{"syncLines", parse_count, offsetof(struct trail_keep, sync_lines), NULL},
 	{"syncAge", parse_time, offsetof(struct trail_keep, sync_ns), NULL},
 };
@@ -309,7 +325,8 @@ static int parse_document(struct yaml *yaml, struct trail_config *config)
 
 static struct trail_config begin(void)
 {
-	return (struct trail_config){.keep = {.sync_lines = SYNC_LINES, .sync_ns = SECOND_NS}};
+	return (struct trail_config){
+		.keep = {.sync_lines = SYNC_LINES, .sync_ns = SECOND_NS}, .user_room = AMBIT_ROOM_USUAL};
 }
 
 int ambit_trail_config_parse(const char *file, const char *text, size_t size, struct diags *diags,

@@ -9,6 +9,7 @@
 
 struct trail_config {
 	struct trail_keep keep;
+	uint64_t user_room; /* bytes: of all trails of one user who is not root */
 	struct sink_config *sinks;
 	size_t sink_count, sinks_room;
 };

@@ -28,7 +28,7 @@ static void all_keys(void **state)
 
 	(void)state;
 	assert_int_equal(parse(HEAD "file:\n  rotateSize: 64MiB\n  rotateAge: 24h\n  keepFiles: 10\n"
-				    "  keepAge: 90d\n  syncLines: 5\n  syncAge: 2s\n",
+				    "  keepAge: 90d\n  syncLines: 5\n  syncAge: 2s\n  userRoom: 64MiB\n",
 				 &config, NULL, 0),
 		0);
 	assert_int_equal(config.keep.rotate_size, 64 << 20);
@@ -37,6 +37,7 @@ static void all_keys(void **state)
 	assert_int_equal(config.keep.keep_age, 90ULL * 86400 * 1000000000);
 	assert_int_equal(config.keep.sync_lines, 5);
 	assert_int_equal(config.keep.sync_ns, 2000000000ULL);
+	assert_int_equal(config.user_room, 64 << 20);
 	ambit_trail_config_clear(&config);
 }
 
@@ -50,6 +51,7 @@ static void what_is_left_out(void **state)
 	assert_int_equal(config.keep.rotate_size, 0);
 	assert_int_equal(config.keep.sync_lines, 1000);
 	assert_int_equal(config.keep.sync_ns, 1000000000);
+	assert_int_equal(config.user_room, 1 << 30);
 	ambit_trail_config_clear(&config);
 	assert_int_equal(ambit_trail_config_load("/nowhere/trail.yaml", &diags, &config), 0);
 	assert_int_equal(config.keep.sync_lines, 1000);
