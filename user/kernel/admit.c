@@ -95,31 +95,49 @@ static int standing_refuse(const struct stranger *stranger, int pidfd, struct di
 
 /* What came into the cgroup by a number that was another's by then goes out of it again, to the one above: where it
  * was before nobody knows, and where the other was is no place for it. True: there was something. */
-static bool put_back_once(const struct cell *cell)
+static bool put_back_once(const char *cgroup)
 {
-	char path[1100], text[32], base[1024];
-	const char *slash = strrchr(cell->cgroup, '/');
+	char path[128], above[128], text[32];
 	bool some = false;
 	FILE *in;
 	int pid;
 
-	snprintf(base, sizeof(base), "%.*s", (int)(slash - cell->cgroup), cell->cgroup);
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cell->cgroup);
+	snprintf(above, sizeof(above), "%s/..", cgroup);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
 	in = fopen(path, "re");
 	while (in && fscanf(in, "%d", &pid) == 1) {
 		some = true;
 		snprintf(text, sizeof(text), "%d", pid);
-		cgroup_write(base, "cgroup.procs", text);
+		cgroup_write(above, "cgroup.procs", text);
 	}
 	if (in)
 		fclose(in);
 	return some;
 }
 
-static void put_back(const struct cell *cell)
+static void put_back(const char *cgroup)
 {
-	for (unsigned turn = 0; turn < PUT_BACK_TURNS && put_back_once(cell); turn++)
+	for (unsigned turn = 0; turn < PUT_BACK_TURNS && put_back_once(cgroup); turn++)
 		;
+}
+
+/* The cell's own cgroup, by a descriptor, so that it is that one all the time; what has its name may be another, made
+ * anew, whose packets nobody counts. */
+static int cgroup_open(const struct cell *cell)
+{
+	_cleanup_close_ int fd = open(cell->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct ambit_cell row;
+	char path[64];
+	uint64_t id;
+	int result = fd < 0 ? -errno : ambit_cell_row(cell, &row);
+
+	if (result < 0)
+		return result;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", fd);
+	result = cgroup_id(path, &id);
+	if (result == 0 && id != row.cgroup)
+		result = -ESTALE;
+	return result < 0 ? result : TAKE_FD(fd);
 }
 
 /* By its number: who had it by then has his own limit again. */
@@ -146,13 +164,17 @@ static int limit_files(const struct stranger *stranger, int pidfd)
 /* By its number, and a look afterwards whether that was still its own. */
 static int move(const struct cell *cell, const struct stranger *stranger, int pidfd, struct diag *diag)
 {
-	char text[32];
-	int result;
+	_cleanup_close_ int cgroup = cgroup_open(cell);
+	char text[32], path[64];
+	int result = cgroup < 0 ? cgroup : 0;
 
 	snprintf(text, sizeof(text), "%d", stranger->pid);
-	result = cgroup_write(cell->cgroup, "cgroup.procs", text);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/.", cgroup);
+	if (result == 0)
+		result = cgroup_write(path, "cgroup.procs", text);
 	if (has_ended(pidfd)) {
-		put_back(cell);
+		if (result == 0)
+			put_back(path);
 		return refuse(diag, "has ended");
 	}
 	if (result < 0)
