@@ -324,6 +324,7 @@ struct ambit_counters {
 	__u64 lost_scratch; /* events without a scratch buffer to build them in */
 	__u64 lost_spared;  /* events that only record, given up so that denials find room */
 	__u64 lost_tally;   /* denials that `tallies` had no room for */
+	__u64 owner;	    /* id of the cell that had the slot last; for user space */
 };
 
 /*
@@ -404,6 +405,7 @@ struct ambit_tally_key {
 };
 
 #include "bound.h"
+#include "glob.h"
 #include "limits.h"
 /* In place of a helper's number: calls of the kernel's bpf_rdonly_cast() (bpf/compat.bpf.h). */
 #define AMBIT_CALL_CAST 0x616d6274

@@ -9,6 +9,9 @@
  * one. So user space writes the row of `bounds` first and then has bind_tasks look at all tasks: whoever came
  * before the row is seen by that one, in the right cgroup, and who comes after by this. What has a label
  * keeps it.
+ *
+ * Where a glob says what is bound, bind_made writes that row when a cgroup is made, before anybody sees it
+ * (cgroup_mkdir() of the same file calls the tracepoint in front of kernfs_activate()), and bind_gone takes it away.
  */
 #include "lib/label.bpf.h"
 
@@ -22,7 +25,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline __u32 bound_cell(struct cgroup *cgroup)
 {
 	struct ambit_bound_key key;
-	struct ambit_label *label;
+	struct ambit_bound *bound;
 	struct cgroup *above;
 	const char *name;
 
@@ -37,19 +40,29 @@ static __always_inline __u32 bound_cell(struct cgroup *cgroup)
 		/* What cannot be read has an empty name, which nothing is bound by. */
 		bpf_probe_read_kernel_str(key.name, sizeof(key.name), name);
 		/* NULL is an answer. */
-		label = bpf_map_lookup_elem(&bounds, &key);
-		if (label)
-			return label->cell;
+		bound = bpf_map_lookup_elem(&bounds, &key);
+		if (bound)
+			return bound->cell;
 		cgroup = above;
 	}
 	return AMBIT_CELL_NONE;
 }
 
+/* Somebody is outside, until the daemon, which looks at this number, has looked for whom. */
+static __always_inline void missed(void)
+{
+	__u32 row = AMBIT_BINDING_MISSED;
+	/* The row of an array is always there; NULL is an answer for the verifier. */
+	struct ambit_binding *state = bpf_map_lookup_elem(&binding, &row);
+
+	if (state)
+		__sync_fetch_and_add(&state->failed, 1);
+}
+
 SEC("fexit/css_set_move_task")
 int BPF_PROG(bind_moved, struct task_struct *task, struct css_set *from, struct css_set *to)
 {
-	__u32 cell, row = AMBIT_BINDING_MISSED;
-	struct ambit_binding *state;
+	__u32 cell;
 
 	if (!to)
 		return 0;
@@ -59,11 +72,7 @@ int BPF_PROG(bind_moved, struct task_struct *task, struct css_set *from, struct 
 		return 0;
 	if (label_task(task, cell))
 		return 0;
-	/* It is outside, until the daemon, which looks at this number, has bind_tasks look for it. The row of an
-	 * array is always there; NULL is an answer for the verifier. */
-	state = bpf_map_lookup_elem(&binding, &row);
-	if (state)
-		__sync_fetch_and_add(&state->failed, 1);
+	missed();
 	return 0;
 }
 
@@ -73,7 +82,7 @@ int bind_tasks(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct ambit_binding *state;
 	struct ambit_label *label;
-	__u32 row = AMBIT_BINDING_ASKED;
+	__u32 row = AMBIT_BINDING_ASKED, cell;
 
 	if (!task)
 		return 0;
@@ -88,13 +97,118 @@ int bind_tasks(struct bpf_iter__task *ctx)
 			bpf_task_storage_delete(&labels, task);
 		return 0;
 	}
-	if (bound_cell(task->cgroups->dfl_cgrp) != state->cell)
+	cell = bound_cell(task->cgroups->dfl_cgrp);
+	if (!cell || (state->cell && cell != state->cell))
 		return 0;
-	if (label && label->cell != state->cell)
+	if (label && label->cell != cell)
 		state->others++;
-	else if (label || label_task(task, state->cell))
+	else if (label || label_task(task, cell))
 		state->labelled++;
 	else
 		state->failed++;
+	return 0;
+}
+
+/* What a task may have registered with itself (IO_RINGFD_REG_MAX of include/linux/io_uring_types.h). */
+#define RINGS_REGISTERED 16
+
+/* For user space: the processes, of all, in which a task has a ring of io_uring that it registered with itself
+ * (IORING_REGISTER_RING_FDS), and which no descriptor need tell of; one number a task. */
+SEC("iter/task")
+int ring_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct io_uring_task *rings;
+	__u32 pid;
+
+	/* A kernel without io_uring. */
+	if (!task || !bpf_core_field_exists(task->io_uring))
+		return 0;
+	rings = task->io_uring;
+	for (int i = 0; rings && i < RINGS_REGISTERED; i++) {
+		if (!BPF_CORE_READ(rings, registered_rings[i]))
+			continue;
+		pid = task->tgid;
+		bpf_seq_write(ctx->meta->seq, &pid, sizeof(pid));
+		return 0;
+	}
+	return 0;
+}
+
+/* --- globs --- */
+
+#define NAME_SIZE 256 /* NAME_MAX of include/uapi/linux/limits.h, and its end */
+
+/* A cgroup while it is made. */
+struct making {
+	struct ambit_bound_key key;
+	char name[NAME_SIZE];
+	struct ambit_bound bound; /* cell 0: no glob matches */
+	__u32 order;
+};
+
+/* Its key, as bound_cell() has it. Not of version 1, whose ids may be the same. */
+static __always_inline bool key_of(struct cgroup *cgroup, struct ambit_bound_key *ret)
+{
+	struct cgroup *above = (struct cgroup *)BPF_CORE_READ(cgroup, self.parent);
+
+	if (!above || BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return false;
+	ret->parent = BPF_CORE_READ(above, kn, id);
+	return bpf_probe_read_kernel_str(ret->name, sizeof(ret->name), BPF_CORE_READ(cgroup, kn, name)) > 0;
+}
+
+static long glob_try(void *map, __u32 *id, struct ambit_glob *glob, struct making *making)
+{
+	__u64 behind = AMBIT_GLOB_BEGIN;
+
+	if (glob->parent != making->key.parent || (making->bound.cell && making->order <= glob->order))
+		return 0;
+	/* No name has more. */
+	for (int i = 0; i < NAME_SIZE && making->name[i]; i++)
+		behind = ambit_glob_step(glob, behind, making->name[i]);
+	if (behind & glob->end) {
+		making->bound.cell = glob->cell;
+		making->order = glob->order;
+	}
+	return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(bind_made, struct cgroup *cgroup, const char *path)
+{
+	struct making making = {.bound.glob = 1};
+
+	if (!key_of(cgroup, &making.key) ||
+		bpf_probe_read_kernel_str(making.name, sizeof(making.name), BPF_CORE_READ(cgroup, kn, name)) < 0)
+		return 0;
+	bpf_for_each_map_elem(&globs, glob_try, &making, 0);
+	if (!making.bound.cell)
+		return 0;
+	/* As for a label. One that is bound by its name has its row already. */
+#pragma unroll
+	for (int i = 0; i < LABEL_TRIES; i++) {
+		/* An error is an answer: whoever comes there is outside, and that is counted. */
+		long result = bpf_map_update_elem(&bounds, &making.key, &making.bound, BPF_NOEXIST);
+
+		if (!result || result == -EEXIST)
+			return 0;
+	}
+	missed();
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(bind_gone, struct cgroup *cgroup, const char *path)
+{
+	struct ambit_bound_key key = {};
+	struct ambit_bound *bound;
+
+	if (!key_of(cgroup, &key))
+		return 0;
+	/* NULL is an answer. A name that fills the key may be the beginning of another one, too. */
+	bound = bpf_map_lookup_elem(&bounds, &key);
+	if (bound && bound->glob && !key.name[AMBIT_BOUND_NAME - 2])
+		bpf_map_delete_elem(&bounds, &key);
 	return 0;
 }

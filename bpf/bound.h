@@ -24,12 +24,17 @@
 /*
  * Map `bounds`: a cgroup, by the id of the one above and its own name, -> the cell that every task comes
  * into which is made in it or moved to it, or beneath. By name, because the cgroup of a service goes with
- * it and comes back under another id. Written by user space alone.
+ * it and comes back under another id. Written by user space, and where the map `globs` says so when a cgroup is
+ * made; such a row goes with its cgroup.
  */
 #define AMBIT_BOUND_NAME 120 /* with a NUL; a name that has more is none that is bound */
 struct ambit_bound_key {
 	__u64 parent;
 	char name[AMBIT_BOUND_NAME];
+};
+struct ambit_bound {
+	__u32 cell; /* never 0 */
+	__u32 glob; /* by the map `globs` */
 };
 /* No cell ever has this id: a task with it is denied everything. */
 #define AMBIT_CELL_NONE 0x80000000U
@@ -39,7 +44,7 @@ struct ambit_bound_key {
 #define AMBIT_BINDING_ASKED  0
 #define AMBIT_BINDING_MISSED 1
 struct ambit_binding {
-	__u32 cell;
+	__u32 cell;	/* 0: each task's own */
 	__u32 undo;	/* takes the labels of the cell away instead */
 	__u32 labelled; /* tasks that have the label now */
 	__u32 others;	/* that are in another cell */

@@ -191,15 +191,24 @@ struct {
 	__type(value, struct ambit_label);
 } cell_cgroups SEC(".maps") __weak;
 
-/* Cgroup -> the cell of those in it. Written by user space alone; a full one refuses the next. */
-#define AMBIT_BOUNDS_MAX AMBIT_CELLS_MAX
+/* Cgroup -> the cell of those in it. A full one refuses the next. */
+#define AMBIT_BOUNDS_MAX (2 * AMBIT_CELLS_MAX)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, AMBIT_BOUNDS_MAX);
 	__type(key, struct ambit_bound_key);
-	__type(value, struct ambit_label);
+	__type(value, struct ambit_bound);
 } bounds SEC(".maps") __weak;
+
+/* Cell -> the names of the cgroups that come into it (glob.h). Written by user space alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, AMBIT_CELLS_MAX);
+	__type(key, __u32);
+	__type(value, struct ambit_glob);
+} globs SEC(".maps") __weak;
 
 /* What user space asks bind_tasks for, and its answer; and who was missed (bound.h). */
 struct {

@@ -122,6 +122,23 @@ static int keep_uring(const char *path)
 	return held();
 }
 
+/* By an io_uring that it registered with itself, and that has no descriptor and no mapping. */
+static int keep_registered(const char *path)
+{
+	struct io_uring_params params = {0};
+	struct io_uring_rsrc_update update = {.offset = -1U};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ring = fd < 0 ? -1 : (int)syscall(SYS_io_uring_setup, 4, &params);
+
+	update.data = (unsigned)ring;
+	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1) < 0 ||
+		syscall(SYS_io_uring_register, ring, 20 /* IORING_REGISTER_RING_FDS */, &update, 1) != 1)
+		return -errno;
+	close(fd);
+	close(ring);
+	return held();
+}
+
 /* Memory that has no name, of each kind; the path is not used. */
 static int keep_memory(const char *path)
 {
@@ -221,7 +238,8 @@ static int act_keep(int argc, char **argv)
 		const char *name;
 		int (*keep)(const char *object);
 	} manners[] = {{"descriptor", keep_descriptor}, {"map", keep_map}, {"thread", keep_thread},
-		{"shaded", keep_shaded}, {"leaderless", keep_leaderless}, {"uring", keep_uring}, {"memory", keep_memory},
+		{"shaded", keep_shaded}, {"leaderless", keep_leaderless}, {"uring", keep_uring},
+		{"registered", keep_registered}, {"memory", keep_memory},
 		{"connection", keep_connection}, {"parked", keep_parked}, {"datagrams", keep_datagrams},
 		{"peer", keep_peer}};
 
@@ -236,7 +254,8 @@ static int act_keep(int argc, char **argv)
 
 const struct verb keep_verbs[] = {
 	{"keep",
-		"descriptor|map|shaded|leaderless|thread|uring|memory|peer PATH READY GO, "
+		"descriptor|map|shaded|leaderless|thread|uring|registered|memory|peer PATH READY "
+		"GO, "
 		"connection|parked|datagrams PORT READY GO: uses it again after GO",
 		4, EPIPE, act_keep},
 	{0},

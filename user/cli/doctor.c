@@ -124,6 +124,42 @@ static void add_unproved(struct table *table)
 	add(table, &row);
 }
 
+/* What a rule matches now, and what of that another one has. */
+struct matching {
+	const struct cell_rules *rules;
+	const struct cell_rule *rule;
+	struct feature *row;
+	unsigned count;
+};
+
+static int match_add(const char *path, void *data)
+{
+	struct matching *matching = data;
+	const struct cell_rule *binds = cell_rules_bind(matching->rules, path);
+	char *detail = matching->row->detail;
+	const size_t length = strlen(detail);
+
+	if (binds == matching->rule)
+		matching->count++;
+	else if (binds)
+		snprintf(detail + length, sizeof(matching->row->detail) - length, "; %s is of %s", path,
+			binds->file);
+	return 0;
+}
+
+static void rule_show(const struct cell_rules *rules, const struct cell_rule *rule, struct feature *row)
+{
+	const struct ambit_place place = {.path = rule->cgroup, .glob = rule->glob};
+	struct matching matching = {rules, rule, row, 0};
+	size_t length;
+
+	snprintf(row->detail, sizeof(row->detail), "%s: %s has %s", rule->file, rule->cgroup, rule->policy);
+	ambit_place_each(&place, match_add, &matching);
+	length = strlen(row->detail);
+	snprintf(row->detail + length, sizeof(row->detail) - length, "; %u cgroup%s now", matching.count,
+		matching.count == 1 ? "" : "s");
+}
+
 /* What files bind when the daemon reads them, and what is wrong with one. */
 static void add_rules(struct table *table)
 {
@@ -132,11 +168,9 @@ static void add_rules(struct table *table)
 
 	cell_rules_read(&rules, AMBIT_CELLS_DIR, &diags);
 	for (size_t i = 0; i < rules.count; i++) {
-		const struct cell_rule *rule = &rules.items[i];
 		struct feature row = {.name = "cells.d", .state = FEATURE_OK};
 
-		snprintf(row.detail, sizeof(row.detail), "%s: %s has %s", rule->file, rule->cgroup,
-			rule->policy);
+		rule_show(&rules, &rules.items[i], &row);
 		add(table, &row);
 	}
 	for (size_t i = 0; i < diags.count; i++) {

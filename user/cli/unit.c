@@ -38,7 +38,7 @@ static bool is_unit(const char *unit)
 {
 	const char *dot = strrchr(unit, '.');
 
-	return !strchr(unit, '/') && dot && dot != unit &&
+	return !strpbrk(unit, "/*?[") && dot && dot != unit &&
 	       (!strcmp(dot, ".service") || !strcmp(dot, ".slice") || !strcmp(dot, ".scope"));
 }
 
@@ -46,7 +46,8 @@ char *ambit_unit_cgroup(const char *root, const char *unit, struct diag *diag)
 {
 	if (!is_unit(unit)) {
 		ambit_diag_set(diag, NULL, 0, 0,
-			"\"%s\" is no unit with processes; name a .service, .slice or .scope",
+			"\"%s\" is no unit with processes; name a .service, .slice or .scope (globs stand in rules: "
+			"/etc/ambit/cells.d)",
 			unit);
 		return NULL;
 	}

@@ -7,7 +7,7 @@
 
 /* Whoever adds a field says here whether the tables depend on it: if they do and it is not written below,
  * a policy would get the tables of another one. One that fits between others is found by test_question.c. */
-_Static_assert(sizeof(struct policy) == 2432 && sizeof(struct rule) == 144 && sizeof(struct peer) == 280 &&
+_Static_assert(sizeof(struct policy) == 2440 && sizeof(struct rule) == 144 && sizeof(struct peer) == 280 &&
 		       sizeof(struct guarded) == 16,
 	"is the new field in the question?");
 

@@ -225,9 +225,15 @@ void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret)
 	crypto_generichash_final(&state, ret->bytes, sizeof(*ret));
 }
 
+struct tables *ambit_tables_share(struct tables *tables)
+{
+	tables->shares++;
+	return tables;
+}
+
 void ambit_tables_free(struct tables *tables)
 {
-	if (!tables)
+	if (!tables || (tables->shares && tables->shares--))
 		return;
 	if (!tables->region) {
 		free(tables->segments);

@@ -18,6 +18,7 @@ struct tables {
 	struct ambit_digest digest; /* zero: see ambit_tables_digest() */
 	void *region;	    /* owned; holds `segments` and `may_deny` where they came from a file (store.c) */
 	size_t region_size; /* of one that is mapped; 0: it was allocated */
+	unsigned shares; /* others that have it as well (ambit_tables_share()) */
 };
 
 struct decision {
@@ -76,6 +77,8 @@ void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret);
  * of it. */
 uint32_t ambit_tables_name_state(const struct tables *tables, const char *name, size_t length);
 
+/* The same tables for one more, who changes nothing in them either: they go with the last who frees them. */
+struct tables *ambit_tables_share(struct tables *tables);
 void ambit_tables_free(struct tables *tables);
 static inline void tables_cleanup(struct tables **tables)
 {

@@ -3,8 +3,10 @@
  * What AMBIT_CELLS_DIR binds: when the service begins, and when it reloads. The kernel has the rows then, so what
  * starts later is in its cell before its first instruction, whatever the service does meanwhile.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/array.h"
 #include "base/util.h"
 #include "daemon/serve.h"
 #include "policy/text.h"
@@ -38,12 +40,41 @@ static int make_above(const char *cgroup, struct diag *diag)
 	return 0;
 }
 
-static struct hold *hold_find(const struct service *service, const char *cgroup)
+/* Those that are held before a pass over the rules, in the order of what they are bound to. */
+struct holds {
+	struct hold **items; /* the array is owned */
+	size_t items_room, count;
+};
+
+static int hold_compare(const void *left, const void *right)
 {
-	for (const struct held *held = service->held; held; held = held->next)
-		if (strcmp(held->hold->state.cgroup, cgroup) == 0)
-			return held->hold;
-	return NULL;
+	return strcmp((*(struct hold *const *)left)->state.cgroup, (*(struct hold *const *)right)->state.cgroup);
+}
+
+static int holds_read(const struct service *service, struct holds *ret)
+{
+	for (const struct held *held = service->held; held; held = held->next) {
+		if (ARRAY_GROW(ret, items, ret->count + 1) < 0)
+			return -ENOMEM;
+		ret->items[ret->count++] = held->hold;
+	}
+	if (ret->count)
+		qsort(ret->items, ret->count, sizeof(struct hold *), hold_compare);
+	return 0;
+}
+
+static int cgroup_compare(const void *cgroup, const void *hold)
+{
+	return strcmp(cgroup, (*(struct hold *const *)hold)->state.cgroup);
+}
+
+static struct hold *hold_find(const struct holds *holds, const char *cgroup)
+{
+	struct hold **found = holds->count ? bsearch(cgroup, holds->items, holds->count, sizeof(struct hold *),
+						     cgroup_compare)
+					   : NULL;
+
+	return found ? *found : NULL;
 }
 
 /* What was bound already has another policy now. */
@@ -66,17 +97,21 @@ static int rename_policy(struct hold *hold, const char *policy, struct diag *dia
 	return result;
 }
 
-static int rule_apply(struct service *service, const struct cell_rule *rule, struct diag *diag)
+static int rule_apply(struct service *service, const struct holds *holds, const struct cell_rule *rule,
+	uint32_t order, struct diag *diag)
 {
-	struct hold *hold = hold_find(service, rule->cgroup);
+	const struct ambit_place place = {.path = rule->cgroup, .glob = rule->glob, .order = order};
+	struct hold *hold = hold_find(holds, rule->cgroup);
 	unsigned tasks;
 	int result;
 
+	if (hold && rule->glob)
+		ambit_cell_order(hold->cell, order);
 	if (hold)
 		return strcmp(hold->state.file, rule->policy) ? rename_policy(hold, rule->policy, diag) : 0;
 	result = make_above(rule->cgroup, diag);
 	if (result == 0)
-		result = ambit_hold_new(service->options, service->kernel, rule->cgroup, rule->policy, &hold,
+		result = ambit_hold_new(service->options, service->kernel, &place, rule->policy, &hold,
 			&tasks, diag);
 	if (result < 0)
 		return result;
@@ -89,8 +124,8 @@ static int rule_apply(struct service *service, const struct cell_rule *rule, str
 	return service_add(service, hold);
 }
 
-/* Each on its own: that one cannot be bound leaves no other without its policy. */
-int cells_d_apply(struct service *service, struct diag *diag)
+/* Those with a name come first, since what is bound by it is bound by no glob. */
+static int rules_apply(struct service *service, const struct holds *holds, bool globs, struct diag *diag)
 {
 	int first = 0;
 
@@ -99,13 +134,14 @@ int cells_d_apply(struct service *service, struct diag *diag)
 		struct diag why = {0};
 		int result;
 
+		if (rule->glob != globs)
+			continue;
 		notify("WATCHDOG=1");
-		result = rule_apply(service, rule, &why);
-
+		result = rule_apply(service, holds, rule, (uint32_t)i, &why);
 		if (result < 0) {
 			service->options->say("%s: %s is not bound: %s", rule->file, rule->cgroup,
 				why.text ?: strerror(-result));
-			if (!first)
+			if (!diag->text)
 				ambit_diag_set(diag, rule->file, 0, 0, "%s is not bound: %s", rule->cgroup,
 					why.text ?: strerror(-result));
 			first = first ?: result;
@@ -113,6 +149,24 @@ int cells_d_apply(struct service *service, struct diag *diag)
 		ambit_diag_clear(&why);
 	}
 	return first;
+}
+
+/* Each on its own: that one cannot be bound leaves no other without its policy. */
+int cells_d_apply(struct service *service, struct diag *diag)
+{
+	struct holds holds = {0};
+	int named, globs = holds_read(service, &holds);
+
+	if (globs < 0) {
+		free(holds.items);
+		return globs;
+	}
+	loads_many(true);
+	named = rules_apply(service, &holds, false, diag);
+	globs = rules_apply(service, &holds, true, diag);
+	loads_many(false);
+	free(holds.items);
+	return named ?: globs;
 }
 
 void cells_d_begin(struct service *service)

@@ -10,6 +10,7 @@
 #include "trail/clock.h"
 
 #define CLIENTS_MAX 64
+#define ANSWER_USUAL (64U << 10)
 
 static int fail(struct diag *diag, int result)
 {
@@ -96,6 +97,15 @@ void control_accept(struct service *service)
 		client_free(service, client);
 }
 
+/* Room in the socket for a list of thousands of cells. To others no answer is long. */
+static void room_make(const struct client *client, size_t size)
+{
+	const int room = (int)(2 * size);
+
+	if (client->uid == 0 && size > ANSWER_USUAL)
+		setsockopt(client->source.fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+}
+
 /* Answers fit the socket's buffer, or whoever asked does not read: then he is let go. So is, here, who was
  * handed over to another process. */
 static int answer(struct service *service, struct client *client, const char *bytes, size_t size)
@@ -109,6 +119,8 @@ static int answer(struct service *service, struct client *client, const char *by
 		return -EBADMSG;
 	reply = client->uid ? users_answer(service, client, &call, &taken, &reply_size)
 			    : methods_answer(service, &call, &reply_size);
+	if (reply)
+		room_make(client, reply_size);
 	if (reply && !call.oneway &&
 		send(client->source.fd, reply, reply_size, MSG_NOSIGNAL) != (ssize_t)reply_size)
 		reply_size = 0;

@@ -4,6 +4,7 @@
  * to read their rings into trails, to give them other policies, and to answer on a socket.
  *
  *   hold.c     one cell: made, taken over, let go
+ *   loads.c    policies that many of them have
  *   record.c   from its ring to its trail
  *   reload.c   another policy for it; or nothing, while its trail fails
  *   tighten.c  what its tasks hold open when that is narrower: narrower.c (whether it is), held_files.c,

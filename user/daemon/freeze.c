@@ -33,31 +33,56 @@ int hold_in_force(struct hold *hold, struct ready *ret)
 {
 	int result = ambit_cell_in_force(hold->cell, &ret->tables, &ret->links);
 
-	return result == -ENODATA ? ambit_state_tables(ambit_cell_id(hold->cell), STATE_ASIDE, ret) : result;
+	return result == -ENODATA ? ambit_state_tables(ambit_cell_id(hold->cell), STATE_ASIDE, hold->epochs[0], ret) : result;
+}
+
+static int freezes(const char *path, void *data)
+{
+	struct hold_state *state = data;
+
+	/* By somebody else; or by us, and noted. */
+	return ambit_cgroup_is_frozen(path) ? 0 : ambit_state_freezes(state, path);
 }
 
 /* Before anything is frozen the next daemon is told that it has to go on. One that we could not thaw is frozen by
- * us still. */
+ * us still, and noted. */
 static int freeze(struct hold *hold)
 {
-	int result;
+	const struct ambit_place place = hold_place(&hold->state);
+	int result = ambit_place_each(&place, freezes, &hold->state);
+	const int written = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
 
-	hold->state.thaws = hold->state.thaws || !ambit_cgroup_is_frozen(hold->state.cgroup);
-	result = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
-	notify("WATCHDOG=1"); /* this one waits */
-	return result < 0 ? result : ambit_cgroup_freeze(hold->state.cgroup, true);
+	result = result < 0 ? result : written;
+	for (size_t i = 0; i < hold->state.frozen_count; i++) {
+		int frozen;
+
+		notify("WATCHDOG=1"); /* this one waits */
+		frozen = ambit_cgroup_freeze(hold->state.frozen[i], true);
+		/* Of a glob one may have gone meanwhile. */
+		if (result == 0 && frozen != -ENOENT && frozen != -ENODEV)
+			result = frozen;
+	}
+	return result;
+}
+
+static int is_there(const char *path, void *data)
+{
+	(void)path;
+	(void)data;
+	return 1;
 }
 
 bool hold_freeze(struct hold *hold, const struct ready *before, const struct ready *now, uint64_t epoch)
 {
+	const struct ambit_place place = hold_place(&hold->state);
 	int result;
 
 	if (hold->mode != MODE_ENFORCE || !hold->state.cgroup[0] || tables_alike(before, now) ||
-		access(hold->state.cgroup, F_OK) < 0)
+		ambit_place_each(&place, is_there, NULL) == 0)
 		return false;
 	hold->state.tightens = epoch;
 	/* Where they cannot be kept, the one that goes on for us takes all that is open for allowed before. */
-	ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_BEFORE, before);
+	ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_BEFORE, epoch, before);
 	result = freeze(hold);
 	if (result < 0) {
 		_cleanup_free_ char *detail = text_format(
@@ -70,17 +95,14 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 
 void hold_thaw(struct hold *hold)
 {
-	const int result = hold->state.thaws ? ambit_cgroup_freeze(hold->state.cgroup, false) : 0;
-	/* A cgroup that is gone has no tasks. */
-	const bool stays = result < 0 && result != -ENOENT && result != -ENODEV;
+	const int result = ambit_state_thaw(&hold->state);
 
 	/* Said once: `tightens` is 0 when it is tried again. */
-	if (stays && hold->state.tightens)
+	if (result < 0 && hold->state.tightens)
 		ambit_hold_mark(hold, "unthawed", strerror(-result));
+	ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_BEFORE, hold->state.tightens);
 	hold->state.tightens = 0;
-	hold->state.thaws = stays;
 	ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
-	ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_BEFORE);
 }
 
 void hold_tighten_again(struct hold *hold)
@@ -91,11 +113,10 @@ void hold_tighten_again(struct hold *hold)
 	if (!hold->state.tightens)
 		return;
 	/* Thawed meanwhile, where it could not be taken over at first. */
-	if (!ambit_cgroup_is_frozen(hold->state.cgroup))
-		freeze(hold);
+	freeze(hold);
 	/* One that was killed before the policy was replaced has narrowed nothing. */
 	if (hold->state.tightens == hold->epochs[0]) {
-		ambit_state_tables(ambit_cell_id(hold->cell), STATE_BEFORE, &before);
+		ambit_state_tables(ambit_cell_id(hold->cell), STATE_BEFORE, hold->state.tightens, &before);
 		result = hold_in_force(hold, &now);
 		if (result == 0)
 			result = hold_tighten(hold, &before, &now);

@@ -11,9 +11,6 @@
 #include "daemon/tighten.h"
 #include "policy/text.h"
 
-/* What it holds cannot be seen: files that are registered, and what a request waits for. */
-#define RING	"anon_inode:[io_uring]"
-
 /* Of which file a link in /proc is; without asking a server, which may not answer. */
 static int file_find(const char *link, struct stat *ret)
 {

@@ -33,7 +33,7 @@ int hold_ready(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag
 	int result;
 
 	notify("WATCHDOG=1");
-	result = path ? hold->options->load(path, hold->state.file, &diags, ret) : -ENOMEM;
+	result = path ? loads_get(hold->options, path, hold->state.file, &diags, ret) : -ENOMEM;
 	if (result == 0) {
 		result = refuse(ret->policy, diag);
 		if (result < 0)
@@ -114,7 +114,7 @@ static int policy_load(struct hold *hold, struct ready *ready, struct diag *diag
 
 	if (result == 0)
 		result =
-			path ? hold->options->load(path, hold->state.file, &diags, ready) : -ENOMEM;
+			path ? loads_get(hold->options, path, hold->state.file, &diags, ready) : -ENOMEM;
 	if (result < 0 && diags.count)
 		ambit_diag_set(diag, hold->state.file, diags.items[0].line, diags.items[0].column,
 			"%s", diags.items[0].text);
@@ -132,17 +132,18 @@ static int policy_keep(struct hold *hold)
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
-int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, const char *cgroup,
+int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, const struct ambit_place *place,
 	const char *file, struct hold **ret, unsigned *ret_tasks, struct diag *diag)
 {
 	_cleanup_(ambit_ready_clear) struct ready ready = {0};
 	struct hold *hold = hold_alloc(options, kernel);
 	struct ambit_bound_key key;
-	int result = hold ? ambit_bound_key(cgroup, &key, diag) : -ENOMEM;
+	int result = hold ? ambit_bound_key(place->path, &key, diag) : -ENOMEM;
 
 	if (!hold)
 		return result;
-	hold->state.cgroup = strdup(cgroup);
+	hold->state.cgroup = strdup(place->path);
+	hold->state.glob = place->glob;
 	hold->state.file = strdup(file);
 	if (result == 0 && (!hold->state.cgroup || !hold->state.file))
 		result = -ENOMEM;
@@ -170,10 +171,11 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 		result = hold->recorder.error;
 	}
 	if (result == 0)
-		result = ambit_cell_bind(hold->cell, cgroup, ret_tasks, diag);
+		result = ambit_cell_bind(hold->cell, place, ret_tasks, diag);
 	if (result < 0) {
 		if (hold->cell) {
 			ambit_state_drop(ambit_cell_id(hold->cell));
+			ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_ASIDE, 1);
 			ambit_state_drop_policy(ambit_cell_id(hold->cell), 1);
 		}
 		ambit_hold_free(hold, "refused");
@@ -260,11 +262,15 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 	if (hold->shut)
 		ambit_hold_mark(hold, "shut", "before the daemon was there");
 	weaker_mark(hold);
-	/* Whoever bound it may have been killed before all tasks had been looked at. */
-	if (ambit_cell_bind_again(hold->cell) < 0)
-		options->say("cell %s: not all tasks there have a label", hold->state.name);
 	*ret = hold;
 	return 0;
+}
+
+int hold_spread(struct hold *hold)
+{
+	const struct ambit_place place = hold_place(&hold->state);
+
+	return place.glob ? ambit_cell_spread(hold->cell, &place) : 0;
 }
 
 void ambit_hold_free(struct hold *hold, const char *what)

@@ -13,8 +13,14 @@ struct hold_state {
 	char *file;   /* of the policy */
 	struct ambit_counters seen; /* losses that the trail knows of */
 	uint64_t tightens; /* the epoch whose narrower policy is being applied to what is open; 0: none */
-	bool thaws; /* and its tasks are frozen for that, by us */
+	char **frozen; /* the cgroups whose tasks are frozen for that, by us; owned */
+	size_t frozen_room, frozen_count;
+	bool glob; /* `cgroup` ends with one */
 };
+static inline struct ambit_place hold_place(const struct hold_state *state)
+{
+	return (struct ambit_place){.path = state->cgroup, .glob = state->glob};
+}
 /* Written as one; a negative errno. */
 int ambit_state_write(uint32_t id, const struct hold_state *state);
 int ambit_state_read(uint32_t id, struct hold_state *ret);
@@ -30,14 +36,18 @@ int ambit_state_keep(uint32_t id, uint64_t epoch, const char *file, struct diag 
  * shut (`onTrailFailure`), which the kernel does by itself. */
 enum state_time { STATE_BEFORE, STATE_ASIDE };
 /* After an error, or where `ready` has none, there are none. */
-int ambit_state_keep_tables(uint32_t id, enum state_time time, const struct ready *ready);
+int ambit_state_keep_tables(uint32_t id, enum state_time time, uint64_t epoch, const struct ready *ready);
 /* Into `ret`, which has a policy no more than the file has. A negative errno also where another build of ambit wrote
  * them. Links are in the order in which they were kept. */
-int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret);
-void ambit_state_drop_tables(uint32_t id, enum state_time time);
+int ambit_state_tables(uint32_t id, enum state_time time, uint64_t epoch, struct ready *ret);
+void ambit_state_drop_tables(uint32_t id, enum state_time time, uint64_t epoch);
 /* Takes away what was kept of a cell, or of one epoch of it. */
 void ambit_state_drop(uint32_t id);
 void ambit_state_drop_all(void);
+/* That a cgroup is about to be frozen by us. */
+int ambit_state_freezes(struct hold_state *state, const char *path);
+/* Thaws what is frozen by us, and keeps of that what could not be thawed and is still there: then the first errno. */
+int ambit_state_thaw(struct hold_state *state);
 /* Thaws what a daemon left frozen, as the states say, and has them say so; what was to be looked at meanwhile
  * (`tightens`) stays due. For cells that nobody could take over. */
 void ambit_state_thaw_all(void);
@@ -62,8 +72,8 @@ struct hold {
 	bool shut; /* AMBIT_CELL_SHUT, as far as it is known here */
 };
 
-/* Binds a cgroup to a policy file: a cell of its own, all tasks there in it. */
-int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, const char *cgroup,
+/* Binds a place to a policy file: a cell of its own, all tasks there in it. */
+int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, const struct ambit_place *place,
 	const char *file, struct hold **ret, unsigned *ret_tasks, struct diag *diag);
 /* Goes on with a cell that is bound. */
 int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel, uint32_t id,
@@ -73,6 +83,8 @@ int ambit_hold_take(const struct daemon_options *options, struct kernel *kernel,
 bool ambit_hold_drain(struct hold *hold);
 /* All that waits in the ring, and little of what comes meanwhile. */
 void ambit_hold_drain_waiting(struct hold *hold);
+/* Binds what its glob names and is not bound yet, but labels nobody (ambit_bound_label()). -ENOMEM if one is left. */
+int hold_spread(struct hold *hold);
 /* Once a second: what is due without an event, and whether the cgroup is still bound. */
 void ambit_hold_look(struct hold *hold);
 /* Another text of the policy, from the same file: all of it, or with a diag none. */
@@ -86,6 +98,13 @@ void ambit_hold_free(struct hold *hold, const char *what);
 
 /* --- hold.c, record.c and reload.c share --- */
 
+/* loads.c: a policy, as options->load() has it. While many are loaded, one whose text and name are those of the last
+ * is the same; nobody changes what is in it. */
+int loads_get(const struct daemon_options *options, const char *file, const char *shown, struct diags *diags,
+	struct ready *ret);
+void loads_many(bool many);
+/* What the armed kernel promises less than elsewhere, which is looked up once for many; "" for nothing. */
+const char *loads_weaker(void);
 /* The kept text of an epoch, ready to be bound. */
 int hold_ready(struct hold *hold, uint64_t epoch, struct ready *ret, struct diag *diag);
 /* Opens the trail; an error, with a diag, leaves nothing to be closed. */

@@ -74,6 +74,7 @@ static char *attach(struct service *service, const struct varlink_call *call, si
 		   *policy = varlink_string(call, "policy");
 	struct json_object *parameters;
 	struct diag diag = {0};
+	const struct ambit_place place = {.path = cgroup};
 	struct hold *hold = NULL;
 	unsigned tasks = 0;
 	int result;
@@ -81,7 +82,7 @@ static char *attach(struct service *service, const struct varlink_call *call, si
 	if (!cgroup || !policy || *policy != '/')
 		return wrong(cgroup ? "policy" : "cgroup", ret_size);
 	result = ambit_hold_new(
-		service->options, service->kernel, cgroup, policy, &hold, &tasks, &diag);
+		service->options, service->kernel, &place, policy, &hold, &tasks, &diag);
 	if (result == 0)
 		result = service_add(service, hold);
 	if (result < 0)
@@ -147,6 +148,7 @@ int methods_reload(struct service *service, const char *cell, struct diag *diag)
 	read = cell ? 0 : rules_reload(service, &first, diag);
 	if (read < 0)
 		return read;
+	loads_many(true);
 	for (struct held *held = service->held; held; held = held->next) {
 		int result = 0;
 
@@ -158,6 +160,7 @@ int methods_reload(struct service *service, const char *cell, struct diag *diag)
 		count += result == 0;
 		first = first ?: result < 0 ? result : 0;
 	}
+	loads_many(false);
 	ambit_diag_clear(&other);
 	if (first == 0 && cell && !count) {
 		ambit_diag_set(diag, NULL, 0, 0, "there is no cell \"%s\" here", cell);

@@ -161,14 +161,16 @@ int process_attach(struct service *service, pid_t pid, const char *policy, struc
 	unsigned *ret_tasks, struct diag *diag)
 {
 	_cleanup_(process_clear) struct process process = {.pidfd = -1};
+	struct ambit_place place = {0};
 	int result = process_open(service, pid, &process, diag);
 
 	if (result == 0)
 		result = move(&process, diag);
 	if (result < 0)
 		return result;
+	place.path = process.to;
 	result = ambit_hold_new(
-		service->options, service->kernel, process.to, policy, ret, ret_tasks, diag);
+		service->options, service->kernel, &place, policy, ret, ret_tasks, diag);
 	if (result < 0)
 		move_back(&process);
 	return result;

@@ -123,9 +123,7 @@ static void note_losses(struct hold *hold)
 
 void hold_start(struct hold *hold)
 {
-	const struct arm_options as_it_is = {.as_it_is = true};
 	char *argv[] = {"attach", hold->state.cgroup, NULL};
-	struct kernel_state state = {0};
 	const struct trail_start start = {
 		.cell = hold->state.name,
 		.cell_id = ambit_cell_id(hold->cell),
@@ -133,7 +131,7 @@ void hold_start(struct hold *hold)
 		.mode = hold->mode,
 		.epoch = hold->epochs[0],
 		.argv = argv,
-		.weaker = ambit_kernel_state(&as_it_is, &state) == 0 ? state.weaker : "",
+		.weaker = loads_weaker(),
 	};
 
 	write_line(hold, ambit_start_json(&start));
@@ -171,6 +169,7 @@ void ambit_hold_drain_waiting(struct hold *hold)
 
 void ambit_hold_look(struct hold *hold)
 {
+	const struct ambit_place place = hold_place(&hold->state);
 	const uint64_t due = ambit_recorder_due(&hold->recorder);
 	int result;
 
@@ -179,9 +178,9 @@ void ambit_hold_look(struct hold *hold)
 		check_trail(hold);
 	}
 	hold_shut_look(hold);
-	if (hold->state.thaws)
+	if (hold->state.frozen_count)
 		hold_thaw(hold);
-	result = hold->state.cgroup[0] ? ambit_cell_rebind(hold->cell, hold->state.cgroup) : 0;
+	result = hold->state.cgroup[0] ? ambit_cell_rebind(hold->cell, &place) : 0;
 	if (result) {
 		ambit_hold_mark(hold, "rebound", result < 0 ? strerror(-result) : NULL);
 		hold->options->say(

@@ -22,22 +22,26 @@ static int reload_refuse(struct hold *hold, const struct ready *ready, struct di
 	return -ENOTSUP;
 }
 
-/* What decides in the cell is kept aside, where it may be shut: then the kernel has it no more. NULL: nothing is
- * known, so everything counts as allowed before. */
-static void keep_aside(struct hold *hold, const struct ready *ready)
+/* What decides in the cell from an epoch on is kept aside, where it may be shut: then the kernel has it no more. By
+ * the epoch, so that there is one for what is in force at any moment, whoever is killed. NULL: nothing is known, so
+ * everything counts as allowed before. */
+static void keep_aside(struct hold *hold, uint64_t epoch, const struct ready *ready)
 {
 	if (ready && is_strict(hold))
-		ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_ASIDE, ready);
+		ambit_state_keep_tables(ambit_cell_id(hold->cell), STATE_ASIDE, epoch, ready);
 	else
-		ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_ASIDE);
+		ambit_state_drop_tables(ambit_cell_id(hold->cell), STATE_ASIDE, epoch);
 }
 
 void hold_aside(struct hold *hold)
 {
 	_cleanup_(ambit_ready_clear) struct ready ready = {0};
 
+	/* Of a daemon that was killed before it had another policy in force, or just after. */
+	keep_aside(hold, hold->epochs[0] + 1, NULL);
+	keep_aside(hold, hold->epochs[0] - 1, NULL);
 	if (is_strict(hold) && ambit_cell_in_force(hold->cell, &ready.tables, &ready.links) == 0)
-		keep_aside(hold, &ready);
+		keep_aside(hold, hold->epochs[0], &ready);
 }
 
 /* What the kernel found out since the trail was last told of losses, the new row of the cell knows nothing of. */
@@ -71,10 +75,10 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 	/* Without it everything counts as allowed before. */
 	hold_in_force(hold, &before);
 	frozen = hold_freeze(hold, &before, ready, epoch);
-	keep_aside(hold, NULL); /* the kernel may shut the cell as soon as it has the new one */
+	keep_aside(hold, epoch, ready); /* the kernel may shut the cell as soon as it has the new one */
 	result = ambit_cell_swap(hold->cell, ready->tables, &ready->links, ready->policy, epoch, diag);
 	if (result < 0) {
-		keep_aside(hold, &before);
+		keep_aside(hold, epoch, NULL);
 		if (frozen)
 			hold_thaw(hold);
 		return result;
@@ -89,7 +93,7 @@ static int replace(struct hold *hold, struct ready *ready, uint64_t epoch, struc
 	hold->epochs[0] = epoch;
 	hold->source = 1; /* it explains by the same policy as before, which stands there now */
 	hold->shut = hold->recorder.denies = false;
-	keep_aside(hold, ready);
+	keep_aside(hold, hold->epochs[1], NULL);
 	shut_again(hold);
 	if (frozen) {
 		result = hold_tighten(hold, &before, ready);

@@ -5,15 +5,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/array.h"
 #include "base/util.h"
+#include "compile/unitglob.h"
 #include "policy/policy.h"
 #include "policy/text.h"
 #include "policy/yaml.h"
 
 #define VERSION "ambit/v1"
+#define SYSTEM_SLICE AMBIT_CGROUP_MOUNT "/system.slice"
+#define OWN_UNIT "ambit.service"
 
 /* What units are called (systemd.unit(5)); a cgroup has the same name. */
 #define UNIT_LETTERS                                                                                 \
@@ -57,33 +61,62 @@ static bool ends_with(const char *text, const char *end)
 	return length > size && strcmp(text + length - size, end) == 0;
 }
 
-static bool is_unit(const char *text)
+/* Whether the last of a path is a name as it is, or a glob that can be bound; sets the problem. */
+static bool last_works(const char *path, const char **ret_problem)
 {
-	return *text != '.' && strspn(text, UNIT_LETTERS) == strlen(text);
+	const char *name = strrchr(path, '/');
+	_cleanup_free_ char *above = strndup(path, (size_t)(name - path));
+	struct ambit_glob glob;
+
+	if (above && ambit_glob_is(above))
+		*ret_problem = "has a glob that is not in the last name: the cgroup above has to be one";
+	else if (ambit_glob_is(name))
+		*ret_problem = ambit_glob_compile(name + 1, &glob);
+	if (!*ret_problem && strcmp(above ?: "", SYSTEM_SLICE) == 0 &&
+		(ambit_glob_is(name) ? ambit_glob_matches(&glob, OWN_UNIT) : strcmp(name + 1, OWN_UNIT) == 0))
+		*ret_problem = "matches " OWN_UNIT ", which is ambit's own";
+	return !*ret_problem;
 }
 
-/* Dashes between names alone: what is empty would be another slice. */
-static bool is_slice(const char *text)
+/* Dashes between names alone: what is empty would be another slice. A glob stands behind the last of them, and those
+ * deeper lie in what it matches. */
+static bool is_slice(const char *text, size_t plain)
 {
-	return is_unit(text) && ends_with(text, ".slice") && *text != '-' && !strstr(text, "--") &&
-	       !strstr(text, "-.") && !strchr(text, '@') && strchr(text, '.') == strrchr(text, '.');
+	return *text != '.' && strspn(text, UNIT_LETTERS) >= plain && ends_with(text, ".slice") && *text != '-' &&
+	       !strstr(text, "--") && !strstr(text, "-.") && !strchr(text, '@') && !strchr(text, '/') &&
+	       strchr(text, '.') == strrchr(text, '.');
 }
 
-static const char slice_problem[] = "is no name of a slice, such as batch.slice or batch-night.slice";
+static const char slice_problem[] =
+	"is no name of a slice, such as batch.slice, batch-night.slice or \"batch-*.slice\"";
 static const char unit_problem[] =
-	"is no service such as nginx.service, or NAME@*.service for all that are made of a template; other units "
-	"have a place that only \"cgroup\" can name";
+	"is no service such as nginx.service, \"nginx-*.service\", or NAME@*.service for all that are made of a "
+	"template; other units have a place that only \"cgroup\" can name";
 
 /* Each: the path of what is matched, owned, or NULL with what is wrong; NULL without memory. */
 
 static char *match_slice(const char *text, const char **ret_problem)
 {
-	*ret_problem = is_slice(text) ? NULL : slice_problem;
-	return *ret_problem ? NULL : slice_path(text);
+	const size_t plain = strcspn(text, "*?[");
+	size_t dash = plain;
+	_cleanup_free_ char *slice = NULL, *above = NULL;
+
+	*ret_problem = is_slice(text, plain) ? NULL : slice_problem;
+	if (*ret_problem)
+		return NULL;
+	if (!text[plain])
+		return slice_path(text);
+	while (dash && text[dash - 1] != '-')
+		dash--;
+	/* Nothing in front: it lies in the root. */
+	slice = dash ? text_format("%.*s.slice", (int)dash - 1, text) : NULL;
+	above = !dash ? strdup(AMBIT_CGROUP_MOUNT) : slice ? slice_path(slice) : NULL;
+	return above ? text_format("%s/%s", above, text) : NULL;
 }
 
-/* In a name that is part of a slice's, a dash is another level, so systemd writes it \x2d. */
-static char *template_path(const char *text, size_t length)
+/* In a name that is part of a slice's, a dash is another level, so systemd writes it \x2d. `instance`: what is behind
+ * the template, or NULL for all there is. */
+static char *template_path(const char *text, size_t length, const char *instance)
 {
 	char *name = calloc(1, 4 * length + 1), *at = name;
 	char *path;
@@ -92,7 +125,7 @@ static char *template_path(const char *text, size_t length)
 		return NULL;
 	for (size_t i = 0; i < length; i++)
 		at = text[i] == '-' ? stpcpy(at, "\\x2d") : (*at = text[i], at + 1);
-	path = text_format(AMBIT_CGROUP_MOUNT "/system.slice/system-%s.slice", name);
+	path = text_format(SYSTEM_SLICE "/system-%s.slice%s%s", name, instance ? "/" : "", instance ?: "");
 	free(name);
 	return path;
 }
@@ -100,24 +133,25 @@ static char *template_path(const char *text, size_t length)
 static char *match_unit(const char *text, const char **ret_problem)
 {
 	const char *at = strchr(text, '@');
+	const size_t plain = strcspn(text, "*?[");
 
 	*ret_problem = NULL;
-	if (at && at != text && strcmp(at, "@*.service") == 0 &&
-		strspn(text, UNIT_LETTERS) >= (size_t)(at - text) && *text != '.')
-		return template_path(text, (size_t)(at - text));
-	if (!at && is_unit(text) && ends_with(text, ".service"))
-		return text_format(AMBIT_CGROUP_MOUNT "/system.slice/%s", text);
-	*ret_problem = unit_problem;
-	return NULL;
+	if (*text == '.' || strspn(text, UNIT_LETTERS) < plain || !ends_with(text, ".service") || strchr(text, '/') ||
+		at == text || (at && plain < (size_t)(at - text))) {
+		*ret_problem = unit_problem;
+		return NULL;
+	}
+	if (!at)
+		return text_format(SYSTEM_SLICE "/%s", text);
+	return template_path(text, (size_t)(at - text), strcmp(at, "@*.service") == 0 ? NULL : text);
 }
 
 static char *match_cgroup(const char *text, const char **ret_problem)
 {
 	*ret_problem = NULL;
-	if (*text == '/' && text[1] && !ends_with(text, "/") && !strstr(text, "//") && !strstr(text, "/.") &&
-		!strpbrk(text, "*?["))
+	if (*text == '/' && text[1] && !ends_with(text, "/") && !strstr(text, "//") && !strstr(text, "/."))
 		return text_format(AMBIT_CGROUP_MOUNT "%s", text);
-	*ret_problem = "is no path below " AMBIT_CGROUP_MOUNT ", such as /batch/night";
+	*ret_problem = "is no path below " AMBIT_CGROUP_MOUNT ", such as /batch/night or \"/batch/night-*\"";
 	return NULL;
 }
 
@@ -153,17 +187,18 @@ static int parse_match(struct yaml *yaml, const struct yaml_key *key, void *data
 	struct reading *reading = data;
 	const char *text = yaml_text(yaml), *problem = NULL;
 	struct mark mark = yaml_mark(yaml);
-	char *path = text ? matches[key->value](text, &problem) : NULL;
+	_cleanup_free_ char *path = text ? matches[key->value](text, &problem) : NULL;
 
 	if (!text)
 		yaml_error(yaml, mark, "\"%s\" must be text", key->name);
-	else if (problem)
+	else if (problem || (path && !last_works(path, &problem)))
 		yaml_error(yaml, mark, "\"%s\" %s", text, problem);
 	else if (!path)
 		return -ENOMEM;
-	if (path) {
+	if (path && !problem) {
 		free(reading->rule.cgroup);
-		reading->rule.cgroup = path;
+		reading->rule.cgroup = TAKE_PTR(path);
+		reading->rule.glob = ambit_glob_is(strrchr(reading->rule.cgroup, '/'));
 	}
 	if (reading->matches++ == 1)
 		yaml_error(yaml, mark, "\"match\" has one of unit, slice, cgroup, user; write a file for each");
@@ -217,6 +252,31 @@ static int parse_document(struct yaml *yaml, struct reading *reading)
 	return yaml_finish(yaml);
 }
 
+/* A key of the index owns nothing; its text is the rule's. */
+struct place {
+	const char *cgroup;
+	size_t at;
+};
+
+static int place_compare(const void *left, const void *right)
+{
+	return strcmp(((const struct place *)left)->cgroup, ((const struct place *)right)->cgroup);
+}
+
+/* The last one that was added. */
+static int index_add(struct cell_rules *rules)
+{
+	struct place *place = malloc(sizeof(*place));
+
+	if (!place)
+		return -ENOMEM;
+	*place = (struct place){rules->items[rules->count - 1].cgroup, rules->count - 1};
+	if (tsearch(place, &rules->index, place_compare))
+		return 0;
+	free(place);
+	return -ENOMEM;
+}
+
 static int rule_add(struct cell_rules *rules, struct cell_rule *rule, struct diags *diags)
 {
 	const struct cell_rule *other = cell_rules_find(rules, rule->cgroup);
@@ -229,6 +289,10 @@ static int rule_add(struct cell_rules *rules, struct cell_rule *rule, struct dia
 	if (ARRAY_GROW(rules, items, rules->count + 1) < 0)
 		return -ENOMEM;
 	rules->items[rules->count++] = *rule;
+	if (index_add(rules) < 0) {
+		rules->count--;
+		return -ENOMEM;
+	}
 	*rule = (struct cell_rule){0};
 	return 0;
 }
@@ -297,10 +361,31 @@ int cell_rules_read(struct cell_rules *rules, const char *directory, struct diag
 
 const struct cell_rule *cell_rules_find(const struct cell_rules *rules, const char *cgroup)
 {
-	for (size_t i = 0; i < rules->count; i++)
-		if (strcmp(rules->items[i].cgroup, cgroup) == 0)
-			return &rules->items[i];
-	return NULL;
+	const struct place wanted = {.cgroup = cgroup};
+	struct place *const *found = tfind(&wanted, (void *const *)&rules->index, place_compare);
+
+	return found ? &rules->items[(*found)->at] : NULL;
+}
+
+/* Whether a glob's rule is for a cgroup. */
+static bool glob_binds(const struct cell_rule *rule, const char *cgroup)
+{
+	const char *glob = strrchr(rule->cgroup, '/'), *name = strrchr(cgroup, '/');
+	const size_t above = (size_t)(glob - rule->cgroup);
+	struct ambit_glob row;
+
+	return rule->glob && (size_t)(name - cgroup) == above && strncmp(rule->cgroup, cgroup, above) == 0 &&
+	       !ambit_glob_compile(glob + 1, &row) && ambit_glob_matches(&row, name + 1);
+}
+
+const struct cell_rule *cell_rules_bind(const struct cell_rules *rules, const char *cgroup)
+{
+	const struct cell_rule *found = cell_rules_find(rules, cgroup);
+
+	for (size_t i = 0; !found && i < rules->count; i++)
+		if (glob_binds(&rules->items[i], cgroup))
+			found = &rules->items[i];
+	return found;
 }
 
 void cell_rules_clear(struct cell_rules *rules)
@@ -308,5 +393,6 @@ void cell_rules_clear(struct cell_rules *rules)
 	for (size_t i = 0; i < rules->count; i++)
 		rule_clear(&rules->items[i]);
 	free(rules->items);
+	tdestroy(rules->index, free);
 	*rules = (struct cell_rules){0};
 }

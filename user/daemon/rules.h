@@ -3,6 +3,7 @@
 #ifndef AMBIT_RULES_H
 #define AMBIT_RULES_H
 
+#include <stdbool.h>
 #include "base/diag.h"
 
 #define AMBIT_CELLS_DIR	   "/etc/ambit/cells.d"
@@ -11,11 +12,13 @@
 struct cell_rule {
 	char *file;   /* where it stands; owned, as all here */
 	char *cgroup; /* the path of what it matches */
+	bool glob;    /* whose last name is a glob */
 	char *policy; /* absolute */
 };
 struct cell_rules {
 	struct cell_rule *items;
 	size_t items_room, count;
+	void *index; /* of tsearch(3): where items are, by what they match */
 };
 
 /* Adds the rule of one file; adds every error to `diags` and returns -EINVAL if there was one. */
@@ -24,8 +27,10 @@ int cell_rules_parse(struct cell_rules *rules, const char *file, const char *tex
 /* Reads all of a directory, by name; one that is not there has no rules. Two that match the same are an error.
  * With errors in `diags`, -EINVAL: the rules of the other files are in `rules` all the same. */
 int cell_rules_read(struct cell_rules *rules, const char *directory, struct diags *diags);
-/* The rule for a cgroup, or NULL. */
+/* The rule that is written for a cgroup, or a glob, or NULL. */
 const struct cell_rule *cell_rules_find(const struct cell_rules *rules, const char *cgroup);
+/* The rule that binds a cgroup which is made now: the one with its name, else the first glob; or NULL. */
+const struct cell_rule *cell_rules_bind(const struct cell_rules *rules, const char *cgroup);
 void cell_rules_clear(struct cell_rules *rules);
 
 #endif

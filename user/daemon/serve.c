@@ -144,7 +144,8 @@ static void missed_look(struct service *service)
 	if (!changed && !service->unlabelled)
 		return;
 	for (struct held *held = service->held; held; held = held->next)
-		left |= ambit_cell_bind_again(held->hold->cell) < 0;
+		left |= hold_spread(held->hold) < 0;
+	left |= ambit_bound_label(service->kernel) < 0;
 	/* Once for each change, however often it is tried. */
 	if (changed || !left) {
 		for (struct held *held = service->held; held; held = held->next)
@@ -254,6 +255,7 @@ static int cells_take(struct service *service)
 {
 	struct found found = {0};
 
+	loads_many(true);
 	ambit_cells_each(service->kernel, cell_find, &found);
 	for (size_t i = 0; found.result == 0 && i < found.count; i++) {
 		struct diag diag = {0};
@@ -261,6 +263,7 @@ static int cells_take(struct service *service)
 
 		if (ambit_hold_take(
 			    service->options, service->kernel, found.ids[i], &hold, &diag) == 0) {
+			hold_spread(hold);
 			found.result = service_add(service, hold);
 		} else {
 			service->untaken++;
@@ -268,6 +271,10 @@ static int cells_take(struct service *service)
 		}
 		ambit_diag_clear(&diag);
 	}
+	loads_many(false);
+	/* Whoever bound one may have been killed before all tasks had been looked at. */
+	if (found.count && ambit_bound_label(service->kernel) < 0)
+		service->options->say("not all tasks in bound cgroups have a label");
 	free(found.ids);
 	return found.result;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "base/array.h"
 #include "base/util.h"
 #include "compile/links.h"
 #include "compile/store.h"
@@ -67,13 +68,16 @@ static int file_write(const char *path, const char *bytes, size_t size)
 int ambit_state_write(uint32_t id, const struct hold_state *state)
 {
 	_cleanup_free_ char *path = state_path(id);
-	struct json_object *root = json_object_new_object();
+	struct json_object *root = json_object_new_object(), *frozen = json_object_new_array();
 	struct ambit_counters seen = state->seen;
 	const char *text;
 	int result;
 
-	if (!path || !root)
+	if (!path || !root || !frozen) {
+		json_object_put(root);
+		json_object_put(frozen);
 		return -ENOMEM;
+	}
 	json_object_object_add(root, "name", json_object_new_string(state->name));
 	json_object_object_add(root, "cgroup", json_object_new_string(state->cgroup));
 	json_object_object_add(root, "file", json_object_new_string(state->file));
@@ -81,7 +85,10 @@ int ambit_state_write(uint32_t id, const struct hold_state *state)
 		json_object_object_add(
 			root, losses[i], json_object_new_uint64(*counters_of(&seen, i)));
 	json_object_object_add(root, "tightens", json_object_new_uint64(state->tightens));
-	json_object_object_add(root, "thaws", json_object_new_boolean(state->thaws));
+	json_object_object_add(root, "glob", json_object_new_boolean(state->glob));
+	for (size_t i = 0; i < state->frozen_count; i++)
+		json_object_array_add(frozen, json_object_new_string(state->frozen[i]));
+	json_object_object_add(root, "frozen", frozen);
 	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
 	result = text ? file_write(path, text, strlen(text)) : -ENOMEM;
 	json_object_put(root);
@@ -97,11 +104,56 @@ static char *string_of(struct json_object *root, const char *key)
 		       : NULL;
 }
 
+int ambit_state_freezes(struct hold_state *state, const char *path)
+{
+	char *copy = ARRAY_GROW(state, frozen, state->frozen_count + 1) < 0 ? NULL : strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	state->frozen[state->frozen_count++] = copy;
+	return 0;
+}
+
+static int frozen_read(struct json_object *root, struct hold_state *state)
+{
+	struct json_object *value;
+	int result = 0;
+
+	if (!json_object_object_get_ex(root, "frozen", &value) || !json_object_is_type(value, json_type_array))
+		return 0;
+	for (size_t i = 0; result == 0 && i < json_object_array_length(value); i++)
+		result = ambit_state_freezes(
+			state, json_object_get_string(json_object_array_get_idx(value, i)) ?: "");
+	return result;
+}
+
+int ambit_state_thaw(struct hold_state *state)
+{
+	size_t left = 0;
+	int first = 0;
+
+	for (size_t i = 0; i < state->frozen_count; i++) {
+		char *path = state->frozen[i];
+		const int result = ambit_cgroup_freeze(path, false);
+
+		/* A cgroup that is gone has no tasks. */
+		if (result < 0 && result != -ENOENT && result != -ENODEV) {
+			first = first ?: result;
+			state->frozen[left++] = path;
+		} else {
+			free(path);
+		}
+	}
+	state->frozen_count = left;
+	return first;
+}
+
 int ambit_state_read(uint32_t id, struct hold_state *ret)
 {
 	_cleanup_free_ char *path = state_path(id);
 	struct json_object *root = path ? json_object_from_file(path) : NULL, *value;
 	struct hold_state state = {0};
+	int result;
 
 	if (!root)
 		return -ENOENT;
@@ -113,12 +165,13 @@ int ambit_state_read(uint32_t id, struct hold_state *ret)
 			*counters_of(&state.seen, i) = json_object_get_uint64(value);
 	if (json_object_object_get_ex(root, "tightens", &value))
 		state.tightens = json_object_get_uint64(value);
-	if (json_object_object_get_ex(root, "thaws", &value))
-		state.thaws = json_object_get_boolean(value);
+	if (json_object_object_get_ex(root, "glob", &value))
+		state.glob = json_object_get_boolean(value);
+	result = frozen_read(root, &state);
 	json_object_put(root);
-	if (!state.name || !state.cgroup || !state.file) {
+	if (result < 0 || !state.name || !state.cgroup || !state.file) {
 		ambit_state_clear(&state);
-		return -EBADMSG;
+		return result < 0 ? result : -EBADMSG;
 	}
 	*ret = state;
 	return 0;
@@ -129,6 +182,9 @@ void ambit_state_clear(struct hold_state *state)
 	free(state->name);
 	free(state->cgroup);
 	free(state->file);
+	while (state->frozen_count)
+		free(state->frozen[--state->frozen_count]);
+	free(state->frozen);
 	*state = (struct hold_state){0};
 }
 
@@ -160,29 +216,31 @@ void ambit_state_drop_policy(uint32_t id, uint64_t epoch)
 
 static const char *const times[] = {[STATE_BEFORE] = "before", [STATE_ASIDE] = "aside"};
 
-static char *tables_path(uint32_t id, enum state_time time)
+static char *tables_path(uint32_t id, enum state_time time, uint64_t epoch)
 {
-	return text_format(AMBIT_HOLDS "/%08x.%s.tables", id, times[time]);
+	return text_format(AMBIT_HOLDS "/%08x.%s.%lu.tables", id, times[time],
+		(unsigned long)epoch);
 }
 
-static char *links_path(uint32_t id, enum state_time time)
+static char *links_path(uint32_t id, enum state_time time, uint64_t epoch)
 {
-	return text_format(AMBIT_HOLDS "/%08x.%s.links", id, times[time]);
+	return text_format(AMBIT_HOLDS "/%08x.%s.%lu.links", id, times[time],
+		(unsigned long)epoch);
 }
 
 /* In the form of the store (compile/store.h), which trusts no byte; whose they are the file's name says. */
 static uint8_t asked[8] = "in force";
 static const struct question in_force = {.bytes = asked, .count = sizeof(asked)};
 
-int ambit_state_keep_tables(uint32_t id, enum state_time time, const struct ready *ready)
+int ambit_state_keep_tables(uint32_t id, enum state_time time, uint64_t epoch, const struct ready *ready)
 {
-	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+	_cleanup_free_ char *path = tables_path(id, time, epoch), *beside = links_path(id, time, epoch);
 	_cleanup_free_ uint8_t *bytes = NULL;
 	size_t size = 0;
 	int result = path && beside ? 0 : -ENOMEM;
 
 	/* First of all nothing old is left, whatever happens. */
-	ambit_state_drop_tables(id, time);
+	ambit_state_drop_tables(id, time, epoch);
 	if (!ready->tables)
 		return result;
 	bytes = store_write(&in_force, ready->tables, &size);
@@ -210,9 +268,9 @@ static uint8_t *file_read(const char *path, size_t *ret_size)
 	return TAKE_PTR(bytes);
 }
 
-int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret)
+int ambit_state_tables(uint32_t id, enum state_time time, uint64_t epoch, struct ready *ret)
 {
-	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+	_cleanup_free_ char *path = tables_path(id, time, epoch), *beside = links_path(id, time, epoch);
 	size_t size = 0, links_size = 0;
 	_cleanup_free_ uint8_t *bytes = file_read(path, &size), *links = file_read(beside, &links_size);
 	int result;
@@ -230,9 +288,9 @@ int ambit_state_tables(uint32_t id, enum state_time time, struct ready *ret)
 	return 0;
 }
 
-void ambit_state_drop_tables(uint32_t id, enum state_time time)
+void ambit_state_drop_tables(uint32_t id, enum state_time time, uint64_t epoch)
 {
-	_cleanup_free_ char *path = tables_path(id, time), *beside = links_path(id, time);
+	_cleanup_free_ char *path = tables_path(id, time, epoch), *beside = links_path(id, time, epoch);
 
 	if (path)
 		unlink(path);
@@ -248,8 +306,6 @@ void ambit_state_drop(uint32_t id)
 		unlink(path);
 	if (told)
 		unlink(told);
-	ambit_state_drop_tables(id, STATE_BEFORE);
-	ambit_state_drop_tables(id, STATE_ASIDE);
 }
 
 static void thaw(const char *file)
@@ -260,8 +316,8 @@ static void thaw(const char *file)
 
 	if (*end || end - file != 8 || ambit_state_read((uint32_t)id, &state) < 0)
 		return;
-	if (state.thaws && ambit_cgroup_freeze(state.cgroup, false) == 0) {
-		state.thaws = false;
+	if (state.frozen_count) {
+		ambit_state_thaw(&state);
 		ambit_state_write((uint32_t)id, &state);
 	}
 	ambit_state_clear(&state);

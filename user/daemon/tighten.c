@@ -102,6 +102,9 @@ static void process_look(pid_t pid, int pidfd, void *data)
 	tight->ended = false;
 	if (!dir)
 		tighten_unseen(tight, "threads that could not be looked at");
+	for (size_t i = 0; i < tight->ring_count; i++)
+		if (tight->rings[i] == pid)
+			tighten_end(tight, "read", RING);
 	notify("WATCHDOG=1");
 	while (dir && !tight->ended && (entry = readdir(dir))) {
 		const pid_t tid = atoi(entry->d_name);
@@ -113,17 +116,35 @@ static void process_look(pid_t pid, int pidfd, void *data)
 	}
 }
 
+static int rings_look(struct tightening *tight)
+{
+	pid_t *rings = NULL;
+	size_t count = 0;
+	int result = ambit_ring_processes(&rings, &count);
+
+	if (result < 0)
+		return result;
+	free(tight->rings);
+	tight->rings = rings;
+	tight->ring_count = count;
+	return 0;
+}
+
 int hold_tighten(struct hold *hold, const struct ready *before, const struct ready *now)
 {
 	struct tightening tight = {.hold = hold, .before = before, .now = now, .more = true};
-	int result = 0;
+	int result = 0, rings;
 
 	narrower_begin(&tight);
 	for (int pass = 0; pass < PASSES && result == 0 && tight.more; pass++) {
 		tight.more = false;
+		rings = rings_look(&tight);
+		if (rings < 0)
+			tight.error = rings;
 		result = ambit_cell_processes(hold->cell, process_look, &tight);
 	}
 	free(tight.done);
+	free(tight.rings);
 	if (result == 0 && tight.error == 0 && tight.more)
 		result = -EAGAIN;
 	return result < 0 ? result : tight.error;

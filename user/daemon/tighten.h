@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include "daemon/hold.h"
 
+/* Of which it cannot be seen what it holds: files that are registered, and what a request waits for. */
+#define RING "anon_inode:[io_uring]"
+
 #define DELETED " (deleted)" /* which /proc puts behind the name of a file that was unlinked */
 
 /* Page sizes of memory without a name: the usual one, and those of hugetlbfs that machines have most. */
@@ -18,6 +21,8 @@ struct tightening {
 	const struct ready *before; /* no tables: not known, so it allowed everything */
 	const struct ready *now;
 	dev_t nameless[NAMELESS]; /* where the kernel has such memory; 0: nowhere */
+	pid_t *rings; /* processes that have an io_uring which /proc does not show; owned */
+	size_t ring_count;
 	/* The process that is looked at. */
 	pid_t pid;
 	int pidfd;

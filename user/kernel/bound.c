@@ -63,33 +63,36 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 	return 0;
 }
 
+static int program_attach(struct ambit_bpf *skeleton, const char *name, struct diag *diag)
+{
+	struct bpf_link *link =
+		bpf_program__attach(bpf_object__find_program_by_name(skeleton->obj, name));
+	char path[512];
+	int result;
+
+	if (!link)
+		return fail(diag, "attaching what labels tasks", -errno);
+	snprintf(path, sizeof(path), PIN_ABI_DIR "/%s", name);
+	unlink(path); /* of one who was killed in between */
+	result = pin_checked(bpf_link__pin(link, path), path, diag);
+	bpf_link__destroy(link);
+	return result;
+}
+
 /* Attached once, for all cells; a pin is there when it works. */
 static int programs_attach(struct diag *diag)
 {
 	_cleanup_close_ int lock = policies_lock(diag);
 	_cleanup_(programs_cleanup) struct ambit_bpf *skeleton = NULL;
-	const struct {
-		const char *path;
-		bool iterates;
-	} pins[] = {{TASKS_PIN, true}, {MOVED_PIN, false}};
-	static const char *const names[] = {"bind_moved", "bind_tasks", NULL};
+	/* The last one says that all are there. */
+	static const char *const names[] = {"bind_tasks", PIN_RINGS, "bind_made", "bind_gone", PIN_MOVED, NULL};
 	int result = lock < 0 ? lock : 0;
 
-	if (result < 0 || (access(MOVED_PIN, F_OK) == 0 && access(TASKS_PIN, F_OK) == 0))
+	if (result < 0 || access(MOVED_PIN, F_OK) == 0)
 		return result;
-	unlink(TASKS_PIN); /* of one who was killed between the two */
 	result = loading_others(PIN_ABI_DIR, names, &skeleton, diag);
-	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(pins); i++) {
-		struct bpf_link *link =
-			pins[i].iterates
-				? bpf_program__attach_iter(skeleton->progs.bind_tasks, NULL)
-				: bpf_program__attach_trace(skeleton->progs.bind_moved);
-
-		if (!link)
-			return fail(diag, "attaching what labels tasks", -errno);
-		result = pin_checked(bpf_link__pin(link, pins[i].path), pins[i].path, diag);
-		bpf_link__destroy(link);
-	}
+	for (const char *const *name = names; result == 0 && *name; name++)
+		result = program_attach(skeleton, *name, diag);
 	return result;
 }
 
@@ -122,7 +125,7 @@ static int tasks_walk(struct kernel *kernel, struct ambit_binding *binding)
 	const struct ambit_binding asked = *binding;
 	int result = walk_once(kernel, binding);
 
-	if (result < 0 || binding->others || binding->failed)
+	if (result < 0 || (binding->cell && binding->others) || binding->failed)
 		return result;
 	*binding = asked;
 	return walk_once(kernel, binding);
@@ -145,6 +148,11 @@ static int process_refuse(pid_t pid)
 	struct ambit_label label;
 	struct stat namespace;
 	char path[64];
+
+	if (pid == getpid()) {
+		ambit_diag_set(look.diag, NULL, 0, 0, "the daemon itself runs there");
+		return -EINVAL;
+	}
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
 	if (pidfd < 0 || stat(path, &namespace) < 0)
@@ -184,25 +192,66 @@ static int directory_refuse(
 	return look.result;
 }
 
-static int running_refuse(struct kernel *kernel, const char *path, struct diag *diag)
+/* Another cell's, or not to be read: then nothing of it is bound here. */
+static bool is_taken(struct cell *cell, const char *path)
+{
+	struct ambit_bound_key key;
+	struct ambit_bound bound;
+	struct diag ignored = {};
+	bool taken = ambit_bound_key(path, &key, &ignored) < 0 ||
+		     bpf_map_lookup_elem(cell->kernel->bounds, &key, &bound) == 0;
+
+	ambit_diag_clear(&ignored);
+	return taken;
+}
+
+static int place_refuse(const char *path, void *data)
+{
+	if (!is_taken(data, path))
+		nftw(path, directory_refuse, 16, FTW_PHYS);
+	return look.result;
+}
+
+static int running_refuse(struct cell *cell, const struct ambit_place *place, struct diag *diag)
 {
 	struct stat namespace;
 
 	if (stat("/proc/self/ns/mnt", &namespace) < 0)
 		return -errno;
-	look = (typeof(look)){.kernel = kernel, .mnt_ns = namespace.st_ino, .diag = diag};
-	nftw(path, directory_refuse, 16, FTW_PHYS);
-	return look.result;
+	look = (typeof(look)){.kernel = cell->kernel, .mnt_ns = namespace.st_ino, .diag = diag};
+	return ambit_place_each(place, place_refuse, cell);
 }
 
 /* --- binding --- */
 
-static void unbind(struct cell *cell, const struct ambit_bound_key *key)
+static void unbind(struct cell *cell, const struct ambit_place *place, const struct ambit_bound_key *key)
 {
 	struct ambit_binding binding = {.cell = cell->id, .undo = 1};
 
-	bpf_map_delete_elem(cell->kernel->bounds, key);
+	if (place->glob)
+		spread_end(cell);
+	else
+		bpf_map_delete_elem(cell->kernel->bounds, key);
 	tasks_walk(cell->kernel, &binding);
+}
+
+static int rows_make(struct cell *cell, const struct ambit_place *place, const struct ambit_bound_key *key,
+	struct diag *diag)
+{
+	const struct ambit_bound bound = {.cell = cell->id};
+	int result;
+
+	if (place->glob) {
+		result = spread_rows(cell, place, diag);
+		if (result < 0) {
+			spread_end(cell);
+			return diag->text ? result : fail(diag, "a glob", result);
+		}
+		return 0;
+	}
+	if (bpf_map_update_elem(cell->kernel->bounds, key, &bound, BPF_NOEXIST) < 0)
+		return fail(diag, errno == EEXIST ? "it has a cell already" : "a row in \"bounds\"", -errno);
+	return 0;
 }
 
 /* Of a task in a cell of `ambit run` whose label cannot be read it is known from its cgroup that it
@@ -226,24 +275,22 @@ int ambit_bound_labels(const struct kernel *kernel, struct diag *diag)
 	return -ENOTSUP;
 }
 
-int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag)
+int ambit_cell_bind(struct cell *cell, const struct ambit_place *place, unsigned *ret_tasks, struct diag *diag)
 {
 	struct ambit_binding binding = {.cell = cell->id};
-	const struct ambit_label label = {.cell = cell->id};
 	struct ambit_bound_key key;
-	int result = ambit_bound_key(path, &key, diag);
+	int result = ambit_bound_key(place->path, &key, diag);
 
 	if (result == 0)
 		result = ambit_bound_labels(cell->kernel, diag);
 	if (result == 0)
-		result = running_refuse(cell->kernel, path, diag);
+		result = running_refuse(cell, place, diag);
 	if (result == 0)
 		result = programs_attach(diag);
+	if (result == 0)
+		result = rows_make(cell, place, &key, diag);
 	if (result < 0)
 		return result;
-	if (bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0)
-		return fail(diag, errno == EEXIST ? "it has a cell already" : "a row in \"bounds\"",
-			-errno);
 	/* From here on whoever comes is labelled, so one look at those who were there is enough. */
 	result = tasks_walk(cell->kernel, &binding);
 	if (result == 0 && (binding.others || binding.failed)) {
@@ -256,7 +303,7 @@ int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, st
 		fail(diag, "a look at its tasks", result);
 	}
 	if (result < 0) {
-		unbind(cell, &key);
+		unbind(cell, place, &key);
 		return result;
 	}
 	cell->stays = true;
@@ -277,6 +324,7 @@ int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, stru
 		return -ENOMEM;
 	cell->id = id;
 	cell->bound = cell->stays = true;
+	kernel->bound++;
 	cell->ring_key = RING_BOUND(id);
 	cell->lock = cell_lock(id);
 	cell->ring = cell->lock < 0 ? cell->lock : ring_row_open(kernel->rings, cell->ring_key);
@@ -323,12 +371,27 @@ unsigned ambit_bound_missed(struct kernel *kernel)
 	return bpf_map_lookup_elem(kernel->binding, &row, &binding) < 0 ? 0 : binding.failed;
 }
 
-int ambit_cell_bind_again(struct cell *cell)
+int ambit_bound_label(struct kernel *kernel)
 {
-	struct ambit_binding binding = {.cell = cell->id};
-	int result = tasks_walk(cell->kernel, &binding);
+	struct ambit_binding binding = {.cell = 0};
+	int result = access(MOVED_PIN, F_OK) < 0 ? 0 : tasks_walk(kernel, &binding);
 
 	return result < 0 ? result : binding.failed ? -ENOMEM : 0;
+}
+
+int ambit_cell_spread(struct cell *cell, const struct ambit_place *place)
+{
+	struct ambit_place same = *place;
+	struct ambit_glob glob;
+	struct diag ignored = {};
+	int result;
+
+	if (bpf_map_lookup_elem(cell->kernel->globs, &cell->id, &glob) == 0)
+		same.order = glob.order;
+	result = spread_rows(cell, &same, &ignored);
+
+	ambit_diag_clear(&ignored);
+	return result == -ENOENT ? 0 : result;
 }
 
 static int above_stat(const char *path, struct stat *ret)
@@ -339,27 +402,42 @@ static int above_stat(const char *path, struct stat *ret)
 	return above && stat(above, ret) == 0 ? 0 : -ENOENT;
 }
 
-int ambit_cell_rebind(struct cell *cell, const char *path)
+/* Whether what is bound has rows beneath the cgroup that is above it now: 0, or 1 if they were made just now. */
+static int above_again(struct cell *cell, const struct ambit_place *place)
 {
-	const struct ambit_label label = {.cell = cell->id};
+	const struct ambit_bound bound = {.cell = cell->id};
 	struct ambit_bound_key key;
+	struct ambit_glob glob;
 	struct diag ignored = {};
-	struct stat above;
-	int result;
+	int result = ambit_bound_key(place->path, &key, &ignored);
 
-	/* Asked each second for each cell there is, and nearly always nothing has changed. */
-	if (above_stat(path, &above) < 0 || above.st_ino == cell->above)
-		return 0;
-	result = ambit_bound_key(path, &key, &ignored);
 	ambit_diag_clear(&ignored);
 	if (result < 0)
+		return result;
+	if (place->glob)
+		return bpf_map_lookup_elem(cell->kernel->globs, &cell->id, &glob) < 0 ||
+		       glob.parent != key.parent;
+	if (bpf_map_update_elem(cell->kernel->bounds, &key, &bound, BPF_NOEXIST) == 0)
+		return 1;
+	return errno == EEXIST ? 0 : -errno;
+}
+
+int ambit_cell_rebind(struct cell *cell, const struct ambit_place *place)
+{
+	struct stat above;
+	int result, rows;
+
+	/* Asked each second for each cell there is, and nearly always nothing has changed. */
+	if (above_stat(place->path, &above) < 0 || above.st_ino == cell->above)
 		return 0;
-	if (bpf_map_update_elem(cell->kernel->bounds, &key, &label, BPF_NOEXIST) < 0) {
-		if (errno == EEXIST)
-			cell->above = above.st_ino;
+	result = above_again(cell, place);
+	if (result < 0)
 		return 0;
-	}
 	cell->above = above.st_ino;
-	result = ambit_cell_bind_again(cell);
+	if (result == 0)
+		return 0;
+	rows = place->glob ? ambit_cell_spread(cell, place) : 0;
+	result = ambit_bound_label(cell->kernel);
+	result = result < 0 ? result : rows;
 	return result < 0 ? result : 1;
 }

@@ -122,10 +122,10 @@ static int id_new(struct cell *cell)
 		if (result < 0)
 			return result;
 		cell->lock = -EEXIST;
-		if (cell->id && !slot_is_taken(cell->id))
+		if (cell->id && !slot_is_taken(cell->kernel, cell->id))
 			cell->lock = cell_lock(cell->id);
 		if (cell->lock >= 0)
-			return 0;
+			return counters_clear(cell->kernel, cell->id);
 	}
 	return cell->lock;
 }
@@ -204,7 +204,7 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 	_cleanup_close_ int links = -1;
 	struct stat namespace;
 	uint64_t cgroup = 0;
-	int result;
+	int result = 0;
 
 	if (stat("/proc/self/ns/mnt", &namespace) < 0)
 		return fail(diag, "/proc/self/ns/mnt", -errno);
@@ -224,9 +224,6 @@ static int cell_bind(struct cell *cell, const struct cell_options *options, stru
 		if (result < 0)
 			return result;
 	}
-	result = counters_clear(cell->kernel, cell->id);
-	if (result < 0)
-		return fail(diag, "its row in \"counters\"", result);
 	if (options->dns) {
 		row.flags |= AMBIT_CELL_NAMES;
 		result = names_begin(cell->kernel, cell->id, cgroup, cell->bound ? NULL : cell->cgroup,
@@ -269,6 +266,7 @@ int ambit_cell_new(struct kernel *kernel, const struct cell_options *options, st
 	if (!cell)
 		return -ENOMEM;
 	cell->bound = options->flags & AMBIT_CELL_BOUND;
+	kernel->bound += cell->bound;
 	result = id_new(cell);
 	if (result < 0)
 		fail(diag, "a free id", result);
@@ -429,6 +427,7 @@ int ambit_cell_free(struct cell *cell, struct diag *diag)
 	if (cell->ring_lock >= 0)
 		close(cell->ring_lock);
 	result = cell->stays ? 0 : cell_remove(cell->kernel, cell->id, cell->has_cgroup, diag);
+	cell->kernel->bound -= cell->bound;
 	if (cell->bound && !cell->stays)
 		ambit_bound_reap(cell->kernel);
 	if (cell->lock >= 0)

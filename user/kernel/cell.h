@@ -24,6 +24,11 @@ struct cell {
 	void *data;
 };
 
+/* spread.c: has the kernel bind what a glob names, and binds what is there of it; also where it was done before. */
+int spread_rows(struct cell *cell, const struct ambit_place *place, struct diag *diag);
+/* Takes that away again, but no label. */
+void spread_end(struct cell *cell);
+
 /* Nothing yet; NULL without memory. */
 struct cell *cell_alloc(struct kernel *kernel);
 

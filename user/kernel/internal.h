@@ -10,7 +10,7 @@
 #define KERNEL_MAPS(X)                                                                             \
 	X(arming) X(labels) X(cells) X(counters) X(tallies) X(policies) X(policy_keys) X(rings)    \
 	X(identities) X(names) X(bss) X(limits) X(cell_cgroups) \
-	X(bounds) X(binding)
+	X(bounds) X(globs) X(binding)
 
 struct attached;
 struct kernel {
@@ -20,6 +20,7 @@ struct kernel {
 	struct ambit_kept *kept; /* the section of the map `bss`, shared with the programs */
 	struct attached *attached; /* when it was armed by ambit_kernel_arm(); owned */
 	int lock; /* shared lock on AMBIT_RUN_DIR/lock: nobody disarms while it is held */
+	size_t bound; /* cells that are bound and held by this process */
 };
 
 /* The lock of whoever writes rows of `policies` and of `cells` (policies.c), or takes an id. */
@@ -27,7 +28,8 @@ int policies_lock(struct diag *diag);
 /* An id that no cell has had since the kernel was armed, under the lock. -errno. */
 int id_next(struct kernel *kernel, uint32_t *ret);
 /* True if a cell has the slot of this id (AMBIT_CELL_SLOT). */
-bool slot_is_taken(uint32_t id);
+bool slot_is_taken(struct kernel *kernel, uint32_t id);
+/* Has the slot of the id, under the lock, with nothing counted. */
 int counters_clear(struct kernel *kernel, uint32_t id);
 /* The counters of a cell, without what is kept of verdicts. */
 int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret);
@@ -70,6 +72,7 @@ void census_mend(struct kernel *kernel, enum census of);
 #define PIN_LINK    "link_" /* and the name of the program */
 #define PIN_PROGRAM "prog_" /* likewise, of programs that are attached to the cgroups of cells */
 #define PIN_TASKS   "task_cells" /* tells in which cells tasks are (strays.c) */
+#define PIN_RINGS   "ring_tasks" /* tells which processes have rings that they registered (strays.c) */
 #define PIN_MOVED   "bind_moved" /* what puts tasks into cells by their cgroup (bound.c) */
 #define CELL_LOCKS  AMBIT_RUN_DIR "/cells"
 

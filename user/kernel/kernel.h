@@ -86,7 +86,7 @@ int ambit_kernel_disarm(bool bound, struct diag *diag);
 #define AMBIT_RING_SIZE (4U << 20)
 
 /* The same for one more cell that is bound: smaller, the more of them there are. */
-size_t ambit_bound_ring_size(struct kernel *kernel);
+size_t ambit_bound_ring_size(const struct kernel *kernel);
 
 /* Binds a new cell: makes its cgroup, loads its tables, its ring and its row. `ring_size` in bytes
  * (power of two, multiple of the page size). */
@@ -170,9 +170,21 @@ int ambit_cell_free(struct cell *cell, struct diag *diag);
 /* How a cgroup is named in the map `bounds`; it need not exist, the one above it does. -EINVAL for what is
  * no cgroup, or a place of ambit's own. */
 int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *diag);
-/* Has every task in the cgroup `path`, and all that will come into it, in the cell: all, or, with a diag,
- * none. The cell then stays when it is freed. `ret_tasks`: how many there are. */
-int ambit_cell_bind(struct cell *cell, const char *path, unsigned *ret_tasks, struct diag *diag);
+/* What a cell is bound to: a cgroup, or all whose names match, beneath one. */
+struct ambit_place {
+	const char *path;
+	bool glob;	/* its last name is one (compile/unitglob.h) */
+	uint32_t order; /* of globs that match the same, the one with the smaller number counts */
+};
+/* Calls `each` for the cgroups that are there now; a negative result of it ends that, and is returned. */
+int ambit_place_each(
+	const struct ambit_place *place, int (*each)(const char *path, void *data), void *data);
+
+/* Has every task in a place, and all that will come into it, in the cell: all, or, with a diag, none. What has a row
+ * of another cell by then stays with that. The cell then stays when it is freed. `ret_tasks`: how many there are. */
+int ambit_cell_bind(struct cell *cell, const struct ambit_place *place, unsigned *ret_tasks, struct diag *diag);
+/* Gives a glob another order, for cgroups that are made from now on. */
+int ambit_cell_order(struct cell *cell, uint32_t order);
 /* -ENOTSUP, with a diag that says why, where a label cannot always be read: in a cell that is bound such a task
  * would be outside. Whether a kernel is preempted anywhere can change while it runs. */
 int ambit_bound_labels(const struct kernel *kernel, struct diag *diag);
@@ -191,16 +203,21 @@ int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);
 bool ambit_process_is_inside(struct kernel *kernel, int pidfd);
 /* Tasks that came into a bound cgroup and got no label, for lack of memory, since the kernel was armed. */
 unsigned ambit_bound_missed(struct kernel *kernel);
-/* Labels those who are in the cell's cgroup and have none. -ENOMEM if one is left. */
-int ambit_cell_bind_again(struct cell *cell);
+/* Labels all tasks that are in a bound cgroup and have no label. -ENOMEM if one is left. */
+int ambit_bound_label(struct kernel *kernel);
+/* Binds what a glob names and is not bound yet, for a cell that is bound by it; its order stays. */
+int ambit_cell_spread(struct cell *cell, const struct ambit_place *place);
 /* Where the cgroup above the cell's was made anew, and so has another id: binds it again and returns 1, or a
  * negative errno if a task there got no label. 0: it is bound as before, or there is none above it now. */
-int ambit_cell_rebind(struct cell *cell, const char *path);
+int ambit_cell_rebind(struct cell *cell, const struct ambit_place *place);
 
 /* Calls `each` for every process of the cell, wherever it is. A negative errno, too, if of one it could not be
  * found out whether it is; the others were called for. */
 int ambit_cell_processes(
 	struct cell *cell, void (*each)(pid_t pid, int pidfd, void *data), void *data);
+/* The processes of the machine in which a task has rings of io_uring that it registered with itself; the list is the
+ * caller's. A negative errno where that cannot be found out, such as before the first cell is bound. */
+int ambit_ring_processes(pid_t **ret, size_t *ret_count);
 /* Stops all tasks of a cgroup outside of the kernel, and waits until they are: -ETIMEDOUT; or lets them go on. */
 int ambit_cgroup_freeze(const char *path, bool freeze);
 /* Whether somebody has had it frozen. */

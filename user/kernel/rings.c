@@ -90,18 +90,11 @@ int ring_take(struct kernel *kernel, size_t size, uint32_t *ret_key, int *ret_lo
 	return fd;
 }
 
-size_t ambit_bound_ring_size(struct kernel *kernel)
+size_t ambit_bound_ring_size(const struct kernel *kernel)
 {
-	size_t size = AMBIT_RING_SIZE, others = 0;
-	uint32_t key, next;
-	bool more = bpf_map_get_next_key(kernel->rings, NULL, &next) == 0;
+	size_t size = AMBIT_RING_SIZE;
 
-	while (more) {
-		key = next;
-		others += key >= RING_BOUND(0);
-		more = bpf_map_get_next_key(kernel->rings, &key, &next) == 0;
-	}
-	while (size > RING_LEAST && size * (others + 1) > RINGS_ROOM)
+	while (size > RING_LEAST && size * (kernel->bound + 1) > RINGS_ROOM)
 		size /= 2;
 	return size;
 }

@@ -35,7 +35,7 @@ int id_next(struct kernel *kernel, uint32_t *ret)
 
 int counters_clear(struct kernel *kernel, uint32_t id)
 {
-	const struct ambit_counters none = {};
+	const struct ambit_counters none = {.owner = id};
 	uint32_t slot = AMBIT_CELL_SLOT(id);
 
 	return bpf_map_update_elem(kernel->counters, &slot, &none, BPF_ANY) < 0 ? -errno : 0;
@@ -48,20 +48,19 @@ int counters_read(struct kernel *kernel, uint32_t id, struct ambit_counters *ret
 	return bpf_map_lookup_elem(kernel->counters, &slot, ret) < 0 ? -errno : 0;
 }
 
-/* True if a cell has the slot of this id; every cell has its lock file first and last. */
-bool slot_is_taken(uint32_t id)
+/* True if a cell has the slot of this id; every cell has its lock file first and last. To look through those would
+ * take the longer the more cells there are. */
+bool slot_is_taken(struct kernel *kernel, uint32_t id)
 {
-	DIR *locks = opendir(CELL_LOCKS);
-	struct dirent *entry;
-	bool taken = false;
-	uint32_t other;
+	struct ambit_counters counters;
+	char path[256];
 
-	while (locks && !taken && (entry = readdir(locks)))
-		taken = sscanf(entry->d_name, "%8x", &other) == 1 &&
-			AMBIT_CELL_SLOT(other) == AMBIT_CELL_SLOT(id);
-	if (locks)
-		closedir(locks);
-	return taken;
+	if (counters_read(kernel, id, &counters) < 0)
+		return true;
+	if (!counters.owner)
+		return false;
+	cell_lock_path((uint32_t)counters.owner, path, sizeof(path));
+	return access(path, F_OK) == 0;
 }
 
 /* Whoever was killed in the middle left it odd: nothing is kept then, which only costs time. And counts that

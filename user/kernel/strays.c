@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include "base/array.h"
 #include "base/util.h"
 #include "kernel/cell.h"
 
@@ -89,6 +90,39 @@ static bool none_is_in(uint32_t id)
 				return false;
 	} while (length > 0 || (length < 0 && errno == EAGAIN));
 	return length == 0;
+}
+
+int ambit_ring_processes(pid_t **ret, size_t *ret_count)
+{
+	_cleanup_close_ int link = bpf_obj_get(PIN_ABI_DIR "/" PIN_RINGS), walk = -1;
+	struct {
+		pid_t *items;
+		size_t items_room, count;
+	} found = {};
+	uint32_t pids[256];
+	ssize_t length;
+	int result = 0;
+
+	walk = link < 0 ? -1 : bpf_iter_create(link);
+	if (walk < 0)
+		return -errno;
+	do {
+		length = read(walk, pids, sizeof(pids));
+		for (ssize_t i = 0; i < length / (ssize_t)sizeof(*pids) && result == 0; i++) {
+			result = ARRAY_GROW(&found, items, found.count + 1);
+			if (result == 0)
+				found.items[found.count++] = (pid_t)pids[i];
+		}
+	} while (result == 0 && (length > 0 || (length < 0 && errno == EAGAIN)));
+	if (result == 0 && length < 0)
+		result = -errno;
+	if (result < 0) {
+		free(found.items);
+		return result;
+	}
+	*ret = found.items;
+	*ret_count = found.count;
+	return 0;
 }
 
 int strays_end(struct kernel *kernel, uint32_t id)

@@ -157,9 +157,15 @@ const struct rule *ambit_policy_rule(const struct policy *policy, uint32_t id)
 	return &policy->rules[id - 1];
 }
 
+struct policy *ambit_policy_share(struct policy *policy)
+{
+	policy->shares++;
+	return policy;
+}
+
 void ambit_policy_free(struct policy *policy)
 {
-	if (!policy)
+	if (!policy || (policy->shares && policy->shares--))
 		return;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		policy_rule_clear(&policy->rules[i]);

@@ -104,6 +104,7 @@ struct policy {
 	size_t reserved_count;
 	struct guarded *guarded;
 	size_t guarded_count;
+	unsigned shares; /* others that have it as well (ambit_policy_share()) */
 };
 
 /* What the words ~ . and ${name} stand for when a cell starts, and where sets are. */
@@ -162,6 +163,8 @@ int ambit_policy_guard_seen(struct policy *policy, const char *path, unsigned op
 /* The rule with this id, or NULL. */
 const struct rule *ambit_policy_rule(const struct policy *policy, uint32_t id);
 
+/* The same policy for one more, who changes nothing in it either: it goes with the last who frees it. */
+struct policy *ambit_policy_share(struct policy *policy);
 void ambit_policy_free(struct policy *policy);
 static inline void policy_cleanup(struct policy **policy)
 {

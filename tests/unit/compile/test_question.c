@@ -50,7 +50,7 @@ static void narrowed(void **state)
 static void fields(void **state)
 {
 	(void)state;
-	assert_int_equal(FIELD_BYTES(struct policy), 2401);
+	assert_int_equal(FIELD_BYTES(struct policy), 2405);
 	assert_int_equal(FIELD_BYTES(struct rule), 119);
 	assert_int_equal(FIELD_BYTES(struct peer), 279);
 	assert_int_equal(FIELD_BYTES(struct guarded), 12);

@@ -29,9 +29,16 @@ static void matches(void **state)
 		{"unit: nginx.service", "/system.slice/nginx.service"},
 		{"unit: \"worker@*.service\"", "/system.slice/system-worker.slice"},
 		{"unit: \"my-worker@*.service\"", "/system.slice/system-my\\x2dworker.slice"},
+		{"unit: worker@7.service", "/system.slice/system-worker.slice/worker@7.service"},
+		{"unit: \"my-worker@a-*.service\"", "/system.slice/system-my\\x2dworker.slice/my-worker@a-*.service"},
+		{"unit: \"nginx-*.service\"", "/system.slice/nginx-*.service"},
+		{"unit: 'a\\x2db?.service'", "/system.slice/a\\x2db?.service"},
 		{"slice: batch.slice", "/batch.slice"},
+		{"slice: \"a-b-*.slice\"", "/a.slice/a-b.slice/a-b-*.slice"},
+		{"slice: \"ab*.slice\"", "/ab*.slice"},
 		{"slice: a-b-c.slice", "/a.slice/a-b.slice/a-b-c.slice"},
 		{"cgroup: /batch/night", "/batch/night"},
+		{"cgroup: \"/batch/[0-9]*\"", "/batch/[0-9]*"},
 		{"user: 1000", "/user.slice/user-1000.slice"},
 		{"user: root", "/user.slice/user-0.slice"},
 	};
@@ -56,16 +63,21 @@ static void wrong(void **state)
 	} cases[] = {
 		{"", "\"match\" is empty"},
 		{"unit: a.service, slice: b.slice", "has one of"},
-		{"unit: \"*.service\"", "is no service"},
+		{"unit: \"*.service\"", "ambit's own"},
 		{"unit: \"../x.service\"", "is no service"},
-		{"unit: a@b.service", "is no service"},
+		{"unit: \"a*@b.service\"", "is no service"},
+		{"unit: \"@b.service\"", "is no service"},
+		{"unit: \"*.socket\"", "is no service"},
+		{"unit: ambit.service", "ambit's own"},
+		{"unit: \"a[b.service\"", "without a \"]\""},
+		{"slice: \"a-*-b@.slice\"", "is no name of a slice"},
+		{"cgroup: \"/x*/y\"", "not in the last name"},
 		{"unit: a.socket", "is no service"},
 		{"slice: a.service", "is no name of a slice"},
 		{"slice: a--b.slice", "is no name of a slice"},
 		{"slice: -.slice", "is no name of a slice"},
 		{"cgroup: x", "is no path below"},
 		{"cgroup: /x/../y", "is no path below"},
-		{"cgroup: \"/x*\"", "is no path below"},
 		{"user: no-such-user", "is no user"},
 		{"users: x", "unknown key \"users\""},
 	};
@@ -84,6 +96,40 @@ static void wrong(void **state)
 		ambit_diags_clear(&diags);
 		cell_rules_clear(&rules);
 	}
+}
+
+/* A name counts before a glob, and a glob before those of later files. */
+static void precedence(void **state)
+{
+	static const struct {
+		const char *cgroup, *file;
+	} cases[] = {
+		{"/system.slice/nginx-a.service", "20.yaml"},
+		{"/system.slice/nginx-own.service", "40.yaml"},
+		{"/system.slice/nginx.service", "30.yaml"},
+		{"/system.slice/x/nginx-a.service", NULL},
+		{"/system.slice/apache.service", NULL},
+		{"/batch/9", "10.yaml"},
+	};
+	struct cell_rules rules = {0};
+	struct diags diags = {0};
+
+	(void)state;
+	assert_int_equal(parse(&rules, "10.yaml", "cgroup: \"/batch/?\"", &diags), 0);
+	assert_int_equal(parse(&rules, "20.yaml", "unit: \"nginx-*.service\"", &diags), 0);
+	assert_int_equal(parse(&rules, "30.yaml", "unit: \"nginx*.service\"", &diags), 0);
+	assert_int_equal(parse(&rules, "40.yaml", "unit: nginx-own.service", &diags), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char path[128];
+		const struct cell_rule *rule;
+
+		snprintf(path, sizeof(path), AMBIT_CGROUP_MOUNT "%s", cases[i].cgroup);
+		rule = cell_rules_bind(&rules, path);
+		assert_int_equal(!rule, !cases[i].file);
+		if (rule)
+			assert_string_equal(rule->file, cases[i].file);
+	}
+	cell_rules_clear(&rules);
 }
 
 /* By name; one that is wrong, or matches again, is named, and the others count. */
@@ -128,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches),
 		cmocka_unit_test(wrong),
+		cmocka_unit_test(precedence),
 		cmocka_unit_test(directory),
 	};
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cells that are bound by a glob. The kernel has the glob (the map `globs`) and writes the row of each cgroup that is
+ * made and matches, in the same words as for one that is bound by its name; for those that are there already it is
+ * done here. The glob comes first, so none is missed.
+ */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/util.h"
+#include "compile/unitglob.h"
+#include "kernel/cell.h"
+#include "policy/text.h"
+
+static int fail(struct diag *diag, const char *what, const char *problem)
+{
+	ambit_diag_set(diag, NULL, 0, 0, "cannot bind a cgroup: %s %s", what, problem);
+	return -EINVAL;
+}
+
+/* Each name beneath a directory that matches. */
+static int names_each(const char *path, const struct ambit_glob *glob,
+	int (*each)(const char *path, const char *name, void *data), void *data)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int result = dir ? 0 : -errno;
+
+	while (dir && result == 0 && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+			!ambit_glob_matches(glob, entry->d_name))
+			continue;
+		result = each(path, entry->d_name, data);
+	}
+	if (dir)
+		closedir(dir);
+	return result;
+}
+
+struct walking {
+	int (*each)(const char *path, void *data);
+	void *data;
+};
+
+static int walk_one(const char *path, const char *name, void *data)
+{
+	const struct walking *walking = data;
+	_cleanup_free_ char *whole = text_format("%s/%s", path, name);
+
+	return whole ? walking->each(whole, walking->data) : -ENOMEM;
+}
+
+int ambit_place_each(
+	const struct ambit_place *place, int (*each)(const char *path, void *data), void *data)
+{
+	const char *name = strrchr(place->path, '/');
+	_cleanup_free_ char *above = name ? strndup(place->path, (size_t)(name - place->path)) : NULL;
+	struct walking walking = {each, data};
+	struct ambit_glob glob;
+	int result;
+
+	if (!place->glob)
+		return access(place->path, F_OK) < 0 ? 0 : each(place->path, data);
+	if (!above)
+		return -ENOMEM;
+	if (ambit_glob_compile(name + 1, &glob))
+		return -EINVAL;
+	result = names_each(above, &glob, walk_one, &walking);
+	return result == -ENOENT ? 0 : result;
+}
+
+/* --- rows of those that are there --- */
+
+struct spreading {
+	struct cell *cell;
+	struct ambit_bound_key key;
+};
+
+/* One that another cell has already stays with it. */
+static int row_make(const char *path, const char *name, void *data)
+{
+	const struct spreading *spreading = data;
+	const struct ambit_bound bound = {.cell = spreading->cell->id, .glob = 1};
+	struct ambit_bound_key key = {.parent = spreading->key.parent};
+
+	(void)path;
+	/* As the programs cut it off. */
+	memcpy(key.name, name, strnlen(name, sizeof(key.name) - 1));
+	return bpf_map_update_elem(spreading->cell->kernel->bounds, &key, &bound, BPF_NOEXIST) < 0 &&
+			       errno != EEXIST
+		       ? -errno
+		       : 0;
+}
+
+int spread_rows(struct cell *cell, const struct ambit_place *place, struct diag *diag)
+{
+	const char *name = strrchr(place->path, '/');
+	_cleanup_free_ char *above = name ? strndup(place->path, (size_t)(name - place->path)) : NULL;
+	struct spreading spreading = {.cell = cell};
+	struct ambit_glob glob;
+	const char *problem;
+	int result = above ? ambit_bound_key(place->path, &spreading.key, diag) : -ENOMEM;
+
+	if (result < 0)
+		return result;
+	problem = ambit_glob_compile(name + 1, &glob);
+	if (problem)
+		return fail(diag, name + 1, problem);
+	glob.parent = spreading.key.parent;
+	glob.cell = cell->id;
+	glob.order = place->order;
+	if (bpf_map_update_elem(cell->kernel->globs, &cell->id, &glob, BPF_ANY) < 0)
+		return -errno;
+	return names_each(above, &glob, row_make, &spreading);
+}
+
+void spread_end(struct cell *cell)
+{
+	struct ambit_bound_key key, next;
+	struct ambit_bound bound;
+	bool more;
+
+	bpf_map_delete_elem(cell->kernel->globs, &cell->id);
+	more = bpf_map_get_next_key(cell->kernel->bounds, NULL, &next) == 0;
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(cell->kernel->bounds, &key, &next) == 0;
+		if (bpf_map_lookup_elem(cell->kernel->bounds, &key, &bound) == 0 && bound.cell == cell->id &&
+			bound.glob)
+			bpf_map_delete_elem(cell->kernel->bounds, &key);
+	}
+}
+
+int ambit_cell_order(struct cell *cell, uint32_t order)
+{
+	struct ambit_glob glob;
+
+	if (bpf_map_lookup_elem(cell->kernel->globs, &cell->id, &glob) < 0)
+		return -errno;
+	if (glob.order == order)
+		return 0;
+	glob.order = order;
+	return bpf_map_update_elem(cell->kernel->globs, &cell->id, &glob, BPF_EXIST) < 0 ? -errno : 0;
+}
