@@ -77,6 +77,92 @@ cells_d() {
 	expect_trail type=service what=found detail='1 tasks'
 }
 
+# Globs: what is there, what comes later, with a daemon and without, and which of two counts.
+cells_globs() {
+	rm -rf /etc/ambit/cells.d
+	mkdir -p /etc/ambit/cells.d /t/never
+	bound_begin cells-globs
+	root=/sys/fs/cgroup
+	units=$root/system.slice
+	echo word | tee /t/never/secret >/t/out/held
+	sed 's|read: \[/t/in|read: [/t/out, /t/in|' "$bound_policy" >/t/wider.yaml
+	mkdir -p $units/job-old.service $units/jab-a.service $units/kob.service $root/cells-g/7x
+	expect "it can be read before" within $units/job-old.service 'cat /t/out/secret'
+	mkfifo /t/in/running.old
+	within $units/job-old.service 'read -r _ </t/in/running.old; cat /t/out/secret; echo status $?' >"$work/case/old" 2>&1 &
+	ran=$!
+	until grep -q . $units/job-old.service/cgroup.procs; do kill -0 $ran || exit 1; done
+	cells_rule 10-jobs 'unit: "job-*.service"'
+	cells_rule 20-more 'unit: "j*.service"' /t/wider.yaml
+	cells_rule 30-own 'unit: job-own.service' /t/wider.yaml
+	cells_rule 40-web 'unit: "web@a*.service"'
+	cells_rule 50-cgroup 'cgroup: "/cells-g/[0-9]?"'
+	cells_rule 60-slice 'slice: "dusk-*.slice"'
+	expect_status 0 ambit reload
+	echo go >/t/in/running.old
+	wait $ran
+	expect "a task that ran already is in" grep -qx 'status 1' "$work/case/old"
+	mkdir -p $units/job-new.service/sub $units/job-own.service $units/jab-b.service $root/cells-g/7y $root/cells-g/77z \
+		$root/dusk.slice/dusk-a.slice $root/dusk.slice/other.slice \
+		"$units/system-web.slice/web@a-1.service" "$units/system-web.slice/web@b.service"
+	for bound in system.slice/job-old.service system.slice/job-new.service/sub cells-g/7x cells-g/7y \
+		dusk.slice/dusk-a.slice system.slice/system-web.slice/web@a-1.service; do
+		secret_stays "in $bound" $root/$bound
+	done
+	for free in system.slice/kob.service cells-g/77z dusk.slice/other.slice system.slice/system-web.slice/web@b.service \
+		system.slice; do
+		expect "in $free it can be read" within $root/$free 'cat /t/out/secret'
+	done
+	for wider in jab-a jab-b job-own; do
+		expect "$wider has the other policy" within $units/$wider.service 'cat /t/out/secret'
+		expect_status 1 within $units/$wider.service 'cat /t/never/secret'
+	done
+	ambit ps >"$work/case/ps"
+	expect "the file of each" [ "$(grep -c '/cells.d/[1-6]0-.*yaml' "$work/case/ps")" = 6 ]
+	ambit doctor >"$work/case/doctor" || : # it may miss something else
+	expect "what it has now" grep -q '10-jobs.yaml: .*/job-\*.service has .*2 cgroups now' "$work/case/doctor"
+	expect "and which file counts" grep -q '20-more.yaml: .*job-own.service is of .*30-own.yaml' "$work/case/doctor"
+	expect "what another has" grep -q '60-slice.yaml: .*; 1 cgroup now' "$work/case/doctor"
+	# It goes with its cgroup, and comes back with it; the kernel alone does that.
+	daemon_kill
+	rmdir $units/job-new.service/sub $units/job-new.service
+	mkdir -p $units/job-new.service $units/job-alone.service
+	secret_stays "made anew, without a daemon" $units/job-new.service
+	secret_stays "made without a daemon" $units/job-alone.service
+	daemon_up
+	secret_stays "with the next one" $units/job-alone.service
+	# A narrower policy reaches all of them.
+	for held in a b; do
+		mkfifo /t/in/hold.$held
+		within $units/jab-$held.service "exec 3</t/out/held; read -r _ </t/in/hold.$held" &
+		eval "held_$held=$!"
+	done
+	for held in a b; do
+		until readlink "/proc/$(head -1 $units/jab-$held.service/cgroup.procs)/fd/3" | grep -q /t/out/held; do :; done
+	done
+	cp "$bound_policy" /t/wider.yaml
+	expect_status 0 ambit reload
+	# shellcheck disable=SC2154 # set by eval
+	wait "$held_a" "$held_b"
+	secret_stays "narrower" $units/jab-a.service
+	# The cgroup above, made anew.
+	rmdir $root/cells-g/* $root/cells-g
+	mkdir -p $root/cells-g/8a
+	until grep -q '"what":"rebound"' /var/log/ambit/cells-globs-*.jsonl; do kill -0 "$daemon_pid" || exit 1; done
+	secret_stays "beneath one that is made anew" $root/cells-g/8a
+	mkdir $root/cells-g/8b
+	secret_stays "and later" $root/cells-g/8b
+	cells_rule 70-all 'unit: "*.service"'
+	expect_status 1 ambit reload 2>"$work/case/stderr"
+	expect "not ambit itself" grep -q "70-all.yaml:2:.*ambit's own" "$work/case/stderr"
+	rm -rf /etc/ambit/cells.d
+	expect_status 0 ambit stop
+	secret_stays "after the daemon was stopped" $units/job-old.service
+	cat /var/log/ambit/cells-globs-*.jsonl >"$work/case/trail"
+	expect "who held was ended" [ "$(trail_count type=service what=ended)" = 2 ]
+}
+
 cells_all() {
 	case_run cells-d cells_d
+	case_run cells-globs cells_globs
 }

@@ -135,6 +135,21 @@ leftovers() {
 	expect_status 0 run_cell sh -c 'setsid sleep 1000 >/dev/null 2>&1 & setsid sh -c "sleep 1000 & sleep 1000" & exit 0'
 	expect_nothing_left
 }
+# The same of a process whose first thread has ended: its number tells of nobody who lives.
+strayed_leaderless() {
+	mkdir -p /t/in && rm -f /t/in/pid /t/in/ready /t/in/hold
+	echo word >/t/in/file
+	mkfifo /t/in/hold
+	# shellcheck disable=SC2016 # the inner shell's
+	expect_status 0 ambit run -p /e2e/policies/files.yaml --trail "$work/case/trail" -- sh -c \
+		'sh -c "echo \$\$ >/sys/fs/cgroup/cgroup.procs && exec setsid probe keep leaderless /t/in/file /t/in/ready /t/in/hold" &
+		echo $! >/t/in/pid; until [ -e /t/in/ready ]; do kill -0 $! || exit 1; done' 2>"$work/case/err"
+	cat "$work/case/err"
+	read -r stray </t/in/pid
+	expect "that it has ended" [ -z "$(cat "/proc/$stray/task"/*/status 2>/dev/null | grep 'State:.[RSD]')" ]
+	expect "an alarm" grep -q 'ALARM: .* left by 1 of its processes' "$work/case/err"
+	expect_nothing_left
+}
 # Into the root of all cgroups, which the policy names for writing.
 strayed() {
 	mkdir -p /t/in && rm -f /t/in/pid
@@ -475,7 +490,7 @@ lifecycle_all() {
 	inventory >"$work/inventory"
 	for name in status-passes status-126 status-127 status-signal refuses-policies refuses-missing \
 		refuses-user refuses-trail refuses-options only-stdio no-privileges user-option \
-		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed killed-ambit ring-again \
+		standard-streams signal-int signal-term signal-hup signal-ignored leftovers strayed strayed-leaderless killed-ambit ring-again \
 		parallel policy-shared unix-cells policy-swapped outside-untouched stress race-rename disarm-refuses disarm-and-arm \
 		arm-after-crash own-places own-places-beside mounted-again linked-before summary-text summary-json log-reads log-follows audit-without-policy \
 		check-unprivileged doctor-text hybrid; do

@@ -38,7 +38,7 @@ bound_tighten() {
 	bound_wide '/t/out, "/dev/zero*", "/memfd:*", "/SYSV*", ' ', "127.0.0.1:7312"' ', "127.0.0.1:7314"' ', /t/peers/off'
 	bound_attach
 	keep memory memory /t/in/file
-	for manner in $files uring; do keep "gone_$manner" "$manner" /t/out/secret; done
+	for manner in $files uring registered; do keep "gone_$manner" "$manner" /t/out/secret; done
 	for manner in $files; do keep "stays_$manner" "$manner" /t/in/file; done
 	keep gone_parked parked 7312
 	keep gone_datagrams datagrams 7314
@@ -49,7 +49,7 @@ bound_tighten() {
 	keep stays_peer peer /t/way/on/peer.dgram
 	bound_wide "" "" "" ""
 	expect_status 0 ambit reload
-	for manner in $files uring parked datagrams; do used "gone_$manner" 137; done
+	for manner in $files uring registered parked datagrams; do used "gone_$manner" 137; done
 	for manner in $files datagrams peer; do used "stays_$manner" 0; done
 	used cut 1
 	used cut_peer 3 # a datagram socket without a peer: ENOTCONN
@@ -102,7 +102,7 @@ bound_tighten_killed() {
 	daemon_alone
 	expect "nothing was taken over" grep -q . "$work/case/daemon"
 	expect "it is thawed all the same" grep -q 0 "$bound_cgroup/cgroup.freeze"
-	expect "it is due still" grep -q '"tightens":[1-9][0-9]*,"thaws":false' "$state"
+	expect "it is due still" grep -q '"tightens":[1-9][0-9]*,"glob":false,"frozen":\[\]' "$state"
 	daemon_kill
 	rm /var/log/ambit
 	mv /var/log/ambit.away /var/log/ambit
@@ -112,7 +112,7 @@ bound_tighten_killed() {
 		used "late_stays_$i" 0
 	done
 	expect "it is thawed" grep -q 0 "$bound_cgroup/cgroup.freeze"
-	expect "nothing is due" grep -q '"tightens":0,"thaws":false' "$state"
+	expect "nothing is due" grep -q '"tightens":0,"glob":false,"frozen":\[\]' "$state"
 }
 
 # The text of a policy is the same all the time, and what it means becomes less: by a symbolic link, a set, a second

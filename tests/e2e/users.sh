@@ -97,7 +97,7 @@ file: {userRoom: 16MiB}' >/etc/ambit/trail.yaml
 	truncate -s 16M /var/log/ambit/20260101T000000Z-u1001-users-1.jsonl
 	expect "there is room" run_as_user true
 	truncate -s 16M /var/log/ambit/20260101T000000Z-u1000-users-1.jsonl
-	expect_status 1 run_as_user true 2>"$work/case/stderr"
+	expect_status 125 run_as_user true 2>"$work/case/stderr"
 	expect "and then none" grep -q 'your trails take 1[67] MiB, and 16 are for all of them' "$work/case/stderr"
 	rm /var/log/ambit/20260101T000000Z-u100?-users-1.jsonl /etc/ambit/trail.yaml
 	expect "her trails have her number" [ "$(find /var/log/ambit -name "*Z-u1000-users-*.jsonl" | wc -l)" -ge 2 ]
