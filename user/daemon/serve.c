@@ -383,12 +383,17 @@ static void go_on(struct service *service)
 	ambit_state_thaw_all();
 }
 
-/* Each cell has some descriptors. Where there are no more of them a cgroup is not bound, and that is said. */
+/* Each cell has four descriptors. Where there are no more of them a cgroup is not bound, and that is said. */
+#define FILES (4 * AMBIT_CELLS_MAX + 1024)
 static void files_raise(void)
 {
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	/* Where we were started from there may be room for 1,000 cells (4,096). Who may not raise that takes what there
+	 * is. */
+	if (files.rlim_max < FILES && setrlimit(RLIMIT_NOFILE, &(struct rlimit){FILES, FILES}) == 0)
 		return;
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
