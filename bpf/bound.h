@@ -49,7 +49,7 @@ struct ambit_binding {
 	__u32 labelled; /* tasks that have the label now */
 	__u32 others;	/* that are in another cell */
 	__u32 failed;	/* that could not get one */
-	__u32 reserved;
+	__u32 reserved; /* 0 */
 };
 
 _Static_assert(sizeof(struct ambit_bound_key) == 128, "bound");

@@ -201,11 +201,13 @@ struct {
 	__type(value, struct ambit_bound);
 } bounds SEC(".maps") __weak;
 
-/* Cell -> the names of the cgroups that come into it (glob.h). Written by user space alone. */
+/* Cell -> the names of the cgroups that come into it (glob.h). Written by user space alone; all of it is gone through
+ * when a cgroup is made, with a step for each place that there could be. */
+#define AMBIT_GLOBS_MAX 1024
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, AMBIT_CELLS_MAX);
+	__uint(max_entries, AMBIT_GLOBS_MAX);
 	__type(key, __u32);
 	__type(value, struct ambit_glob);
 } globs SEC(".maps") __weak;

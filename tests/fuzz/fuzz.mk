@@ -21,7 +21,7 @@ $(BUILD)/fuzz/secrets: user/trail/secrets.c
 $(BUILD)/fuzz/verify: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/squeeze: $(FUZZ_TRAIL_C) user/cli/lines.c
 $(BUILD)/fuzz/config: $(FUZZ_TRAIL_C)
-$(BUILD)/fuzz/rules: $(FUZZ_TEXT_C) user/daemon/rules.c
+$(BUILD)/fuzz/rules: $(FUZZ_TEXT_C) user/daemon/rules.c user/compile/unitglob.c
 $(BUILD)/fuzz/varlink: user/daemon/varlink.c user/daemon/request.c
 
 FUZZ_OPTIONS_policy = -max_len=4096 -dict=tests/fuzz/policy.dict
