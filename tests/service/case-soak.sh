@@ -28,21 +28,21 @@ case_soak() {
 	systemctl restart ambit.service
 	cp "$work/trail.yaml" /etc/ambit/trail.yaml
 	prober_start soak
-	local length=${SOAK:-$seconds} rss bpf now maps
-	local until=$((SECONDS + length))
+	local length=${SOAK:-$seconds} began=$SECONDS rss bpf now maps until
 	# What is made with the first files is there: buffers, and the compressor's megabytes, which malloc keeps.
 	await "files that are compressed" rotated 3
 	peak_anew
 	await "more of them" rotated 6
 	rss=$(kib VmHWM) bpf=$(bpf_kib)
 	peak_anew
+	until=$((SECONDS + length))
 	while ((SECONDS < until)); do
 		expect "what is denied is" refused within soak cat "$bad"
 	done
 	now=$(kib VmHWM) maps=$(bpf_kib)
 	rotated 3
 	prober_stop soak
-	echo "# $length s, $((denied / length)) denials a second, $(wc -l <"$work/files") files: daemon $rss KiB at most before, $now KiB after; maps $bpf KiB, $maps KiB"
+	echo "# $length s, $((denied / (SECONDS - began))) denials a second, $(wc -l <"$work/files") files: daemon $rss KiB at most before, $now KiB after; maps $bpf KiB, $maps KiB"
 	expect "the daemon's memory is flat, within 2 MiB" [ $((now - rss)) -lt 2048 ]
 	expect "the maps' memory is flat, within 1 MiB" [ $((maps - bpf)) -lt 1024 ]
 	systemctl stop ambit.socket ambit.service
