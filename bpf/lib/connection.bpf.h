@@ -318,10 +318,14 @@ FRAME int connection_data(struct __sk_buff *skb, struct packet *packet, struct r
 	connection->next += length - (packet->at - packet->payload);
 	if (!scratch)
 		return connection_cut(packet, connection, all->cell, REASON_NO_SCRATCH, -1);
-	result = connection_read(skb, packet, reader, &scratch->dns, connection);
-	/* Behind a hello. */
+	/* What is behind a hello, and behind a second one. Nobody sends a third one with both: servers ask in between. */
+	result = AGREES;
+#pragma unroll
+	for (int i = 0; i < 3; i++)
+		if (result == AGREES && (!i || (connection->state == CONNECTION_READ && packet->at < skb->len)))
+			result = connection_read(skb, packet, reader, &scratch->dns, connection);
 	if (result == AGREES && connection->state == CONNECTION_READ && packet->at < skb->len)
-		result = connection_read(skb, packet, reader, &scratch->dns, connection);
+		result = REASON_STREAM;
 	if (result != AGREES) {
 		names_show(all, reader, scratch);
 		result = connection_cut(packet, connection, all->cell, result, slot);

@@ -161,11 +161,12 @@ FRAME __u32 reader_read(struct __sk_buff *skb, struct reader *reader, __u32 at, 
  */
 static __always_inline bool reader_follow(struct reader *reader, __u32 name)
 {
-	if (reader->kind != READER_TLS || reader->again)
+	if (reader->kind != READER_TLS)
 		return false;
 	__builtin_memset(reader->names, 0, sizeof(reader->names));
 	reader->names[0] = name;
 	reader->again = 1;
+	__builtin_memset(&reader->flight, 0, sizeof(reader->flight));
 	reader->flight.early = reader->hello.early;
 	reader->kind = READER_FLIGHT;
 	return true;

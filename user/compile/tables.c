@@ -207,22 +207,27 @@ size_t ambit_tables_words(const struct tables *tables)
 	return count;
 }
 
-void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret)
+void ambit_tables_digest_words(const struct tables *tables, struct ambit_digest *ret)
 {
-	static const struct ambit_digest unknown;
 	const size_t count = ambit_tables_words(tables);
 	const uint64_t sizes[] = {tables->segment_count, count};
 	crypto_generichash_state state;
 
-	if (memcmp(&tables->digest, &unknown, sizeof(unknown)) != 0) {
-		*ret = tables->digest;
-		return;
-	}
 	/* It cannot fail for a digest of this size, and needs no sodium_init(). */
 	crypto_generichash_init(&state, NULL, 0, sizeof(*ret));
 	crypto_generichash_update(&state, (const uint8_t *)sizes, sizeof(sizes));
 	crypto_generichash_update(&state, (const uint8_t *)tables->segments[0].words, count * sizeof(uint64_t));
 	crypto_generichash_final(&state, ret->bytes, sizeof(*ret));
+}
+
+void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret)
+{
+	static const struct ambit_digest unknown;
+
+	if (memcmp(&tables->digest, &unknown, sizeof(unknown)) != 0)
+		*ret = tables->digest;
+	else
+		ambit_tables_digest_words(tables, ret);
 }
 
 struct tables *ambit_tables_share(struct tables *tables)

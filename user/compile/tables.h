@@ -71,7 +71,8 @@ struct decision ambit_tables_name_peer(
 
 /* Words of all segments, without the zeroes at their end: the last segment is mostly empty. */
 size_t ambit_tables_words(const struct tables *tables);
-/* What stands for all words of the segments; from `digest`, if that is known. */
+/* What stands for all words of the segments; the second takes it from `digest`, if that is known. */
+void ambit_tables_digest_words(const struct tables *tables, struct ambit_digest *ret);
 void ambit_tables_digest(const struct tables *tables, struct ambit_digest *ret);
 /* The state behind a name, in the form of `peer.name`: what a lease holds (bpf/names.h). 0: no rule says anything
  * of it. */

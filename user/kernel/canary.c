@@ -173,16 +173,17 @@ static int attempt_system(const struct stage *stage)
 static const struct {
 	int (*attempt)(const struct stage *stage); /* 0 or an errno */
 	int denied;				   /* the errno of a denial */
+	uint64_t times;				   /* that ambit has to have counted */
 } attempts[] = {
-	[OP_READ] = {attempt_read, EACCES},
-	[OP_WRITE] = {attempt_write, EACCES},
-	[OP_EXEC] = {attempt_exec, EACCES},
-	[OP_UNIX] = {attempt_unix, EPERM},
-	[OP_CONNECT] = {attempt_connect, EPERM},
-	[OP_LISTEN] = {attempt_listen, EPERM},
-	[OP_SOCKET] = {attempt_socket, EPERM},
-	[OP_TASK] = {attempt_task, EPERM},
-	[OP_SYSTEM] = {attempt_system, EPERM},
+	[OP_READ] = {attempt_read, EACCES, 1},
+	[OP_WRITE] = {attempt_write, EACCES, 1},
+	[OP_EXEC] = {attempt_exec, EACCES, 1},
+	[OP_UNIX] = {attempt_unix, EPERM, 1},
+	[OP_CONNECT] = {attempt_connect, EPERM, 3},
+	[OP_LISTEN] = {attempt_listen, EPERM, 1},
+	[OP_SOCKET] = {attempt_socket, EPERM, 1},
+	[OP_TASK] = {attempt_task, EPERM, 1},
+	[OP_SYSTEM] = {attempt_system, EPERM, 1},
 };
 _Static_assert(ARRAY_SIZE(attempts) == OP_MAX, "one attempt for each operation");
 
@@ -296,6 +297,15 @@ static int attempts_run(struct cell *cell, const struct stage *stage, unsigned o
 
 	if (pipe2(start, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
 		return -errno;
+	/* Where standard input and output were closed it could be one that the child closes. */
+	if (report[1] <= STDERR_FILENO) {
+		const int other = fcntl(report[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+		if (other < 0)
+			return -errno;
+		close(report[1]);
+		report[1] = other;
+	}
 	memcpy(attempts_by.start, start, sizeof(start));
 	attempts_by.report = report[1];
 	child = clone(child_run, stack + sizeof(stack), CLONE_VM | SIGCHLD, &attempts_by);
@@ -340,7 +350,8 @@ static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int ins
 		results[op] = 0;
 		if (!(ops & (1U << op)))
 			continue;
-		if (outside[op] == 0 && inside[op] == attempts[op].denied && counters->denied[op]) {
+		if (outside[op] == 0 && inside[op] == attempts[op].denied &&
+			counters->denied[op] >= attempts[op].times) {
 			results[op] = 1;
 			continue;
 		}
@@ -348,10 +359,11 @@ static int attempts_judge(unsigned ops, const int outside[OP_MAX], const int ins
 		if (result == 0)
 			ambit_diag_set(diag, NULL, 0, 0,
 				"the canary for \"%s\" was not denied: outside a cell \"%s\", inside "
-				"\"%s\" (expected \"%s\"), denied by ambit %s; this kernel does not "
+				"\"%s\" (expected \"%s\"), denied by ambit %llu times (expected %llu); this kernel does not "
 				"enforce, see `ambit doctor`",
 				names[op], strerror(outside[op]), strerror(inside[op]),
-				strerror(attempts[op].denied), counters->denied[op] ? "too" : "never");
+				strerror(attempts[op].denied), (unsigned long long)counters->denied[op],
+				(unsigned long long)attempts[op].times);
 		result = -EPROTO;
 	}
 	return result;

@@ -52,16 +52,27 @@ static void row_delete(struct kernel *kernel, uint32_t key)
 	bpf_map_delete_elem(kernel->policy_keys, &key);
 }
 
-/* What is in a row is said only when it is there: whoever is killed in between leaves one that nobody takes. */
+/*
+ * What is in a row is said only when it is there: whoever is killed in between leaves one that nobody takes. Others
+ * take it by its digest alone, so that one is made of the words themselves, whatever their file says of them.
+ */
 static int row_new(struct kernel *kernel, uint32_t key, const struct tables *tables,
 	const struct ambit_digest *digest, struct diag *diag)
 {
 	_cleanup_close_ int fd = table_load(tables, diag);
 	const struct ambit_digest unknown = {};
+	struct ambit_digest words;
 	int result;
 
 	if (fd < 0)
 		return fd;
+	ambit_tables_digest_words(tables, &words);
+	if (memcmp(&words, digest, sizeof(words)) != 0) {
+		ambit_diag_set(diag, NULL, 0, 0,
+			"the stored tables of the policy are not those that their digest names; remove its file from the "
+			"store and load it again");
+		return -EBADMSG;
+	}
 	if (bpf_map_update_elem(kernel->policy_keys, &key, &unknown, BPF_ANY) == 0 &&
 		bpf_map_update_elem(kernel->policies, &key, &fd, BPF_ANY) == 0 &&
 		bpf_map_update_elem(kernel->policy_keys, &key, digest, BPF_EXIST) == 0)
