@@ -137,12 +137,9 @@ int ring_tasks(struct bpf_iter__task *ctx)
 
 /* --- globs --- */
 
-#define NAME_SIZE 256 /* NAME_MAX of include/uapi/linux/limits.h, and its end */
-
 /* A cgroup while it is made. */
 struct making {
 	struct ambit_bound_key key;
-	char name[NAME_SIZE];
 	struct ambit_bound bound; /* cell 0: no glob matches */
 	__u32 order;
 };
@@ -164,9 +161,10 @@ static long glob_try(void *map, __u32 *id, struct ambit_glob *glob, struct makin
 
 	if (glob->parent != making->key.parent || (making->bound.cell && making->order <= glob->order))
 		return 0;
-	/* No name has more. */
-	for (int i = 0; i < NAME_SIZE && making->name[i]; i++)
-		behind = ambit_glob_step(glob, behind, making->name[i]);
+	/* No name has more. Where nothing can be behind us any more, it does not match: this is paid by who makes a
+	 * cgroup, for each glob. */
+	for (int i = 0; i < AMBIT_BOUND_NAME && behind && making->key.name[i]; i++)
+		behind = ambit_glob_step(glob, behind, making->key.name[i]);
 	if (behind & glob->end) {
 		making->bound.cell = glob->cell;
 		making->order = glob->order;
@@ -187,8 +185,7 @@ int BPF_PROG(bind_made, struct cgroup *cgroup, const char *path)
 	/* 0, but from where the verifier does not know it. Before 6.8 it follows a callback once, with what it knows of
 	 * the first round, and takes out what can be reached in no other: what asks for the order. */
 	making.bound.cell = state->reserved;
-	if (!key_of(cgroup, &making.key) ||
-		bpf_probe_read_kernel_str(making.name, sizeof(making.name), BPF_CORE_READ(cgroup, kn, name)) < 0)
+	if (!key_of(cgroup, &making.key))
 		return 0;
 	bpf_for_each_map_elem(&globs, glob_try, &making, 0);
 	if (!making.bound.cell)
@@ -214,9 +211,9 @@ int BPF_PROG(bind_gone, struct cgroup *cgroup, const char *path)
 
 	if (!key_of(cgroup, &key))
 		return 0;
-	/* NULL is an answer. A name that fills the key may be the beginning of another one, too. */
+	/* NULL is an answer. */
 	bound = bpf_map_lookup_elem(&bounds, &key);
-	if (bound && bound->glob && !key.name[AMBIT_BOUND_NAME - 2])
+	if (bound && bound->glob)
 		bpf_map_delete_elem(&bounds, &key);
 	return 0;
 }

@@ -27,7 +27,7 @@
  * it and comes back under another id. Written by user space, and where the map `globs` says so when a cgroup is
  * made; such a row goes with its cgroup.
  */
-#define AMBIT_BOUND_NAME 120 /* with a NUL; a name that has more is none that is bound */
+#define AMBIT_BOUND_NAME 256 /* NAME_MAX of include/uapi/linux/limits.h and a NUL: no cgroup has more */
 struct ambit_bound_key {
 	__u64 parent;
 	char name[AMBIT_BOUND_NAME];
@@ -52,6 +52,6 @@ struct ambit_binding {
 	__u32 reserved; /* 0 */
 };
 
-_Static_assert(sizeof(struct ambit_bound_key) == 128, "bound");
+_Static_assert(sizeof(struct ambit_bound_key) == 264, "bound");
 
 #endif

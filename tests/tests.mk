@@ -34,7 +34,7 @@ include tests/fault/fault.mk
 
 PROBE_C	 := $(wildcard tests/probe/*.c)
 GUEST	 := $(BUILD)/ambit $(BUILD)/tests/probe $(BUILD)/tests/trailq $(BUILD)/tests/nothing $(BUILD)/tests/stress \
-	    $(BUILD)/tests/fullhook $(BUILD)/tests/swap
+	    $(BUILD)/tests/fullhook $(BUILD)/tests/bounds $(BUILD)/tests/swap
 STATIC	 = $(CC) -D_GNU_SOURCE -std=gnu17 -O1 -g $(WARN) -static
 
 $(BUILD)/tests/probe: $(PROBE_C) $(wildcard tests/probe/*.h)
@@ -52,6 +52,10 @@ $(BUILD)/tests/nothing: tests/e2e/nothing.c
 $(BUILD)/tests/stress: $(wildcard tests/stress/*.c) tests/stress/stress.h
 	@mkdir -p $(@D)
 	$(STATIC) $(filter %.c,$^) -o $@
+
+$(BUILD)/tests/bounds: tests/e2e/bounds.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu17 -O1 -g $(WARN) $< -lbpf -o $@
 
 $(BUILD)/tests/fullhook: tests/e2e/fullhook.c
 	@mkdir -p $(@D)

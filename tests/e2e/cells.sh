@@ -77,6 +77,32 @@ cells_d() {
 	expect_trail type=service what=found detail='1 tasks'
 }
 
+# Names of any length, and with a dot: each has a row of its own, which goes with it.
+cells_globs_long() {
+	long=$(printf 'n%.0s' $(seq 197))
+	alike=$(printf 'n%.0s' $(seq 119))
+	secret_stays "in one with a dot that was there" $root/cells-l/.x-in
+	bounds >"$work/case/rows"
+	for name in short-in "$long-in" .late-in; do
+		mkdir "$root/cells-l/$name"
+		secret_stays "in $name" "$root/cells-l/$name"
+		expect "$name has a row" [ "$(bounds)" = $(($(cat "$work/case/rows") + 1)) ]
+		if [ "$name" = "$long-in" ]; then
+			mkdir "$root/cells-l/$alike" "$root/cells-l/$long-out"
+			for free in "$alike" "$long-out"; do
+				expect "what begins alike is free" within "$root/cells-l/$free" 'cat /t/out/secret'
+			done
+			rmdir "$root/cells-l/$alike" "$root/cells-l/$long-out"
+			secret_stays "when they are gone" "$root/cells-l/$name"
+		fi
+		rmdir "$root/cells-l/$name"
+		expect "and it goes with $name" [ "$(bounds)" = "$(cat "$work/case/rows")" ]
+	done
+	# One that was there when it was bound goes as well.
+	rmdir $root/cells-l/.x-in
+	expect "and with the one that was there" [ "$(bounds)" = $(($(cat "$work/case/rows") - 1)) ]
+}
+
 # Globs: what is there, what comes later, with a daemon and without, and which of two counts.
 cells_globs() {
 	rm -rf /etc/ambit/cells.d
@@ -86,7 +112,7 @@ cells_globs() {
 	units=$root/system.slice
 	echo word | tee /t/never/secret >/t/out/held
 	sed 's|read: \[/t/in|read: [/t/out, /t/in|' "$bound_policy" >/t/wider.yaml
-	mkdir -p $units/job-old.service $units/jab-a.service $units/kob.service $root/cells-g/7x
+	mkdir -p $units/job-old.service $units/jab-a.service $units/kob.service $root/cells-g/7x $root/cells-l/.x-in
 	expect "it can be read before" within $units/job-old.service 'cat /t/out/secret'
 	mkfifo /t/in/running.old
 	within $units/job-old.service 'read -r _ </t/in/running.old; cat /t/out/secret; echo status $?' >"$work/case/old" 2>&1 &
@@ -98,6 +124,7 @@ cells_globs() {
 	cells_rule 40-web 'unit: "web@a*.service"'
 	cells_rule 50-cgroup 'cgroup: "/cells-g/[0-9]?"'
 	cells_rule 60-slice 'slice: "dusk-*.slice"'
+	cells_rule 65-long 'cgroup: "/cells-l/*-in"'
 	expect_status 0 ambit reload
 	echo go >/t/in/running.old
 	wait $ran
@@ -123,6 +150,7 @@ cells_globs() {
 	expect "what it has now" grep -q '10-jobs.yaml: .*/job-\*.service has .*2 cgroups now' "$work/case/doctor"
 	expect "and which file counts" grep -q '20-more.yaml: .*job-own.service is of .*30-own.yaml' "$work/case/doctor"
 	expect "what another has" grep -q '60-slice.yaml: .*; 1 cgroup now' "$work/case/doctor"
+	cells_globs_long
 	# It goes with its cgroup, and comes back with it; the kernel alone does that.
 	daemon_kill
 	rmdir $units/job-new.service/sub $units/job-new.service

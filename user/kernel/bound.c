@@ -28,10 +28,26 @@ static int fail(struct diag *diag, const char *what, int result)
 	return result;
 }
 
-int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *diag)
+/* As the programs have it, whatever the name is. */
+static int key_of(const char *path, struct ambit_bound_key *ret)
 {
 	const char *name = strrchr(path, '/');
 	_cleanup_free_ char *above = name ? strndup(path, (size_t)(name - path)) : NULL;
+	uint64_t id;
+	int result = !above			       ? -ENOMEM
+		     : strlen(name) > AMBIT_BOUND_NAME ? -ENAMETOOLONG
+						       : cgroup_id(above, &id);
+
+	if (result < 0)
+		return result;
+	*ret = (struct ambit_bound_key){.parent = id};
+	memcpy(ret->name, name + 1, strlen(name + 1));
+	return 0;
+}
+
+int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *diag)
+{
+	const char *name = strrchr(path, '/');
 	char base[1024];
 	uint32_t level;
 	uint64_t id;
@@ -41,7 +57,7 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 	if (result < 0)
 		return result;
 	/* Not the root itself, and nothing that is written in another way. */
-	if (!above || strncmp(path, base, mount) != 0 || path[mount] != '/' || !name[1] ||
+	if (!name || strncmp(path, base, mount) != 0 || path[mount] != '/' || !name[1] ||
 		strstr(path, "/.") || strstr(path, "//")) {
 		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" is not a cgroup beneath \"%.*s\"", path,
 			(int)mount, base);
@@ -52,15 +68,22 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 		ambit_diag_set(diag, NULL, 0, 0, "\"%s\" is where `ambit run` has its cells", path);
 		return -EINVAL;
 	}
-	/* A name that fills the field is one that was cut off, for the programs. */
-	if (strlen(name + 1) > AMBIT_BOUND_NAME - 2)
-		return fail(diag, name + 1, -ENAMETOOLONG);
-	result = cgroup_id(above, &id);
-	if (result < 0)
-		return fail(diag, above, result);
-	*ret = (struct ambit_bound_key){.parent = id};
-	memcpy(ret->name, name + 1, strlen(name + 1));
-	return 0;
+	result = key_of(path, ret);
+	return result < 0 ? fail(diag, result == -ENAMETOOLONG ? name + 1 : path, result) : 0;
+}
+
+/* The cell that a cgroup has a row of, itself; 0: none. */
+static uint32_t cell_at(const struct kernel *kernel, const char *path)
+{
+	struct ambit_bound_key key;
+	struct ambit_bound bound;
+
+	return key_of(path, &key) == 0 && bpf_map_lookup_elem(kernel->bounds, &key, &bound) == 0 ? bound.cell : 0;
+}
+
+bool ambit_cell_binds(const struct cell *cell, const char *path)
+{
+	return cell_at(cell->kernel, path) == cell->id;
 }
 
 static int program_attach(struct ambit_bpf *skeleton, const char *name, struct diag *diag)
@@ -192,22 +215,12 @@ static int directory_refuse(
 	return look.result;
 }
 
-/* Another cell's, or not to be read: then nothing of it is bound here. */
-static bool is_taken(struct cell *cell, const char *path)
-{
-	struct ambit_bound_key key;
-	struct ambit_bound bound;
-	struct diag ignored = {};
-	bool taken = ambit_bound_key(path, &key, &ignored) < 0 ||
-		     bpf_map_lookup_elem(cell->kernel->bounds, &key, &bound) == 0;
-
-	ambit_diag_clear(&ignored);
-	return taken;
-}
-
+/* Another cell's is not bound here. */
 static int place_refuse(const char *path, void *data)
 {
-	if (!is_taken(data, path))
+	const struct cell *cell = data;
+
+	if (!cell_at(cell->kernel, path))
 		nftw(path, directory_refuse, 16, FTW_PHYS);
 	return look.result;
 }
@@ -424,6 +437,7 @@ static int above_again(struct cell *cell, const struct ambit_place *place)
 
 int ambit_cell_rebind(struct cell *cell, const struct ambit_place *place)
 {
+	const bool again = cell->unspread;
 	struct stat above;
 	int result, rows;
 
@@ -433,11 +447,17 @@ int ambit_cell_rebind(struct cell *cell, const struct ambit_place *place)
 	result = above_again(cell, place);
 	if (result < 0)
 		return 0;
+	if (result > 0 || again) {
+		rows = place->glob ? ambit_cell_spread(cell, place) : 0;
+		result = ambit_bound_label(cell->kernel);
+		result = result < 0 ? result : rows;
+		cell->unspread = result < 0;
+		/* Said once, however often it is tried. */
+		if (result < 0)
+			return again ? 0 : result;
+		result = 1;
+	}
+	/* Not before all is there: until then it is tried again. */
 	cell->above = above.st_ino;
-	if (result == 0)
-		return 0;
-	rows = place->glob ? ambit_cell_spread(cell, place) : 0;
-	result = ambit_bound_label(cell->kernel);
-	result = result < 0 ? result : rows;
-	return result < 0 ? result : 1;
+	return result;
 }

@@ -18,6 +18,7 @@ struct cell {
 	bool stays; /* it outlives us: tasks of it are left, which whoever reaps it ends, or it is bound */
 	bool bound;
 	ino_t above; /* of a bound one: the cgroup above its own, when its row was last seen to name that */
+	bool unspread; /* likewise: binding it beneath another was begun and failed */
 	int strays; /* ended so far outside of its cgroup */
 	char cgroup[1024];
 	int (*handle)(const struct ambit_event *event, size_t size, void *data);

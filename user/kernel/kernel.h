@@ -183,7 +183,10 @@ int ambit_place_each(
 /* Has every task in a place, and all that will come into it, in the cell: all, or, with a diag, none. What has a row
  * of another cell by then stays with that. The cell then stays when it is freed. `ret_tasks`: how many there are. */
 int ambit_cell_bind(struct cell *cell, const struct ambit_place *place, unsigned *ret_tasks, struct diag *diag);
-/* Gives a glob another order, for cgroups that are made from now on. */
+/* Whether a cgroup itself is bound to the cell now: one that a glob matches may be another cell's. */
+bool ambit_cell_binds(const struct cell *cell, const char *path);
+/* Gives a glob another order, for cgroups that are made from now on: 0 where it has that. 1: it was written anew, and
+ * a cgroup made just then may not have met it; ambit_cell_spread() finds that. */
 int ambit_cell_order(struct cell *cell, uint32_t order);
 /* -ENOTSUP, with a diag that says why, where a label cannot always be read: in a cell that is bound such a task
  * would be outside. Whether a kernel is preempted anywhere can change while it runs. */

@@ -29,7 +29,7 @@ static int names_each(const char *path, const struct ambit_glob *glob,
 	int result = dir ? 0 : -errno;
 
 	while (dir && result == 0 && (entry = readdir(dir))) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
 			!ambit_glob_matches(glob, entry->d_name))
 			continue;
 		result = each(path, entry->d_name, data);
@@ -78,20 +78,41 @@ struct spreading {
 	struct ambit_bound_key key;
 };
 
-/* One that another cell has already stays with it. */
+/*
+ * One that another cell has already stays with it. One that goes in front of the row would leave it for ever, so it
+ * is looked for again. A cgroup is made and goes with the directory above it locked, and a look at a name that is
+ * new or gone waits for that: where it is there, bind_gone comes later than the row; where it is not, and neither
+ * behind the row's end, whoever makes it finds no row. Another round has one that came between the two looks.
+ */
 static int row_make(const char *path, const char *name, void *data)
 {
 	const struct spreading *spreading = data;
 	const struct ambit_bound bound = {.cell = spreading->cell->id, .glob = 1};
 	struct ambit_bound_key key = {.parent = spreading->key.parent};
+	_cleanup_free_ char *whole = text_format("%s/%s", path, name);
+	const int bounds = spreading->cell->kernel->bounds;
 
-	(void)path;
-	/* As the programs cut it off. */
+	if (!whole)
+		return -ENOMEM;
 	memcpy(key.name, name, strnlen(name, sizeof(key.name) - 1));
-	return bpf_map_update_elem(spreading->cell->kernel->bounds, &key, &bound, BPF_NOEXIST) < 0 &&
-			       errno != EEXIST
-		       ? -errno
-		       : 0;
+	do {
+		if (bpf_map_update_elem(bounds, &key, &bound, BPF_NOEXIST) < 0)
+			return errno == EEXIST ? 0 : -errno;
+		if (access(whole, F_OK) == 0)
+			return 0;
+		bpf_map_delete_elem(bounds, &key);
+	} while (access(whole, F_OK) == 0);
+	return 0;
+}
+
+/* A row that is written anew may be passed over by who goes through the map just then; so not without need. */
+static int glob_write(struct cell *cell, const struct ambit_glob *glob)
+{
+	struct ambit_glob now;
+
+	if (bpf_map_lookup_elem(cell->kernel->globs, &cell->id, &now) == 0 && memcmp(&now, glob, sizeof(now)) == 0)
+		return 0;
+	return bpf_map_update_elem(cell->kernel->globs, &cell->id, glob, BPF_ANY) < 0 ? -errno : 0;
 }
 
 int spread_rows(struct cell *cell, const struct ambit_place *place, struct diag *diag)
@@ -111,9 +132,8 @@ int spread_rows(struct cell *cell, const struct ambit_place *place, struct diag 
 	glob.parent = spreading.key.parent;
 	glob.cell = cell->id;
 	glob.order = place->order;
-	if (bpf_map_update_elem(cell->kernel->globs, &cell->id, &glob, BPF_ANY) < 0)
-		return -errno;
-	return names_each(above, &glob, row_make, &spreading);
+	result = glob_write(cell, &glob);
+	return result < 0 ? result : names_each(above, &glob, row_make, &spreading);
 }
 
 void spread_end(struct cell *cell)
@@ -142,5 +162,5 @@ int ambit_cell_order(struct cell *cell, uint32_t order)
 	if (glob.order == order)
 		return 0;
 	glob.order = order;
-	return bpf_map_update_elem(cell->kernel->globs, &cell->id, &glob, BPF_EXIST) < 0 ? -errno : 0;
+	return bpf_map_update_elem(cell->kernel->globs, &cell->id, &glob, BPF_EXIST) < 0 ? -errno : 1;
 }
