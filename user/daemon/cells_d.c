@@ -105,8 +105,8 @@ static int rule_apply(struct service *service, const struct holds *holds, const 
 	unsigned tasks;
 	int result;
 
-	if (hold && rule->glob)
-		ambit_cell_order(hold->cell, order);
+	if (hold && rule->glob && ambit_cell_order(hold->cell, order))
+		service->unspread = true;
 	if (hold)
 		return strcmp(hold->state.file, rule->policy) ? rename_policy(hold, rule->policy, diag) : 0;
 	result = make_above(rule->cgroup, diag);
@@ -151,6 +151,21 @@ static int rules_apply(struct service *service, const struct holds *holds, bool 
 	return first;
 }
 
+/* A cgroup that was made while a glob was given another order may have met none. What fails is tried again with those
+ * that were missed. */
+static void spread_again(struct service *service)
+{
+	bool left = false;
+
+	if (!service->unspread)
+		return;
+	for (struct held *held = service->held; held; held = held->next)
+		left |= hold_spread(held->hold) < 0;
+	left |= ambit_bound_label(service->kernel) < 0;
+	service->unlabelled |= left;
+	service->unspread = false;
+}
+
 /* Each on its own: that one cannot be bound leaves no other without its policy. */
 int cells_d_apply(struct service *service, struct diag *diag)
 {
@@ -164,6 +179,7 @@ int cells_d_apply(struct service *service, struct diag *diag)
 	loads_many(true);
 	named = rules_apply(service, &holds, false, diag);
 	globs = rules_apply(service, &holds, true, diag);
+	spread_again(service);
 	loads_many(false);
 	free(holds.items);
 	return named ?: globs;

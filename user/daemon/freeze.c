@@ -38,10 +38,12 @@ int hold_in_force(struct hold *hold, struct ready *ret)
 
 static int freezes(const char *path, void *data)
 {
-	struct hold_state *state = data;
+	struct hold *hold = data;
 
-	/* By somebody else; or by us, and noted. */
-	return ambit_cgroup_is_frozen(path) ? 0 : ambit_state_freezes(state, path);
+	/* Another cell's, which a glob matches as well; or by somebody else; or by us, and noted. */
+	return !ambit_cell_binds(hold->cell, path) || ambit_cgroup_is_frozen(path)
+		       ? 0
+		       : ambit_state_freezes(&hold->state, path);
 }
 
 /* Before anything is frozen the next daemon is told that it has to go on. One that we could not thaw is frozen by
@@ -49,7 +51,7 @@ static int freezes(const char *path, void *data)
 static int freeze(struct hold *hold)
 {
 	const struct ambit_place place = hold_place(&hold->state);
-	int result = ambit_place_each(&place, freezes, &hold->state);
+	int result = ambit_place_each(&place, freezes, hold);
 	const int written = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
 
 	result = result < 0 ? result : written;
@@ -67,9 +69,9 @@ static int freeze(struct hold *hold)
 
 static int is_there(const char *path, void *data)
 {
-	(void)path;
-	(void)data;
-	return 1;
+	const struct hold *hold = data;
+
+	return ambit_cell_binds(hold->cell, path);
 }
 
 bool hold_freeze(struct hold *hold, const struct ready *before, const struct ready *now, uint64_t epoch)
@@ -78,7 +80,7 @@ bool hold_freeze(struct hold *hold, const struct ready *before, const struct rea
 	int result;
 
 	if (hold->mode != MODE_ENFORCE || !hold->state.cgroup[0] || tables_alike(before, now) ||
-		ambit_place_each(&place, is_there, NULL) == 0)
+		ambit_place_each(&place, is_there, hold) == 0)
 		return false;
 	hold->state.tightens = epoch;
 	/* Where they cannot be kept, the one that goes on for us takes all that is open for allowed before. */

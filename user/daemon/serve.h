@@ -50,6 +50,7 @@ struct service {
 	uint64_t looked; /* when, CLOCK_MONOTONIC */
 	unsigned missed; /* tasks that got no label, as far as the trails say */
 	bool unlabelled; /* and some have none yet */
+	bool unspread; /* globs were written anew, and what they name was not looked for yet */
 	gid_t group; /* USERS_GROUP, with `has_group` */
 	bool has_group;
 	bool armed; /* the timer */
