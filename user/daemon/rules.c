@@ -89,9 +89,20 @@ static bool is_slice(const char *text, size_t plain)
 
 static const char slice_problem[] =
 	"is no name of a slice, such as batch.slice, batch-night.slice or \"batch-*.slice\"";
+static const char deep_problem[] =
+	"has a \"-\" behind a glob, which stands for a slice that lies in what the glob matches: bind that, with all in it "
+	"(\"batch-*.slice\"), or write a file for each name";
 static const char unit_problem[] =
 	"is no service such as nginx.service, \"nginx-*.service\", or NAME@*.service for all that are made of a "
 	"template; other units have a place that only \"cgroup\" can name";
+
+/* Whether a dash follows a glob, other than in the brackets of one. */
+static bool dash_follows(const char *text)
+{
+	while ((text = strpbrk(text, "[-")) && *text == '[')
+		text += strcspn(text, "]");
+	return text;
+}
 
 /* Each: the path of what is matched, owned, or NULL with what is wrong; NULL without memory. */
 
@@ -101,7 +112,7 @@ static char *match_slice(const char *text, const char **ret_problem)
 	size_t dash = plain;
 	_cleanup_free_ char *slice = NULL, *above = NULL;
 
-	*ret_problem = is_slice(text, plain) ? NULL : slice_problem;
+	*ret_problem = !is_slice(text, plain) ? slice_problem : dash_follows(text + plain) ? deep_problem : NULL;
 	if (*ret_problem)
 		return NULL;
 	if (!text[plain])
