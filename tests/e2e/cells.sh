@@ -81,7 +81,7 @@ cells_d() {
 cells_globs_long() {
 	long=$(printf 'n%.0s' $(seq 197))
 	alike=$(printf 'n%.0s' $(seq 119))
-	secret_stays "in one with a dot that was there" $root/cells-l/.x-in
+	secret_stays "in one with a dot that was there" "$root/cells-l/.x-in"
 	bounds >"$work/case/rows"
 	for name in short-in "$long-in" .late-in; do
 		mkdir "$root/cells-l/$name"
@@ -99,7 +99,7 @@ cells_globs_long() {
 		expect "and it goes with $name" [ "$(bounds)" = "$(cat "$work/case/rows")" ]
 	done
 	# One that was there when it was bound goes as well.
-	rmdir $root/cells-l/.x-in
+	rmdir "$root/cells-l/.x-in"
 	expect "and with the one that was there" [ "$(bounds)" = $(($(cat "$work/case/rows") - 1)) ]
 }
 

@@ -69,7 +69,7 @@ int ambit_bound_key(const char *path, struct ambit_bound_key *ret, struct diag *
 		return -EINVAL;
 	}
 	result = key_of(path, ret);
-	return result < 0 ? fail(diag, result == -ENAMETOOLONG ? name + 1 : path, result) : 0;
+	return result < 0 ? fail(diag, result == -ENAMETOOLONG ? name + 1 : "the one above", result) : 0;
 }
 
 /* The cell that a cgroup has a row of, itself; 0: none. */
