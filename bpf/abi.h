@@ -16,7 +16,7 @@
 
 #include "unix.h"
 
-#define AMBIT_ABI 9
+#define AMBIT_ABI 8
 
 /* PATH_MAX of the kernel: the longest absolute path that is decided; a longer one is denied. */
 #define AMBIT_PATH_SIZE 4096
