@@ -11,8 +11,6 @@
 #include "base/util.h"
 #include "compile/ids.h"
 
-#define BUILD_ID 20
-
 /* A file: this, the question, the bits of `may_deny`, and the words of the segments without the zeroes at their
  * end. */
 struct head {
@@ -21,7 +19,7 @@ struct head {
 	uint64_t word_count;
 	uint32_t segment_count, accept_count, state_count;
 	struct ambit_digest digest;
-	uint8_t build[BUILD_ID]; /* of the program that wrote it: another compiler, another answer */
+	uint8_t build[STORE_BUILD]; /* of the program that wrote it: another compiler, another answer */
 };
 _Static_assert(sizeof(struct head) % 8 == 0, "what follows is read in words");
 
@@ -36,8 +34,8 @@ static int build_note(struct dl_phdr_info *info, size_t size, void *data)
 			const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)at;
 
 			at += sizeof(*note) + ((note->n_namesz + 3) & ~3U);
-			if (note->n_type == NT_GNU_BUILD_ID && note->n_descsz == BUILD_ID) {
-				memcpy(data, at, BUILD_ID);
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_descsz == STORE_BUILD) {
+				memcpy(data, at, STORE_BUILD);
 				return 1;
 			}
 			at += (note->n_descsz + 3) & ~3U;
@@ -46,8 +44,7 @@ static int build_note(struct dl_phdr_info *info, size_t size, void *data)
 	return -1; /* the program itself is the first, and it has none */
 }
 
-/* Which build of ambit this is, by what the linker wrote into it. */
-static int build_find(uint8_t ret[BUILD_ID])
+int store_build(uint8_t ret[STORE_BUILD])
 {
 	return dl_iterate_phdr(build_note, ret) == 1 ? 0 : -ENOENT;
 }
@@ -87,7 +84,7 @@ uint8_t *store_write(const struct question *question, const struct tables *table
 	};
 	const size_t words = head.word_count * sizeof(uint64_t), bits = bits_size(tables->segment_count);
 	const size_t size = sizeof(head) + question->count + words + bits;
-	uint8_t *bytes = build_find(head.build) < 0 ? NULL : malloc(size), *at = bytes;
+	uint8_t *bytes = store_build(head.build) < 0 ? NULL : malloc(size), *at = bytes;
 
 	if (!bytes)
 		return NULL;
@@ -172,11 +169,11 @@ static bool sizes_fit(const struct head *head, size_t size, const struct questio
 static bool is_answer(const uint8_t *bytes, size_t size, const struct question *question)
 {
 	struct head head;
-	uint8_t build[BUILD_ID];
+	uint8_t build[STORE_BUILD];
 
 	memcpy(&head, bytes, sizeof(head));
-	return sizes_fit(&head, size, question) && build_find(build) == 0 &&
-	       memcmp(head.build, build, BUILD_ID) == 0 &&
+	return sizes_fit(&head, size, question) && store_build(build) == 0 &&
+	       memcmp(head.build, build, STORE_BUILD) == 0 &&
 	       memcmp(bytes + sizeof(head), question->bytes, question->count) == 0 &&
 	       head.check == check_sum(bytes + sizeof(head.check), size - sizeof(head.check));
 }
@@ -228,9 +225,9 @@ int store_read(const uint8_t *bytes, size_t size, const struct question *questio
 	return region_take(region, 0, size, question, ret);
 }
 
-/* The same for a file, which is mapped: most of what is in it is not looked at but for its sum. What lies behind
- * its end is zero, in its last page by mmap(2), and then since nothing is mapped there but zeroes. */
-static int file_map(int fd, size_t size, const struct question *question, struct tables **ret)
+/* The same for a file, in pages that are zero behind its end. Copied and not mapped: an error of the disk, or a file
+ * that was cut, would end the one who looks at a mapped page long after (SIGBUS), with the cell that it runs. */
+static int file_take(int fd, size_t size, const struct question *question, struct tables **ret)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct head head;
@@ -240,11 +237,11 @@ static int file_map(int fd, size_t size, const struct question *question, struct
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || !sizes_fit(&head, size, question))
 		return -EBADMSG;
 	whole = (region_size(&head) + page - 1) & ~(page - 1);
-	region = mmap(NULL, whole, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	region = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (region == MAP_FAILED)
 		return -errno;
-	if (mmap(region, size, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, fd, 0) == MAP_FAILED ||
-		memcmp(region, &head, sizeof(head)) != 0) {
+	if (pread(fd, region, size, 0) != (ssize_t)size || memcmp(region, &head, sizeof(head)) != 0 ||
+		mprotect(region, whole, PROT_READ) < 0) {
 		munmap(region, whole);
 		return -EBADMSG;
 	}
@@ -284,7 +281,7 @@ static int file_read(int dir, const char *name, const struct question *question,
 
 	if (fd < 0 || !is_own(fd, S_IFREG, &status) || (size_t)status.st_size > STORE_SIZE)
 		return -ENOENT;
-	return file_map(fd, (size_t)status.st_size, question, ret);
+	return file_take(fd, (size_t)status.st_size, question, ret);
 }
 
 static void make_room(int dir)

@@ -15,6 +15,10 @@
 #define STORE_FILES 16
 #define STORE_SIZE  (4UL << 20)
 
+/* Which build of ambit this is, by what the linker wrote into it. -ENOENT without: `ret` stays as it is. */
+#define STORE_BUILD 20
+int store_build(uint8_t ret[STORE_BUILD]);
+
 /* ambit_tables_compile(), from the directory `dir` if it has them; else they are put there. What cannot be
  * read, made or trusted there is compiled, and no error. `dir` has to be the caller's alone. */
 int ambit_tables_obtain(
