@@ -46,15 +46,20 @@ static int freezes(const char *path, void *data)
 		       : ambit_state_freezes(&hold->state, path);
 }
 
-/* Before anything is frozen the next daemon is told that it has to go on. One that we could not thaw is frozen by
- * us still, and noted. */
+/* Before anything is frozen the next daemon is told that it has to go on: what it cannot be told of is not frozen, as
+ * nobody would thaw it. One that we could not thaw is frozen by us still, and noted. */
 static int freeze(struct hold *hold)
 {
+	const size_t noted = hold->state.frozen_count;
 	const struct ambit_place place = hold_place(&hold->state);
 	int result = ambit_place_each(&place, freezes, hold);
 	const int written = ambit_state_write(ambit_cell_id(hold->cell), &hold->state);
 
-	result = result < 0 ? result : written;
+	/* Nor is it ours by a later look. */
+	while (written < 0 && hold->state.frozen_count > noted)
+		free(hold->state.frozen[--hold->state.frozen_count]);
+	if (written < 0)
+		return written;
 	for (size_t i = 0; i < hold->state.frozen_count; i++) {
 		int frozen;
 
