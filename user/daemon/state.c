@@ -114,11 +114,28 @@ int ambit_state_freezes(struct hold_state *state, const char *path)
 	return 0;
 }
 
-static int frozen_read(struct json_object *root, struct hold_state *state)
+/* Before cells had globs a state said that its one cgroup was frozen, and there was one file of each kind of tables,
+ * for which nothing asks any more. */
+static int earlier_read(uint32_t id, bool thaws, struct hold_state *state)
+{
+	static const char *const files[] = {"before.tables", "before.links", "aside.tables", "aside.links"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *path = text_format(AMBIT_HOLDS "/%08x.%s", id, files[i]);
+
+		if (path)
+			unlink(path);
+	}
+	return thaws ? ambit_state_freezes(state, state->cgroup ?: "") : 0;
+}
+
+static int frozen_read(uint32_t id, struct json_object *root, struct hold_state *state)
 {
 	struct json_object *value;
 	int result = 0;
 
+	if (json_object_object_get_ex(root, "thaws", &value))
+		return earlier_read(id, json_object_get_boolean(value), state);
 	if (!json_object_object_get_ex(root, "frozen", &value) || !json_object_is_type(value, json_type_array))
 		return 0;
 	for (size_t i = 0; result == 0 && i < json_object_array_length(value); i++)
@@ -167,7 +184,7 @@ int ambit_state_read(uint32_t id, struct hold_state *ret)
 		state.tightens = json_object_get_uint64(value);
 	if (json_object_object_get_ex(root, "glob", &value))
 		state.glob = json_object_get_boolean(value);
-	result = frozen_read(root, &state);
+	result = frozen_read(id, root, &state);
 	json_object_put(root);
 	if (result < 0 || !state.name || !state.cgroup || !state.file) {
 		ambit_state_clear(&state);
