@@ -4,27 +4,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
-/* As many processes are kept, each where its number says: one that comes takes the place of another. */
-#define KINS  1024U
+/* As many processes are kept, each where its number leads: one that comes takes the place of another. */
+#define KINS_BITS 10
+#define KINS  (1U << KINS_BITS)
+#define SECOND_NS 1000000000ULL
 #define TICK  10000000ULL /* ns; in such steps /proc has the start of a process (USER_HZ is 100 everywhere) */
 
 struct kin {
 	struct ancestor self;
 	uint64_t tick;	      /* of its start */
 	uint32_t parent;      /* 0: has none */
-	uint64_t parent_tick; /* 0: not known; of those that /proc tells of */
+	uint64_t parent_tick; /* 0: not known; of those that /proc tells of, until the parent was found */
 };
 
 /* Of the thread, so that nobody waits for another. */
 static _Thread_local struct kin *kins;
+static _Thread_local uint64_t factor; /* odd, and drawn: nobody picks numbers that lead to one place */
+static _Thread_local uint64_t second; /* of events, and how often /proc was read for those */
+static _Thread_local unsigned reads;
 static const char *proc = "/proc";
 
 static struct kin *kin_at(uint32_t pid)
 {
-	if (!kins)
+	if (!kins) {
 		kins = calloc(KINS, sizeof(*kins));
-	return kins ? &kins[pid % KINS] : NULL;
+		if (getrandom(&factor, sizeof(factor), GRND_NONBLOCK) < 0)
+			factor = (uintptr_t)kins; /* early at boot; it only costs time */
+		factor |= 1;
+	}
+	return kins ? &kins[pid * factor >> (64 - KINS_BITS)] : NULL;
 }
 
 void ambit_lineage_proc(const char *path)
@@ -32,6 +42,7 @@ void ambit_lineage_proc(const char *path)
 	proc = path;
 	free(kins);
 	kins = NULL;
+	second = reads = 0;
 }
 
 void ambit_lineage_learn(const struct ambit_event *event)
@@ -58,9 +69,12 @@ static int kin_read(uint32_t pid, struct kin *ret)
 	size_t size;
 	FILE *in;
 
+	if (reads == LINEAGE_READS)
+		return -1;
 	snprintf(path, sizeof(path), "%s/%u/stat", proc, pid);
 	in = fopen(path, "re");
 	size = in ? fread(line, 1, sizeof(line) - 1, in) : 0;
+	reads += in != NULL; /* that there is none costs next to nothing */
 	if (in)
 		fclose(in);
 	line[size] = '\0';
@@ -79,7 +93,7 @@ static int kin_read(uint32_t pid, struct kin *ret)
 }
 
 /* A process by its number and start; `tick` 0: whoever has the number now, if it is no younger than its child. */
-static const struct kin *kin_find(uint32_t pid, uint64_t tick, uint64_t child_tick)
+static struct kin *kin_find(uint32_t pid, uint64_t tick, uint64_t child_tick)
 {
 	struct kin *kin = kin_at(pid), read;
 
@@ -98,11 +112,17 @@ static const struct kin *kin_find(uint32_t pid, uint64_t tick, uint64_t child_ti
 unsigned ambit_lineage_find(const struct ambit_event *event, struct ancestor ret[LINEAGE_MOST])
 {
 	uint64_t tick = event->parent_start_time / TICK, child_tick = event->start_time / TICK;
+	struct kin *child = NULL;
 	uint32_t pid = event->ppid;
 	unsigned count = 0;
 
+	/* Of several cells one may be behind. */
+	if (event->time / SECOND_NS > second) {
+		second = event->time / SECOND_NS;
+		reads = 0;
+	}
 	while (pid && count < LINEAGE_MOST) {
-		const struct kin *kin = kin_find(pid, tick, child_tick);
+		struct kin *kin = kin_find(pid, tick, child_tick);
 
 		/* The parent is known from the event itself. */
 		ret[count] = kin ? kin->self : (struct ancestor){.pid = pid};
@@ -115,6 +135,10 @@ unsigned ambit_lineage_find(const struct ambit_event *event, struct ancestor ret
 		count++;
 		if (!kin)
 			break;
+		/* The next time it is found without /proc; unless it took the very place of its child. */
+		if (child && child != kin)
+			child->parent_tick = kin->tick;
+		child = kin;
 		child_tick = kin->tick;
 		pid = kin->parent;
 		tick = kin->parent_tick;

@@ -12,6 +12,10 @@
 
 #define LINEAGE_MOST 8 /* that are told of: the parent, and seven above it */
 
+/* How often /proc is read for the events of one second: of a process with thousands of threads that takes a
+ * millisecond, and who makes events can make such. Beyond that a line ends with what is known. */
+#define LINEAGE_READS 256
+
 struct ancestor {
 	uint32_t pid;
 	uint64_t start; /* as in events: CLOCK_BOOTTIME, ns; 0: only /proc tells of it, in hundredths of a second */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define NS(ticks) ((ticks) * 10000000ULL)
@@ -27,6 +28,14 @@ static void process(unsigned pid, const char *name, unsigned parent, unsigned lo
 	assert_non_null(out);
 	fprintf(out, "%u (%s) S %u 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 %llu 1000 10\n", pid, name, parent, start);
 	fclose(out);
+}
+
+static void gone(unsigned pid)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%u/stat", place, pid);
+	assert_int_equal(unlink(path), 0);
 }
 
 static struct ambit_event event(
@@ -108,6 +117,74 @@ static void not_another(void **state)
 	assert_int_equal(ambit_lineage_find(&act, found), 1);
 }
 
+/* What was read once is not read again: /proc is gone, and all three are still there. */
+static void read_once(void **state)
+{
+	struct ambit_event act = event(90, NS(600), "cat", 62, NS(505), "agent");
+	struct ancestor found[LINEAGE_MOST];
+
+	(void)state;
+	process(52, "sh", 2, 400);
+	process(2, "systemd", 0, 3);
+	process(62, "agent", 52, 505);
+	assert_int_equal(ambit_lineage_find(&act, found), 3);
+	gone(62);
+	gone(52);
+	gone(2);
+	assert_int_equal(ambit_lineage_find(&act, found), 3);
+	assert_int_equal(found[1].pid, 52);
+	assert_memory_equal(found[2].name, "systemd", 8);
+}
+
+/* Each has another parent, which says nothing itself: of so many a second it is read who made them. */
+static void reads_are_bounded(void **state)
+{
+	struct ancestor found[LINEAGE_MOST];
+	unsigned whole = 0;
+
+	(void)state;
+	ambit_lineage_proc(place);
+	for (unsigned i = 0; i < LINEAGE_READS + 50; i++) {
+		struct ambit_event act = event(5000, NS(700), "cat", 1000 + i, NS(600), "sh");
+
+		act.time = 7 * 1000000000ULL + i;
+		process(1000 + i, "sh", 999, 600); /* which is not there */
+		whole += ambit_lineage_find(&act, found) == 2;
+		assert_int_equal(found[0].pid, 1000 + i);
+	}
+	assert_int_equal(whole, 0);
+	process(999, "make", 0, 500);
+	for (unsigned i = 0; i < 2; i++) {
+		struct ambit_event act = event(5000, NS(700), "cat", 1000 + LINEAGE_READS + 20, NS(600), "sh");
+
+		act.time = (7 + i) * 1000000000ULL;
+		assert_int_equal(ambit_lineage_find(&act, found), i ? 2 : 1);
+	}
+}
+
+/* Numbers that are equal modulo the size of the table do not take each other's place. */
+static void places_are_drawn(void **state)
+{
+	struct ancestor found[LINEAGE_MOST];
+	unsigned kept = 0;
+
+	(void)state;
+	ambit_lineage_proc(place);
+	for (unsigned i = 1; i <= 64; i++) {
+		struct ambit_event one = event(i << 16, NS(1000), "x", 0, 0, "");
+
+		ambit_lineage_learn(&one);
+	}
+	for (unsigned i = 1; i <= 64; i++) {
+		struct ambit_event leaf = event(7, NS(3000), "y", 9, NS(2000), "z");
+		struct ambit_event middle = event(9, NS(2000), "z", i << 16, NS(1000), "x");
+
+		ambit_lineage_learn(&middle);
+		kept += ambit_lineage_find(&leaf, found) == 2;
+	}
+	assert_in_range(kept, 16, 64);
+}
+
 static void bounded(void **state)
 {
 	struct ambit_event act = event(120, NS(2001), "last", 119, NS(2000) - NS(1), "x");
@@ -129,6 +206,9 @@ int main(void)
 		cmocka_unit_test(from_proc),
 		cmocka_unit_test(from_events),
 		cmocka_unit_test(not_another),
+		cmocka_unit_test(read_once),
+		cmocka_unit_test(reads_are_bounded),
+		cmocka_unit_test(places_are_drawn),
 		cmocka_unit_test(bounded),
 	};
 
