@@ -151,6 +151,9 @@ int ambit_hold_new(const struct daemon_options *options, struct kernel *kernel, 
 		result = policy_load(hold, &ready, diag);
 	if (result == 0)
 		result = cell_make(hold, &ready, diag);
+	/* Numbers come again once ambit was disarmed and armed: nothing that was kept is of this cell. */
+	if (result == 0)
+		ambit_state_drop(ambit_cell_id(hold->cell));
 	if (result == 0)
 		result = policy_keep(hold);
 	if (result == 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
+#include "compile/store.h"
 #include "daemon/hold.h"
 #include "policy/text.h"
 #include "trail/clock.h"
@@ -47,10 +48,12 @@ void ambit_hold_mark(struct hold *hold, const char *what, const char *detail)
 static void told_open(struct hold *hold)
 {
 	_cleanup_free_ char *path = ambit_state_told(ambit_cell_id(hold->cell));
+	struct told_whose whose = {.ring = ambit_cell_ring(hold->cell), .abi = AMBIT_ABI};
 
-	if (!path || ambit_told_open(&hold->turn, path) < 0)
+	store_build(whose.build);
+	if (!path || !whose.ring || ambit_told_open(&hold->turn, path, &whose) < 0)
 		return;
-	ambit_told_take(&hold->turn, ambit_cell_position(hold->cell), hold->trail);
+	ambit_told_take(&hold->turn, ambit_cell_position(hold->cell), hold->trail, hold->options->sinks);
 	hold->recorder.told = &hold->turn;
 }
 

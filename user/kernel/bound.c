@@ -362,6 +362,16 @@ uint64_t ambit_cell_position(const struct cell *cell)
 	return cell->reader ? ring_position(cell->reader) : 0;
 }
 
+/* The kernel gives numbers of maps one after the other, and begins again only behind INT_MAX (idr_alloc_cyclic() in
+ * kernel/bpf/syscall.c). */
+uint64_t ambit_cell_ring(const struct cell *cell)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(cell->ring, &info, &size) < 0 ? 0 : info.id;
+}
+
 void ambit_cell_drained(struct cell *cell)
 {
 	if (cell->reader)

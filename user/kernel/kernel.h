@@ -199,6 +199,8 @@ int ambit_cell_adopt(struct kernel *kernel, uint32_t id, struct cell **ret, stru
 int ambit_cell_mend(struct cell *cell, const struct policy *policy, struct diag *diag);
 /* Where in its ring the next event begins, in bytes since the ring was made. */
 uint64_t ambit_cell_position(const struct cell *cell);
+/* A number that no other ring has until the machine starts again; 0: not known. */
+uint64_t ambit_cell_ring(const struct cell *cell);
 /* Of a cell that is bound: what was drained is recorded, and need not be read again. */
 void ambit_cell_drained(struct cell *cell);
 int ambit_cell_row(const struct cell *cell, struct ambit_cell *ret);

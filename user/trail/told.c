@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include "base/util.h"
 #include "trail/file.h"
@@ -10,9 +11,9 @@
 /* No position of a ring: nothing is known of a turn. */
 #define NOWHERE UINT64_MAX
 
-int ambit_told_open(struct told *told, const char *path)
+int ambit_told_open(struct told *told, const char *path, const struct told_whose *whose)
 {
-	*told = (struct told){.row.from = NOWHERE};
+	*told = (struct told){.whose = *whose, .row = {.whose = *whose, .from = NOWHERE}};
 	told->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return told->fd < 0 ? -errno : 0;
 }
@@ -34,37 +35,55 @@ static bool is_event(const char *line, size_t size)
 	       (entry->type == TRAIL_DECISION || entry->type == TRAIL_EXEC);
 }
 
-/* Lines of events behind `size` bytes. */
-static uint64_t events_behind(const struct trail *trail, uint64_t size)
+/* Behind `size` bytes of the trail: calls `each` for every line. */
+static void each_line(const struct trail *trail, uint64_t size,
+	void (*each)(const char *line, size_t length, void *data), void *data)
 {
 	int fd = dup(trail->fd);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	_cleanup_free_ char *line = NULL;
-	uint64_t count = 0;
 	size_t room = 0;
 	ssize_t length;
 
 	if (!file) {
 		if (fd >= 0)
 			close(fd);
-		return 0;
+		return;
 	}
 	if (fseeko(file, (off_t)size, SEEK_SET) == 0)
 		while ((length = getline(&line, &room, file)) > 0)
-			count += is_event(line, (size_t)length - (line[length - 1] == '\n'));
+			each(line, (size_t)length, data);
 	fclose(file);
-	return count;
 }
 
-void ambit_told_take(struct told *told, uint64_t at, struct trail *trail)
+static void count_event(const char *line, size_t length, void *data)
+{
+	uint64_t *count = data;
+
+	*count += is_event(line, length - (line[length - 1] == '\n'));
+}
+
+/* One that was cut short has no newline, and is none for sinks. */
+static void put_line(const char *line, size_t length, void *data)
+{
+	ambit_sinks_put(data, line, length, 1);
+}
+
+void ambit_told_take(struct told *told, uint64_t at, struct trail *trail, struct sinks *sinks)
 {
 	struct told_row row;
 	struct stat st;
 
-	if (pread(told->fd, &row, sizeof(row), 0) != sizeof(row) || row.from != at)
+	if (pread(told->fd, &row, sizeof(row), 0) != sizeof(row) || row.from != at ||
+		memcmp(&row.whose, &told->whose, sizeof(row.whose)) != 0)
 		return;
-	if (fstat(trail->fd, &st) == 0 && st.st_ino == row.file)
-		row.lines += events_behind(trail, row.size);
+	if (fstat(trail->fd, &st) < 0)
+		st = (struct stat){0};
+	if (st.st_ino && st.st_ino == row.file)
+		each_line(trail, row.size, count_event, &row.lines);
+	/* Without an event it is no turn. */
+	if (row.lines && sinks)
+		each_line(trail, st.st_ino == row.turn_file ? row.turn_size : 0, put_line, sinks);
 	/* Before anything else is written, by which another file may begin. */
 	row.file = 0;
 	row_write(told, &row);
@@ -77,7 +96,7 @@ uint64_t ambit_told_begin(struct told *told, uint64_t at, uint64_t most)
 	told->skip = told->again ? told->row.lines : 0;
 	told->uncertain = false;
 	if (!told->again)
-		told->row = (struct told_row){.from = at, .events = most};
+		told->row = (struct told_row){.whose = told->whose, .from = at, .events = most};
 	told->again = false;
 	return told->row.events;
 }
@@ -112,6 +131,10 @@ void told_write(struct told *told, const struct trail *trail)
 		st = (struct stat){0};
 	told->row.file = st.st_ino;
 	told->row.size = (uint64_t)st.st_size;
+	if (!told->row.turn_file) {
+		told->row.turn_file = told->row.file;
+		told->row.turn_size = told->row.size;
+	}
 	if (told->uncertain)
 		told->row.from = NOWHERE;
 	row_write(told, &told->row);

@@ -19,6 +19,8 @@ struct reader {
 	uint64_t at, took;
 };
 
+static struct told_whose whose;
+static struct sinks *sinks;
 static char *trail_path, rotated_path[64], told_path[] = "/tmp/ambit-told.XXXXXX";
 
 static int make_files(void **state)
@@ -28,6 +30,7 @@ static int make_files(void **state)
 	snprintf(rotated_path, sizeof(rotated_path), "%s.old", trail_path);
 	memcpy(told_path + sizeof(told_path) - 7, "XXXXXX", 6);
 	close(mkstemp(told_path));
+	whose = (struct told_whose){.ring = 1, .abi = 1, .build = {1}};
 	return 0;
 }
 
@@ -49,8 +52,8 @@ static void reader_open(struct reader *reader, uint64_t at)
 {
 	*reader = (struct reader){.at = at};
 	run_open(&reader->run, trail_path);
-	assert_int_equal(ambit_told_open(&reader->told, told_path), 0);
-	ambit_told_take(&reader->told, at, reader->run.trail);
+	assert_int_equal(ambit_told_open(&reader->told, told_path, &whose), 0);
+	ambit_told_take(&reader->told, at, reader->run.trail, sinks);
 	reader->run.recorder.told = &reader->told;
 	ambit_recorder_mark(&reader->run.recorder, "{\"unmapped\":{\"v\":2,\"type\":\"stop\"}}");
 	ambit_recorder_flush(&reader->run.recorder);
@@ -240,6 +243,61 @@ static void another_file(void **state)
 	each_once(0, RING);
 }
 
+/* Who was killed may not have sent them: the next one has the file's own lines go to the sinks. */
+static void sinks_get_what_is_left_out(void **state)
+{
+	char sent[] = "/tmp/ambit-sent.XXXXXX", command[64];
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", command, NULL};
+	struct sink_config config = {.kind = SINK_PROGRAM, .argv = argv, .argc = 3, .queue = SINK_QUEUE};
+	uint64_t told[KINDS] = {0}, got[KINDS] = {0};
+	struct reader reader;
+
+	(void)state;
+	close(mkstemp(sent));
+	snprintf(command, sizeof(command), "cat >%s", sent);
+	/* One turn is given up, and is not sent again. */
+	reader_open(&reader, 0);
+	reader_turn(&reader, 500);
+	reader_take(&reader, RING);
+	reader_write(&reader);
+	reader_kill(&reader);
+	assert_int_equal(ambit_sinks_new(&config, 1, &sinks), 0);
+	reader_open(&reader, 500);
+	assert_int_equal(ambit_sinks_free(sinks, 60000), 0);
+	sinks = NULL;
+	reader_kill(&reader);
+	count_lines(sent, got);
+	for (uint64_t event = 500; event < RING; event++)
+		told[kind_of(event)]++;
+	unlink(sent);
+	assert_memory_equal(got, told, sizeof(told));
+}
+
+/* A row that was left by another ring, or by a program that may fold otherwise: nothing is swallowed. */
+static void of_another(void **state)
+{
+	static const struct told_whose others[] = {
+		{.ring = 2, .abi = 1, .build = {1}},
+		{.ring = 1, .abi = 2, .build = {1}},
+		{.ring = 1, .abi = 1, .build = {2}},
+	};
+	struct reader reader;
+
+	for (size_t i = 0; i <= ARRAY_SIZE(others); i++) {
+		reader_open(&reader, 0);
+		reader_take(&reader, 900);
+		reader_write(&reader);
+		reader_kill(&reader);
+		if (i < ARRAY_SIZE(others))
+			whose = others[i];
+		reader_open(&reader, 0);
+		assert_int_equal(reader.told.again, i == ARRAY_SIZE(others));
+		reader_kill(&reader);
+		remove_files(state);
+		make_files(state);
+	}
+}
+
 /* Where lines of it are missing nobody can say which: rather twice than not at all. */
 static void a_full_disk(void **state)
 {
@@ -274,6 +332,8 @@ int main(void)
 		TEST(a_write_that_was_cut),
 		TEST(killed_again_and_again),
 		TEST(another_file),
+		TEST(sinks_get_what_is_left_out),
+		TEST(of_another),
 		TEST(a_full_disk),
 	};
 
