@@ -45,11 +45,12 @@ struct told {
 	bool uncertain; /* lines of this turn are missing, so those that are there are not its first ones */
 };
 
-/* Keeps the row in the file `path`, which has to go with the boot, as rings do; one that is not `whose` is none. -errno: then nothing is kept, and what
- * was written and not given up is told again. */
+/* Keeps the row in the file `path`, which has to go with the boot, as rings do; one that is not `whose` is none.
+ * -errno: then nothing is kept, and what was written and not given up is told again. */
 int ambit_told_open(struct told *told, const char *path, const struct told_whose *whose);
 /* Goes on where who had the ring before was killed; `at` is the position of the first event that was not given up, and
- * `trail` is as he left it. Lines of that turn go to `sinks`; of one that began in a file before, those of this file. */
+ * `trail` is as he left it. Lines of that turn go to `sinks`; of one that began in a file before, those of this
+ * file. */
 void ambit_told_take(struct told *told, uint64_t at, struct trail *trail, struct sinks *sinks);
 /* A turn begins at a position of the ring. Returns how many events it may take, which are `most` if it is new. */
 uint64_t ambit_told_begin(struct told *told, uint64_t at, uint64_t most);
