@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-/* As many processes are kept, each where its number leads: one that comes takes the place of another. */
-#define KINS_BITS 10
-#define KINS  (1U << KINS_BITS)
+/* As many processes are kept, each where its number says: one that comes takes the place of another. */
+#define KINS  1024U
 #define SECOND_NS 1000000000ULL
 #define TICK  10000000ULL /* ns; in such steps /proc has the start of a process (USER_HZ is 100 everywhere) */
 
@@ -21,20 +19,15 @@ struct kin {
 
 /* Of the thread, so that nobody waits for another. */
 static _Thread_local struct kin *kins;
-static _Thread_local uint64_t factor; /* odd, and drawn: nobody picks numbers that lead to one place */
 static _Thread_local uint64_t second; /* of events, and how often /proc was read for those */
 static _Thread_local unsigned reads;
 static const char *proc = "/proc";
 
 static struct kin *kin_at(uint32_t pid)
 {
-	if (!kins) {
+	if (!kins)
 		kins = calloc(KINS, sizeof(*kins));
-		if (getrandom(&factor, sizeof(factor), GRND_NONBLOCK) < 0)
-			factor = (uintptr_t)kins; /* early at boot; it only costs time */
-		factor |= 1;
-	}
-	return kins ? &kins[pid * factor >> (64 - KINS_BITS)] : NULL;
+	return kins ? &kins[pid % KINS] : NULL;
 }
 
 void ambit_lineage_proc(const char *path)

@@ -162,29 +162,6 @@ static void reads_are_bounded(void **state)
 	}
 }
 
-/* Numbers that are equal modulo the size of the table do not take each other's place. */
-static void places_are_drawn(void **state)
-{
-	struct ancestor found[LINEAGE_MOST];
-	unsigned kept = 0;
-
-	(void)state;
-	ambit_lineage_proc(place);
-	for (unsigned i = 1; i <= 64; i++) {
-		struct ambit_event one = event(i << 16, NS(1000), "x", 0, 0, "");
-
-		ambit_lineage_learn(&one);
-	}
-	for (unsigned i = 1; i <= 64; i++) {
-		struct ambit_event leaf = event(7, NS(3000), "y", 9, NS(2000), "z");
-		struct ambit_event middle = event(9, NS(2000), "z", i << 16, NS(1000), "x");
-
-		ambit_lineage_learn(&middle);
-		kept += ambit_lineage_find(&leaf, found) == 2;
-	}
-	assert_in_range(kept, 16, 64);
-}
-
 static void bounded(void **state)
 {
 	struct ambit_event act = event(120, NS(2001), "last", 119, NS(2000) - NS(1), "x");
@@ -208,7 +185,6 @@ int main(void)
 		cmocka_unit_test(not_another),
 		cmocka_unit_test(read_once),
 		cmocka_unit_test(reads_are_bounded),
-		cmocka_unit_test(places_are_drawn),
 		cmocka_unit_test(bounded),
 	};
 
