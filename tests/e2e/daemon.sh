@@ -281,7 +281,10 @@ bound_strict() {
 	rm /var/log/ambit/filler
 	daemon_up
 	until bound_allows "$bound_cgroup"; do :; done
-	cat "/var/log/ambit/$bound_name"-*.jsonl >"$work/case/trail"
+	# It says so when that is in force.
+	until cat "/var/log/ambit/$bound_name"-*.jsonl >"$work/case/trail" && grep -q '"what":"opened"' "$work/case/trail"; do
+		kill -0 "$daemon_pid" || exit 1
+	done
 	expect_trail type=decision reason=trail path=/t/in/file verdict=deny
 	expect_trail type=service what=opened
 	daemon_kill
