@@ -83,12 +83,13 @@ function judge_grow(release, name, axis, value, op, limit,  from, n, first) {
 	return verdict(sprintf("%s to %s", signed(from), signed(n)), n <= from * (1 + limit / 100) + noise_of(op))
 }
 
-function judge_below(release, name, axis, value, op, limit,  n, other) {
+function judge_below(release, name, axis, value, op, limit,  n, other, unit) {
 	n = figure[release, name, axis, value, op]
 	if (limit ~ /^[0-9]+$/)
 		return verdict(sprintf("%.0f ms", n / 1e6), n < limit * 1e6)
 	other = figure[release, name, axis, value, limit]
-	return verdict(sprintf("%.1f ms to %.1f ms", n / 1e6, other / 1e6), n < other)
+	unit = name == "icount" ? " million" : " ms" # a nanosecond is an instruction there
+	return verdict(sprintf("%.1f%s to %.1f%s", n / 1e6, unit, other / 1e6, unit), n < other)
 }
 
 # Instructions of a guest as time of this machine: by what both take for `load`, which does the same.
