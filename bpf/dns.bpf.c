@@ -184,6 +184,8 @@ FRAME int datagram_egress(struct __sk_buff *skb, struct packet *packet)
 	struct connection *connection;
 	struct ambit_names *all;
 
+	/* For the verifier: this hook runs for whole sockets alone (BPF_CGROUP_RUN_PROG_INET_EGRESS() of
+	 * include/linux/bpf-cgroup.h), and UDP has no others. */
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!sk)
 		return PASS;
